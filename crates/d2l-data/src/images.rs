@@ -1,0 +1,202 @@
+//! Small grey images in ten classes: Fashion-MNIST, MNIST, and their drawn twins. D2L zh 3.5, en 4.2.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::published::{Found, find, real};
+use crate::splits::digest;
+use crate::{Column, Dataset, Provenance, Source, Splits, drawn, idx};
+
+/// Height and width of an image.
+pub(crate) const SIDE: usize = 28;
+/// Examples of the training and of the test part, in the published sets and in their drawn twins.
+pub(crate) const EXAMPLES: [usize; 2] = [60_000, 10_000];
+/// A set of 28x28 grey images in ten classes, 60,000 to learn from and 10,000 to evaluate on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageSet {
+    /// Pictures of garments; Xiao et al. 2017, arXiv:1708.07747.
+    FashionMnist,
+    /// Handwritten digits; LeCun et al. 1998.
+    Mnist,
+}
+
+impl ImageSet {
+    /// Name of the set and of its folder in the data folder: `fashion-mnist`, `mnist`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FashionMnist => "fashion-mnist",
+            Self::Mnist => "mnist",
+        }
+    }
+
+    /// Name of the set that stands in for it: `drawn-garments`, `drawn-digits`.
+    pub fn builtin_name(self) -> &'static str {
+        match self {
+            Self::FashionMnist => "drawn-garments",
+            Self::Mnist => "drawn-digits",
+        }
+    }
+
+    /// Names of the classes, by label.
+    pub fn class_names(self) -> &'static [&'static str] {
+        match self {
+            Self::FashionMnist => &drawn::garments::NAMES,
+            Self::Mnist => &drawn::digits::NAMES,
+        }
+    }
+}
+
+impl std::str::FromStr for ImageSet {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match [Self::FashionMnist, Self::Mnist]
+            .into_iter()
+            .find(|set| set.name() == word)
+        {
+            Some(set) => Ok(set),
+            None => bail!("found data set {word:?}, wanted fashion-mnist or mnist"),
+        }
+    }
+}
+
+/// Which of the two a run wants, the real set or its drawn twin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The real set where its files are in the data folder, else the drawn twin.
+    #[default]
+    Auto,
+    /// The drawn twin.
+    Builtin,
+    /// The real set; an error where a file is missing.
+    Real,
+}
+
+impl std::str::FromStr for Choice {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "builtin" => Ok(Self::Builtin),
+            "real" => Ok(Self::Real),
+            _ => bail!("found data {word:?}, wanted auto, builtin or real"),
+        }
+    }
+}
+
+/// Images in classes. Images are `[1, 28, 28]`, 0 for the ground and 1 for the brightest; labels index `class_names`.
+#[derive(Clone, Debug)]
+pub struct ImageClasses {
+    /// Images and labels.
+    pub splits: Splits<2>,
+    /// Names of the classes, by label.
+    pub class_names: &'static [&'static str],
+    /// One line for the reader where [`Choice::Auto`] took the drawn twin.
+    pub notice: Option<String>,
+}
+
+impl ImageClasses {
+    /// Height and width of a picture, in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (SIDE, SIDE)
+    }
+
+    /// Numbers in a picture: what a fully connected layer takes.
+    pub fn pixels(&self) -> usize {
+        SIDE * SIDE
+    }
+}
+
+/// Loads `set` from the folder of its name in the data folder `folder`, or draws its twin, as `choice` says.
+///
+/// The published files are wanted, gzipped or plain, under their published names with or without `.gz`. Other content
+/// of the same form is taken too: the digest in [`Provenance`] tells them apart.
+///
+/// # Errors
+///
+/// Where a file is damaged or is not what its name says, also under [`Choice::Auto`]; under [`Choice::Real`] also
+/// where one is missing.
+pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<ImageClasses> {
+    let (splits, notice) = match choice {
+        Choice::Builtin => (builtin(set)?, None),
+        Choice::Real => match find(set, folder)? {
+            Found::All(files) => (real(set, &files, EXAMPLES)?, None),
+            Found::Missing(file) => bail!(
+                "{}: found no {file} and no {file}.gz, wanted the four files of {}; see data/README.md for where \
+                 they come from, or choose the built-in data",
+                folder.join(set.name()).display(),
+                set.name()
+            ),
+        },
+        Choice::Auto => match find(set, folder)? {
+            Found::All(files) => (real(set, &files, EXAMPLES)?, None),
+            Found::Missing(file) => {
+                let missing = if folder.join(set.name()).exists() {
+                    format!("{} lacks {file}", folder.join(set.name()).display())
+                } else {
+                    format!("{} is not in {}", set.name(), folder.display())
+                };
+                let drawn = set.builtin_name().replace('-', " ");
+                let notice = format!(
+                    "{missing}: using the built-in {drawn} (see data/README.md for where the real files go)"
+                );
+                (builtin(set)?, Some(notice))
+            }
+        },
+    };
+    Ok(ImageClasses {
+        splits,
+        class_names: set.class_names(),
+        notice,
+    })
+}
+
+/// The drawn twin of `set`.
+fn builtin(set: ImageSet) -> Result<Splits<2>> {
+    let parts = drawn::draw(set);
+    splits(set.builtin_name(), Source::Builtin, parts)
+}
+
+/// The two parts, images and labels each, as the data sets that the reader gets.
+pub(crate) fn splits(name: &str, source: Source, parts: [[idx::Bytes; 2]; 2]) -> Result<Splits<2>> {
+    let sha256 = digest(
+        &parts
+            .iter()
+            .flatten()
+            .map(|part| part.sha256)
+            .collect::<Vec<_>>(),
+    );
+    let [train, valid] = parts.map(|[images, labels]| {
+        Dataset::new([
+            Column::Pixels {
+                values: images.values,
+                shape: vec![1, SIDE, SIDE],
+            },
+            Column::Labels(labels.values),
+        ])
+    });
+    Ok(Splits {
+        train: train?,
+        valid: valid?,
+        provenance: Provenance {
+            name: name.to_string(),
+            source,
+            sha256,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_read_from_its_word() {
+        assert_eq!("auto".parse::<Choice>().unwrap(), Choice::default());
+        assert_eq!("builtin".parse::<Choice>().unwrap(), Choice::Builtin);
+        assert_eq!("real".parse::<Choice>().unwrap(), Choice::Real);
+        assert!("Real".parse::<Choice>().is_err());
+    }
+}

@@ -1,0 +1,35 @@
+//! Data sets on the host, and batches of them as tensors.
+//!
+//! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
+//! part with their [`Provenance`]; [`synthetic_regression`] draws the first chapter's data; [`image_classes`] gives
+//! Fashion-MNIST or MNIST, read by [`idx`] where the files are there, else a drawn twin (the module `drawn`).
+//!
+//! Nothing here touches the network, and nothing depends on the number of threads.
+//!
+//! ```
+//! # fn main() -> anyhow::Result<()> {
+//! use candle_core::Device;
+//!
+//! let splits = d2l_data::synthetic_regression(0, &[2.0, -3.4], 4.2, 0.01, 1000, 0)?;
+//! for batch in splits.train.batches((0..1000).collect(), 256, &Device::Cpu) {
+//!     let [x, y] = batch?;
+//!     assert_eq!(x.dim(1)?, 2);
+//!     assert_eq!(y.dim(1)?, 1);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod idx;
+
+mod dataset;
+mod drawn;
+mod images;
+mod published;
+mod regression;
+mod splits;
+
+pub use dataset::{Column, Dataset};
+pub use images::{Choice, ImageClasses, ImageSet, image_classes};
+pub use regression::synthetic_regression;
+pub use splits::{Provenance, Source, Splits};

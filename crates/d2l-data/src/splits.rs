@@ -1,0 +1,57 @@
+//! A training and a held-out part, and where they came from.
+
+use sha2::{Digest, Sha256};
+
+use crate::Dataset;
+
+/// A training part and a held-out part. `valid` may be empty.
+#[derive(Clone, Debug)]
+pub struct Splits<const N: usize> {
+    /// The examples to learn from.
+    pub train: Dataset<N>,
+    /// The examples to evaluate on. The book uses the test sets of its image sets here.
+    pub valid: Dataset<N>,
+    /// What the examples are, for the log.
+    pub provenance: Provenance,
+}
+
+/// What a data set is and where it came from; a training log records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// Name of the set: `fashion-mnist`, `drawn-garments`, …
+    pub name: String,
+    /// Where the examples came from.
+    pub source: Source,
+    /// One digest for the whole set, as 64 hexadecimal digits: the SHA-256 of its parts' own SHA-256 digests (32 bytes
+    /// each), one after another. The parts of a real set are the decompressed contents of its files, headers included,
+    /// in the order train images, train labels, test images, test labels; those of its drawn twin are what such files
+    /// would hold; those of a synthetic set are its columns as little-endian f32, train before valid.
+    pub sha256: String,
+}
+
+/// Where examples came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Files of a published data set.
+    Real,
+    /// The drawn twin that comes with this crate.
+    Builtin,
+    /// Drawn from a distribution with the run's seed.
+    Synthetic,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Real => "real",
+            Self::Builtin => "builtin",
+            Self::Synthetic => "synthetic",
+        })
+    }
+}
+
+/// [`Provenance::sha256`] of a set with these parts.
+pub(crate) fn digest(parts: &[[u8; 32]]) -> String {
+    let all: [u8; 32] = Sha256::digest(parts.concat()).into();
+    all.iter().map(|byte| format!("{byte:02x}")).collect()
+}

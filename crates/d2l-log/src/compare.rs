@@ -1,0 +1,311 @@
+//! Comparing logs: what was asked for, what came out, epoch by epoch, and how fast.
+
+use crate::{Best, Log};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Epoch metrics that are not in a group but say as much about what was computed.
+const UNGROUPED: [&str; 1] = ["gradient_norm"];
+
+/// How some runs differ. All lists of values are in the order of the runs; `None` stands where a run has no value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The runs' names.
+    pub names: Vec<String>,
+    /// Header fields that are not the same in all runs. `started` is left out.
+    pub header: Vec<Difference>,
+    /// The metrics of the epochs.
+    pub metrics: Vec<Table>,
+    /// What each metric ended with and its best value, those included that are known only at the end.
+    pub scores: Vec<Score>,
+    /// Time and speed.
+    pub paces: Vec<Pace>,
+}
+
+/// A header field that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Its name, `recipe.learning_rate` for a nested one.
+    pub key: String,
+    /// Its value in each run.
+    pub values: Vec<Option<Value>>,
+}
+
+/// A point in training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The fold, in a log that holds several.
+    pub fold: Option<usize>,
+    /// The epoch.
+    pub epoch: usize,
+}
+
+/// One metric in all runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The metric: `valid.accuracy`.
+    pub metric: String,
+    /// Its values, by fold and epoch.
+    pub rows: Vec<Row>,
+    /// The largest gap among the rows, the first one of equal ones; `None` if no two runs share a row.
+    pub gap: Option<Gap>,
+}
+
+/// One metric in all runs at one point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Where in training.
+    pub place: Place,
+    /// The value in each run.
+    pub values: Vec<Option<f64>>,
+}
+
+impl Row {
+    /// The distance between the lowest and the highest value, if two runs have one.
+    pub fn gap(&self) -> Option<f64> {
+        Gap::between("", Some(self.place), &self.values).map(|gap| gap.size())
+    }
+}
+
+/// The distance between the lowest and the highest value of a metric at one point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// The metric.
+    pub metric: String,
+    /// Where in training; `None` for a value known only at the end.
+    pub place: Option<Place>,
+    /// Index of the run with the lowest value, and the value.
+    pub low: (usize, f64),
+    /// Index of the run with the highest value, and the value.
+    pub high: (usize, f64),
+}
+
+impl Gap {
+    /// The distance, 0 or more.
+    pub fn size(&self) -> f64 {
+        self.high.1 - self.low.1
+    }
+
+    fn between(metric: &str, place: Option<Place>, values: &[Option<f64>]) -> Option<Self> {
+        let present = || {
+            values
+                .iter()
+                .enumerate()
+                .filter_map(|(run, value)| Some((run, (*value)?)))
+        };
+        let low = present().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let high = present().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (present().count() > 1).then(|| Self {
+            metric: metric.into(),
+            place,
+            low,
+            high,
+        })
+    }
+}
+
+/// What a metric ended with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// The metric.
+    pub metric: String,
+    /// Its last value in each run.
+    pub last: Vec<Option<f64>>,
+    /// Its best value in each run.
+    pub best: Vec<Option<Best>>,
+    /// The gap between the last values of a metric that only the end of a run knows, if all runs did the same epochs.
+    pub gap: Option<Gap>,
+}
+
+/// Time and speed of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Seconds from start to end.
+    pub seconds: f64,
+    /// Training examples per second in the median epoch.
+    pub examples_per_second: Option<f64>,
+    /// That speed over the first run's.
+    pub ratio: Option<f64>,
+}
+
+impl Comparison {
+    /// The largest gap of each metric that two runs share, where it is beyond the tolerance.
+    pub fn beyond(&self, tolerance: f64) -> Vec<&Gap> {
+        self.gaps().filter(|gap| gap.size() > tolerance).collect()
+    }
+
+    /// The largest gap of each metric that two runs share. Times and speeds are no metrics here.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        let ends = self.scores.iter().filter_map(|score| score.gap.as_ref());
+        self.metrics
+            .iter()
+            .filter_map(|table| table.gap.as_ref())
+            .chain(ends)
+    }
+}
+
+/// Compares runs; the first one is what speed is measured against.
+pub fn compare(logs: &[Log]) -> Comparison {
+    let metrics: Vec<Table> = metric_names(logs)
+        .into_iter()
+        .map(|metric| table(logs, metric))
+        .collect();
+    Comparison {
+        names: logs.iter().map(|log| log.name.clone()).collect(),
+        header: header_differences(logs),
+        scores: scores(logs, &metrics),
+        metrics,
+        paces: paces(logs),
+    }
+}
+
+fn all_equal<T: PartialEq>(values: &[T]) -> bool {
+    values.iter().all(|value| Some(value) == values.first())
+}
+
+fn header_differences(logs: &[Log]) -> Vec<Difference> {
+    let headers: Vec<Vec<(String, Value)>> = logs.iter().map(flat_header).collect();
+    let mut keys: Vec<&String> = Vec::new();
+    for (key, _) in headers.iter().flatten() {
+        if key != "started" && !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let value = |header: &[(String, Value)], key: &String| {
+        header
+            .iter()
+            .find(|(found, _)| found == key)
+            .map(|(_, value)| value.clone())
+    };
+    keys.into_iter()
+        .map(|key| Difference {
+            key: key.clone(),
+            values: headers.iter().map(|header| value(header, key)).collect(),
+        })
+        .filter(|difference| !all_equal(&difference.values))
+        .collect()
+}
+
+/// Every field of the header by its full name, in the order of the log.
+fn flat_header(log: &Log) -> Vec<(String, Value)> {
+    fn flatten(key: String, value: Value, fields: &mut Vec<(String, Value)>) {
+        match value {
+            Value::Object(map) => {
+                for (name, value) in map {
+                    let key = if key.is_empty() {
+                        name
+                    } else {
+                        format!("{key}.{name}")
+                    };
+                    flatten(key, value, fields);
+                }
+            }
+            value => fields.push((key, value)),
+        }
+    }
+    let mut fields = Vec::new();
+    flatten(
+        String::new(),
+        serde_json::to_value(&log.header).unwrap_or_default(),
+        &mut fields,
+    );
+    fields
+}
+
+/// Every metric that an epoch of some run has: the groups' in order of first appearance, then the others.
+fn metric_names(logs: &[Log]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for epoch in logs.iter().flat_map(|log| &log.epochs) {
+        for (name, _) in epoch.metrics() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    if logs.iter().any(|log| !log.epochs.is_empty()) {
+        names.extend(UNGROUPED.map(String::from));
+    }
+    names
+}
+
+fn table(logs: &[Log], metric: String) -> Table {
+    let mut rows: BTreeMap<Place, Vec<Option<f64>>> = BTreeMap::new();
+    for (run, log) in logs.iter().enumerate() {
+        for epoch in &log.epochs {
+            let place = Place {
+                fold: epoch.fold,
+                epoch: epoch.epoch,
+            };
+            let row = rows.entry(place).or_insert_with(|| vec![None; logs.len()]);
+            if let Some(cell) = row.get_mut(run) {
+                *cell = epoch.metric(&metric);
+            }
+        }
+    }
+    let gaps = rows
+        .iter()
+        .filter_map(|(place, values)| Gap::between(&metric, Some(*place), values));
+    let gap = gaps.reduce(|largest, gap| {
+        if gap.size() > largest.size() {
+            gap
+        } else {
+            largest
+        }
+    });
+    let rows = rows
+        .into_iter()
+        .map(|(place, values)| Row { place, values })
+        .collect();
+    Table { metric, rows, gap }
+}
+
+fn scores(logs: &[Log], tables: &[Table]) -> Vec<Score> {
+    let of_epochs: Vec<String> = tables.iter().map(|table| table.metric.clone()).collect();
+    let of_ends: BTreeSet<String> = logs
+        .iter()
+        .filter_map(|log| log.end.as_ref())
+        .flat_map(|end| end.last.keys().cloned())
+        .collect();
+    let only_of_ends = of_ends
+        .into_iter()
+        .filter(|metric| !of_epochs.contains(metric));
+    let epochs: Vec<usize> = logs.iter().map(|log| log.epochs.len()).collect();
+    let same_epochs = all_equal(&epochs);
+    let score = |metric: String, at_end: bool| {
+        let last: Vec<Option<f64>> = logs.iter().map(|log| log.last(&metric)).collect();
+        let best = logs.iter().map(|log| log.best(&metric)).collect();
+        let gap = (at_end && same_epochs)
+            .then(|| Gap::between(&metric, None, &last))
+            .flatten();
+        Score {
+            metric,
+            last,
+            best,
+            gap,
+        }
+    };
+    let ends: Vec<Score> = only_of_ends.map(|metric| score(metric, true)).collect();
+    of_epochs
+        .iter()
+        .map(|metric| score(metric.clone(), false))
+        .chain(ends)
+        .collect()
+}
+
+fn paces(logs: &[Log]) -> Vec<Pace> {
+    let first = logs.first().and_then(Log::speed);
+    logs.iter()
+        .map(|log| {
+            let speed = log.speed();
+            let ratio = speed
+                .zip(first)
+                .map(|(speed, first)| speed / first)
+                .filter(|ratio| ratio.is_finite());
+            Pace {
+                seconds: log.seconds(),
+                examples_per_second: speed,
+                ratio,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! Reading one log.
+
+use crate::{Epoch, FILE_NAME, Log, Record, SCHEMA};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+impl Log {
+    /// Reads a log from a run's folder or from the file itself.
+    ///
+    /// The half-written last line of a run that was killed is dropped.
+    ///
+    /// # Errors
+    ///
+    /// No such log; no complete header; a schema newer than [`SCHEMA`]; any other line that is not what the schema
+    /// says, with file, line and reason.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = if path.is_dir() {
+            path.join(FILE_NAME)
+        } else {
+            path.to_path_buf()
+        };
+        let bytes = fs::read(&file).with_context(|| format!("log {} not read", file.display()))?;
+        parse(&bytes, file)
+    }
+}
+
+fn parse(bytes: &[u8], path: PathBuf) -> Result<Log> {
+    let mut header = None;
+    let mut epochs = Vec::new();
+    let mut end = None;
+    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let at = || format!("{}, line {}", path.display(), index + 1);
+        let value = match serde_json::from_slice::<Value>(line) {
+            Ok(value) => value,
+            Err(_) if !line.ends_with(b"\n") => break, // cut off when the run was killed
+            Err(error) => return Err(error).with_context(at),
+        };
+        if end.is_some() {
+            bail!(
+                "{}: a line after the `end` line; wanted it to be the last",
+                at()
+            );
+        }
+        match record(value).with_context(at)? {
+            Record::Run(found) if index == 0 => header = Some(found),
+            Record::Run(_) => bail!("{}: a second `run` line; wanted one log per file", at()),
+            _ if index == 0 => bail!("{}: not a `run` line, which comes first", at()),
+            Record::Epoch(found) => epochs.push(found),
+            Record::End(found) => end = Some(found),
+        }
+    }
+    let Some(header) = header else {
+        bail!(
+            "{} holds no complete `run` line: the run was killed as it started; delete its folder, or start it again \
+             with --overwrite",
+            path.display()
+        );
+    };
+    check_order(&epochs).with_context(|| path.display().to_string())?;
+    let name = format!("{}/{}", header.chapter, run_name(&path));
+    Ok(Log {
+        name,
+        path,
+        header,
+        epochs,
+        end,
+    })
+}
+
+/// One line's record. The schema's version is looked at first: a newer one may have changed anything else.
+fn record(value: Value) -> Result<Record> {
+    let schema = value
+        .get("schema")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
+    ensure!(
+        schema <= u64::from(SCHEMA),
+        "schema {schema} is newer than this program, which reads up to {SCHEMA}; wanted an older log: update the program"
+    );
+    Ok(serde_json::from_value(value)?)
+}
+
+/// Within a fold, epochs only ever rise: others come from two runs that wrote into one file.
+fn check_order(epochs: &[Epoch]) -> Result<()> {
+    let mut newest: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+    for epoch in epochs {
+        if let Some(before) = newest.insert(epoch.fold, epoch.epoch) {
+            ensure!(
+                epoch.epoch > before,
+                "epoch {} stands after epoch {before}; wanted rising numbers: two runs wrote into one log",
+                epoch.epoch
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The folder's name; for a log that does not carry [`FILE_NAME`], its own.
+fn run_name(path: &Path) -> String {
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = match place.file_name() {
+        Some(name) if name == FILE_NAME => place.parent().and_then(Path::file_name),
+        _ => place.file_stem(),
+    };
+    name.unwrap_or(place.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}

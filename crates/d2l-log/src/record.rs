@@ -1,0 +1,257 @@
+//! The log's schema: what each kind of line holds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Version of the schema. Readers refuse logs with a higher one.
+pub const SCHEMA: u32 = 1;
+
+/// Names and values of one group of metrics, such as `loss` and `accuracy`.
+pub type Metrics = BTreeMap<String, f64>;
+
+/// One line of the log; `kind` says which: `run`, `epoch` or `end`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful of records per run; a box would be in every caller's way"
+)]
+pub enum Record {
+    /// The first line.
+    Run(Header),
+    /// One line per epoch, in order.
+    Epoch(Epoch),
+    /// The last line; a run that was killed has none.
+    End(End),
+}
+
+/// What was trained, on what, how: everything that is known before the first step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the log's schema, [`SCHEMA`].
+    pub schema: u32,
+    /// Chapter, as the package is called: `softmax-regression`.
+    pub chapter: String,
+    /// Model within the chapter.
+    pub model: String,
+    /// `scratch`, `concise`, or the framework of a twin.
+    pub implementation: String,
+    /// Name of the recipe that the flags started from: `quick`, `zh`, `en`.
+    pub preset: String,
+    /// `cpu`, `cuda:0`, `metal`.
+    pub device: String,
+    /// Threads that the run could use on the CPU.
+    pub threads: usize,
+    /// Seed of all random draws.
+    pub seed: u64,
+    /// Which fold of a K-fold cross-validation was held out, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+    /// Every hyperparameter, as resolved from preset and flags.
+    pub recipe: Map<String, Value>,
+    /// The examples.
+    pub data: Data,
+    /// How many numbers are trained.
+    pub parameters: usize,
+    /// Versions of what the run was built from: `d2l`, `candle`.
+    pub versions: BTreeMap<String, String>,
+    /// When the run started: RFC 3339, UTC.
+    pub started: String,
+}
+
+/// The examples that a run used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// Name of the data set.
+    pub name: String,
+    /// `real`, `builtin` (part of the program) or `synthetic` (drawn from the seed).
+    pub source: String,
+    /// Training examples.
+    pub train: usize,
+    /// Held-out examples.
+    pub valid: usize,
+    /// SHA-256 of the decompressed content.
+    pub sha256: String,
+}
+
+/// What one epoch did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Steps since the start of the run.
+    pub step: usize,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Running means over the epoch, in training mode, while the parameters move.
+    pub train: Metrics,
+    /// The held-out set in evaluation mode after the epoch.
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    pub valid: Metrics,
+    /// Further groups: `train_after` (the training set, evaluated after the epoch), `train_window` (the epoch's last
+    /// steps), `valid_batches` (unweighted mean over the batches of the held-out set).
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Metrics>,
+    /// Mean over the epoch of the norm of all gradients together, before clipping.
+    pub gradient_norm: f64,
+    /// Seconds that the epoch's training took, without evaluation.
+    pub seconds: f64,
+    /// Training examples per second.
+    pub examples_per_second: f64,
+    /// The fold that was held out, where one log holds several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+}
+
+impl Epoch {
+    /// The value of `group.metric`, such as `valid.accuracy`, or of one of `gradient_norm`, `learning_rate`,
+    /// `seconds` and `examples_per_second`.
+    ///
+    /// ```
+    /// # use d2l_log::{Epoch, Metrics};
+    /// let valid = Metrics::from([("accuracy".to_string(), 0.83)]);
+    /// let epoch = Epoch { valid, learning_rate: 0.1, ..Epoch::default() };
+    /// assert_eq!(epoch.metric("valid.accuracy"), Some(0.83));
+    /// assert_eq!(epoch.metric("learning_rate"), Some(0.1));
+    /// assert_eq!(epoch.metric("train.loss"), None);
+    /// ```
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        if let Some((group, name)) = name.split_once('.') {
+            let mut groups = self.groups();
+            return groups
+                .find(|(found, _)| *found == group)?
+                .1
+                .get(name)
+                .copied();
+        }
+        match name {
+            "gradient_norm" => Some(self.gradient_norm),
+            "learning_rate" => Some(self.learning_rate),
+            "seconds" => Some(self.seconds),
+            "examples_per_second" => Some(self.examples_per_second),
+            _ => None,
+        }
+    }
+
+    /// Names and values of all groups' metrics: `train` first, then `valid`, then the others by name.
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        self.groups()
+            .flat_map(|(group, metrics)| {
+                metrics
+                    .iter()
+                    .map(move |(name, value)| (format!("{group}.{name}"), *value))
+            })
+            .collect()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (&str, &Metrics)> {
+        let more = self
+            .more
+            .iter()
+            .map(|(group, metrics)| (group.as_str(), metrics));
+        [("train", &self.train), ("valid", &self.valid)]
+            .into_iter()
+            .chain(more)
+    }
+}
+
+/// How a run ended and what it reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Whether it came to its end.
+    pub status: Status,
+    /// Why it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Completed epochs.
+    pub epochs: usize,
+    /// Seconds from start to end, evaluation included.
+    pub seconds: f64,
+    /// The most memory that the process held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// The last value of each metric, and numbers known only at the end: `valid.accuracy`, `error.bias`.
+    #[serde(rename = "final")]
+    pub last: Metrics,
+    /// The best value of each metric.
+    pub best: BTreeMap<String, Best>,
+    /// The preset's bands, each with its verdict.
+    pub bands: Vec<BandResult>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It trained all its epochs.
+    Finished,
+    /// It was asked to stop, by Ctrl-C for instance.
+    Interrupted,
+    /// It could not go on; the reason says why.
+    Failed,
+}
+
+/// The best value of a metric over the epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// The value.
+    pub value: f64,
+    /// The epoch that first reached it.
+    pub epoch: usize,
+}
+
+impl Best {
+    /// The highest value where [`higher_is_better`], the lowest elsewhere; `None` if no epoch has the metric.
+    pub fn of(epochs: &[Epoch], metric: &str) -> Option<Self> {
+        let higher = higher_is_better(metric);
+        let mut best: Option<Self> = None;
+        for epoch in epochs {
+            let Some(value) = epoch.metric(metric) else {
+                continue;
+            };
+            let better = |best: Self| {
+                if higher {
+                    value > best.value
+                } else {
+                    value < best.value
+                }
+            };
+            if best.is_none_or(better) {
+                best = Some(Self {
+                    value,
+                    epoch: epoch.epoch,
+                });
+            }
+        }
+        best
+    }
+}
+
+/// Whether a metric is a score (`accuracy`, `bleu`), which should rise; all others are losses and errors.
+pub fn higher_is_better(metric: &str) -> bool {
+    matches!(metric.rsplit('.').next(), Some("accuracy" | "bleu"))
+}
+
+/// A range that a result was held against, with the verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BandResult {
+    /// The quantity: `valid.accuracy`.
+    pub metric: String,
+    /// Lowest accepted value.
+    pub low: f64,
+    /// The middle of the runs behind the band.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub median: Option<f64>,
+    /// Highest accepted value.
+    pub high: f64,
+    /// How many runs are behind the band.
+    pub runs: usize,
+    /// Whose runs they are: `book`, `pytorch`.
+    pub source: String,
+    /// This run's value; `None` if it did not produce one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Whether the value lies in the band.
+    pub within: bool,
+}

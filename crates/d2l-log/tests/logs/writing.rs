@@ -1,0 +1,275 @@
+//! What is written stays, whole, and comes back as it was.
+
+use crate::{end, epoch, header, message, metrics, records, run_in};
+use anyhow::Result;
+use d2l_log::{Best, End, Epoch, FILE_NAME, Log, Record, Writer};
+use std::fs;
+use tempfile::tempdir;
+
+#[test]
+fn a_log_comes_back_as_it_was_written() -> Result<()> {
+    let runs = tempdir()?;
+    let folder = run_in(runs.path(), "mlp/first", &records())?;
+    let log = Log::read(&folder)?;
+    assert_eq!(log, Log::read(&folder.join(FILE_NAME))?);
+    assert_eq!(log.name, "mlp/first");
+    assert_eq!(log.header, header());
+    assert_eq!(
+        log.epochs,
+        [epoch(1, 0.1 + 0.2, 0.75), epoch(2, 1.0 / 3.0, 0.81)]
+    );
+    assert_eq!(log.end, Some(end(2)));
+    Ok(())
+}
+
+#[test]
+fn numbers_come_back_bit_for_bit() -> Result<()> {
+    // The default float parser of serde_json is off by one bit for some of these.
+    let mut values = vec![
+        0.0,
+        -0.0,
+        0.1 + 0.2,
+        f64::MIN_POSITIVE,
+        5e-324,
+        f64::MAX,
+        f64::EPSILON,
+        1e23,
+        2.225e-308,
+    ];
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    while values.len() < 20_000 {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        values.push(f64::from_bits(bits));
+    }
+    values.retain(|value| value.is_finite());
+    let train = (0..)
+        .map(|index| format!("{index:05}"))
+        .zip(values.iter().copied())
+        .collect();
+    let runs = tempdir()?;
+    let written = Epoch {
+        train,
+        ..epoch(1, 0.0, 0.0)
+    };
+    let folder = run_in(
+        runs.path(),
+        "mlp/bits",
+        &[Record::Run(header()), Record::Epoch(written)],
+    )?;
+    let log = Log::read(&folder)?;
+    let read: Vec<u64> = log.epochs[0]
+        .train
+        .values()
+        .map(|value| value.to_bits())
+        .collect();
+    assert_eq!(
+        read,
+        values
+            .iter()
+            .map(|value| value.to_bits())
+            .collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+#[test]
+fn an_existing_log_is_not_overwritten() -> Result<()> {
+    let runs = tempdir()?;
+    let file = run_in(runs.path(), "mlp/first", &records())?.join(FILE_NAME);
+    let before = fs::read(&file)?;
+    let message = message(Writer::create(&file));
+    assert!(
+        message.contains("log.jsonl not created; wanted a new file"),
+        "{message}"
+    );
+    assert_eq!(fs::read(&file)?, before);
+    Ok(())
+}
+
+#[test]
+fn each_record_is_in_the_file_when_write_returns() -> Result<()> {
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    let mut writer = Writer::create(&file)?;
+    for (index, record) in records().iter().enumerate() {
+        writer.write(record)?;
+        let text = fs::read_to_string(&file)?;
+        assert_eq!(text.lines().count(), index + 1);
+        assert!(text.ends_with('\n'));
+        assert_eq!(writer.length(), text.len() as u64);
+    }
+    writer.sync()
+}
+
+#[test]
+fn resuming_cuts_off_what_came_after_the_checkpoint() -> Result<()> {
+    let runs = tempdir()?;
+    let whole = fs::read(run_in(runs.path(), "mlp/whole", &records())?.join(FILE_NAME))?;
+    let file = runs.path().join("cut.jsonl");
+    let mut writer = Writer::create(&file)?;
+    writer.write(&records()[0])?;
+    writer.write(&records()[1])?;
+    let checkpoint = writer.length();
+    writer.write(&Record::Epoch(epoch(2, 99.0, 0.0)))?;
+    drop(writer);
+    let mut text = fs::read(&file)?;
+    text.extend(br#"{"kind":"epo"#); // the run was killed here
+    fs::write(&file, text)?;
+
+    let mut writer = Writer::resume(&file, checkpoint)?;
+    assert_eq!(writer.length(), checkpoint);
+    assert_eq!(
+        fs::metadata(&file)?.len(),
+        checkpoint,
+        "cut at once, not when the next record comes"
+    );
+    writer.write(&records()[2])?;
+    writer.write(&records()[3])?;
+    assert_eq!(writer.length(), whole.len() as u64);
+    assert_eq!(fs::read(&file)?, whole);
+    Writer::resume(&file, whole.len() as u64)?;
+    assert_eq!(
+        fs::read(&file)?,
+        whole,
+        "nothing stands behind the last line"
+    );
+    Ok(())
+}
+
+#[test]
+fn resuming_refuses_a_length_that_is_not_the_logs() -> Result<()> {
+    let runs = tempdir()?;
+    let file = run_in(runs.path(), "mlp/first", &records())?.join(FILE_NAME);
+    let before = fs::read(&file)?;
+    let length = before.len() as u64;
+    let longer = message(Writer::resume(&file, length + 1));
+    assert!(
+        longer.contains(&format!("has {length} bytes; wanted the {}", length + 1)),
+        "{longer}"
+    );
+    let inside = message(Writer::resume(&file, 10));
+    assert!(inside.contains("no line ends at byte 10"), "{inside}");
+    let missing = message(Writer::resume(&runs.path().join("none.jsonl"), 0));
+    assert!(missing.contains("none.jsonl not continued"), "{missing}");
+    assert_eq!(fs::read(&file)?, before, "a refusal changes nothing");
+    Ok(())
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
+    let nan = f64::NAN;
+    let infinite = f64::INFINITY;
+    let base = epoch(1, 0.5, 0.5);
+    let of_epoch = |epoch: Epoch| Record::Epoch(epoch);
+    let with_end = |change: &dyn Fn(&mut End)| {
+        let mut end = end(1);
+        change(&mut end);
+        Record::End(end)
+    };
+    let more = [("train_after".to_string(), metrics([("loss", -infinite)]))].into();
+    let cases = [
+        ("train.loss is NaN", of_epoch(epoch(1, nan, 0.5))),
+        ("valid.accuracy is inf", of_epoch(epoch(1, 0.5, infinite))),
+        (
+            "train_after.loss is -inf",
+            of_epoch(Epoch {
+                more,
+                ..base.clone()
+            }),
+        ),
+        (
+            "learning_rate is NaN",
+            of_epoch(Epoch {
+                learning_rate: nan,
+                ..base.clone()
+            }),
+        ),
+        (
+            "gradient_norm is inf",
+            of_epoch(Epoch {
+                gradient_norm: infinite,
+                ..base.clone()
+            }),
+        ),
+        (
+            "seconds is NaN",
+            of_epoch(Epoch {
+                seconds: nan,
+                ..base.clone()
+            }),
+        ),
+        (
+            "examples_per_second is inf",
+            of_epoch(Epoch {
+                examples_per_second: infinite,
+                ..base
+            }),
+        ),
+        ("seconds is NaN", with_end(&|end| end.seconds = nan)),
+        (
+            "final.train.loss is NaN",
+            with_end(&|end| end.last = metrics([("train.loss", nan)])),
+        ),
+        (
+            "best.train.loss is NaN",
+            with_end(&|end| {
+                end.best.insert(
+                    "train.loss".into(),
+                    Best {
+                        value: nan,
+                        epoch: 1,
+                    },
+                );
+            }),
+        ),
+        (
+            "bands.valid.accuracy.low is -inf",
+            with_end(&|end| end.bands[0].low = -infinite),
+        ),
+        (
+            "bands.valid.accuracy.high is inf",
+            with_end(&|end| end.bands[0].high = infinite),
+        ),
+        (
+            "bands.valid.accuracy.median is NaN",
+            with_end(&|end| end.bands[0].median = Some(nan)),
+        ),
+        (
+            "bands.valid.accuracy.value is NaN",
+            with_end(&|end| end.bands[0].value = Some(nan)),
+        ),
+    ];
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    let mut writer = Writer::create(&file)?;
+    writer.write(&Record::Run(header()))?;
+    for (wanted, record) in cases {
+        let message = message(writer.write(&record));
+        assert!(message.contains(wanted), "{message}: wanted {wanted}");
+        assert_eq!(
+            fs::metadata(&file)?.len(),
+            writer.length(),
+            "nothing of it is written"
+        );
+    }
+    writer.write(&Record::Epoch(epoch(1, 0.5, 0.5)))?;
+    assert_eq!(Log::read(&file)?.epochs.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_group_may_not_take_the_name_of_another_key() -> Result<()> {
+    let runs = tempdir()?;
+    let mut writer = Writer::create(&runs.path().join(FILE_NAME))?;
+    for name in ["kind", "epoch", "train", "valid", "gradient_norm", "fold"] {
+        let more = [(name.to_string(), metrics([("loss", 1.0)]))].into();
+        let message = message(writer.write(&Record::Epoch(Epoch {
+            more,
+            ..epoch(1, 0.5, 0.5)
+        })));
+        assert!(message.contains(&format!("is called {name}")), "{message}");
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The norm of all gradients together, and limits on it. D2L zh 8.5.5, en 9.5.3; Pascanu et al. 2013,
+//! arXiv:1211.5063.
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Result, Tensor, Var, bail};
+
+use crate::kernel;
+
+/// The L2 norm of the gradients of `parameters` as one vector: √ Σ g². Sums are f64, in the order of `parameters`.
+///
+/// On other devices than the CPU this waits for the device, once.
+pub fn gradient_norm(parameters: &[(String, Var)], gradients: &GradStore) -> Result<f64> {
+    let mut total = 0.0;
+    let mut on_device = Vec::new();
+    for (_, var) in parameters {
+        let Some(gradient) = gradients.get(var) else {
+            continue;
+        };
+        if !kernel::has_kernel(gradient) {
+            on_device.push(gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all()?);
+            continue;
+        }
+        let gradient = gradient.contiguous()?;
+        total += match gradient.dtype() {
+            DType::F64 => kernel::read::<f64, _>(&gradient, kernel::sum_of_squares)?,
+            _ => kernel::read::<f32, _>(&gradient, kernel::sum_of_squares)?,
+        };
+    }
+    if !on_device.is_empty() {
+        let squares = Tensor::stack(&on_device, 0)?.to_vec1::<f32>()?;
+        total += squares.iter().map(|&square| f64::from(square)).sum::<f64>();
+    }
+    Ok(total.sqrt())
+}
+
+/// Scales the gradients of `parameters` so that their norm together is at most `max_norm`, and returns the norm from
+/// before: `torch.nn.utils.clip_grad_norm_`.
+///
+/// g ← g · min(1, θ / (‖g‖ + 10⁻⁶))
+pub fn clip_gradient_norm(
+    parameters: &[(String, Var)],
+    gradients: &mut GradStore,
+    max_norm: f64,
+) -> Result<f64> {
+    if max_norm.is_nan() || max_norm <= 0.0 {
+        bail!("found the largest norm {max_norm}, wanted a number above 0");
+    }
+    let norm = gradient_norm(parameters, gradients)?;
+    let factor = max_norm / (norm + 1e-6);
+    if factor < 1.0 {
+        replace(parameters, gradients, |gradient| {
+            gradient.affine(factor, 0.0)
+        })?;
+    }
+    Ok(norm)
+}
+
+/// Limits each element of the gradients of `parameters` to -`max_value` … `max_value`:
+/// `torch.nn.utils.clip_grad_value_`.
+pub fn clip_gradient_value(
+    parameters: &[(String, Var)],
+    gradients: &mut GradStore,
+    max_value: f64,
+) -> Result<()> {
+    if max_value.is_nan() || max_value < 0.0 {
+        bail!("found the largest value {max_value}, wanted 0 or more");
+    }
+    replace(parameters, gradients, |gradient| {
+        gradient.clamp(-max_value, max_value)
+    })
+}
+
+/// New tensors, not changes in place: nothing says that a gradient's memory belongs to it alone.
+fn replace(
+    parameters: &[(String, Var)],
+    gradients: &mut GradStore,
+    f: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<()> {
+    for (_, var) in parameters {
+        if let Some(gradient) = gradients.remove(var) {
+            gradients.insert(var, f(&gradient.detach())?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Rules for a layer's initial values. D2L zh 4.8, en 5.4.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use anyhow::{Error, Result, bail};
+use candle_nn::Init;
+use serde::{Deserialize, Serialize};
+
+/// Rule for a layer's initial values, by the numbers of inputs and outputs that each weight connects.
+///
+/// On the command line and in logs: `pytorch`, `normal:0.01`, `normal:0.01,zero-bias`, `xavier`, `kaiming`, `zeros`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Initializer {
+    /// What `torch.nn.Linear` and `torch.nn.Conv2d` do by themselves: weight and bias from U(-b, b), b = 1/√fan_in.
+    /// (PyTorch writes the weight's rule as `kaiming_uniform_(a=√5)`, which is the same number.)
+    #[default]
+    PytorchDefault,
+    /// Weights from N(0, std²), as `nn.init.normal_(weight, std=…)`; biases keep PyTorch's default.
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// Weights from N(0, std²), biases zero.
+    NormalZeroBias {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// Weights from U(-b, b), b = √(6 / (fan_in + fan_out)), as `nn.init.xavier_uniform_`; biases keep PyTorch's
+    /// default. Glorot and Bengio 2010.
+    Xavier,
+    /// Weights from N(0, 2 / fan_in), for layers before a ReLU (gain √2), as
+    /// `nn.init.kaiming_normal_(weight, nonlinearity="relu")`; biases keep PyTorch's default. He et al. 2015,
+    /// arXiv:1502.01852.
+    Kaiming,
+    /// Weights and biases zero.
+    Zeros,
+}
+
+impl Initializer {
+    /// The hint for a weight.
+    pub fn weight(&self, fan_in: usize, fan_out: usize) -> Init {
+        match *self {
+            Self::PytorchDefault => uniform(one_over_root(fan_in)),
+            Self::Normal { std } | Self::NormalZeroBias { std } => Init::Randn {
+                mean: 0.0,
+                stdev: std,
+            },
+            Self::Xavier => uniform((6.0 / (fan_in + fan_out).max(1) as f64).sqrt()),
+            Self::Kaiming => Init::Randn {
+                mean: 0.0,
+                stdev: 2f64.sqrt() * one_over_root(fan_in),
+            },
+            Self::Zeros => Init::Const(0.0),
+        }
+    }
+
+    /// The hint for a bias.
+    pub fn bias(&self, fan_in: usize) -> Init {
+        match self {
+            Self::NormalZeroBias { .. } | Self::Zeros => Init::Const(0.0),
+            Self::PytorchDefault | Self::Normal { .. } | Self::Xavier | Self::Kaiming => {
+                uniform(one_over_root(fan_in))
+            }
+        }
+    }
+}
+
+/// U(-bound, bound).
+fn uniform(bound: f64) -> Init {
+    Init::Uniform {
+        lo: -bound,
+        up: bound,
+    }
+}
+
+/// 1/√n; 1 for a layer without inputs, which has no weights to draw.
+fn one_over_root(n: usize) -> f64 {
+    1.0 / (n.max(1) as f64).sqrt()
+}
+
+impl Display for Initializer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::PytorchDefault => f.write_str("pytorch"),
+            Self::Normal { std } => write!(f, "normal:{std}"),
+            Self::NormalZeroBias { std } => write!(f, "normal:{std},zero-bias"),
+            Self::Xavier => f.write_str("xavier"),
+            Self::Kaiming => f.write_str("kaiming"),
+            Self::Zeros => f.write_str("zeros"),
+        }
+    }
+}
+
+impl FromStr for Initializer {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "pytorch" => return Ok(Self::PytorchDefault),
+            "xavier" => return Ok(Self::Xavier),
+            "kaiming" => return Ok(Self::Kaiming),
+            "zeros" => return Ok(Self::Zeros),
+            _ => {}
+        }
+        let Some(std) = text.strip_prefix("normal:") else {
+            bail!(
+                "{text}: no such rule for initial values; wanted pytorch, normal:STD, normal:STD,zero-bias, xavier, \
+                 kaiming or zeros"
+            );
+        };
+        let (std, zero_bias) = match std.strip_suffix(",zero-bias") {
+            Some(std) => (std, true),
+            None => (std, false),
+        };
+        match std.parse::<f64>() {
+            Ok(std) if std.is_finite() && std >= 0.0 && zero_bias => {
+                Ok(Self::NormalZeroBias { std })
+            }
+            Ok(std) if std.is_finite() && std >= 0.0 => Ok(Self::Normal { std }),
+            _ => bail!(
+                "{text}: found the standard deviation {std}, wanted a number of 0 or more as in normal:0.01"
+            ),
+        }
+    }
+}
+
+impl TryFrom<String> for Initializer {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Initializer> for String {
+    fn from(initializer: Initializer) -> Self {
+        initializer.to_string()
+    }
+}

@@ -1,0 +1,234 @@
+//! What the CPU kernels share: the two number types, slices of tensors, and chunks that threads work through.
+//!
+//! A chunk's size is fixed, and sums of chunks are added in the order of the chunks: a result never depends on the
+//! number of threads.
+
+use std::cell::RefCell;
+
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
+use rayon::prelude::*;
+
+/// Elements in one thread's piece of work.
+pub(crate) const CHUNK: usize = 1 << 13;
+
+/// Elements from which waking other threads pays. A wake-up costs some microseconds.
+const PARALLEL_FROM: usize = 4 * CHUNK;
+
+/// The number types of the kernels: f32 to train in, f64 to check gradients in.
+pub(crate) trait Real: WithDType {
+    const ZERO: Self;
+    const ONE: Self;
+    fn exp(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
+}
+
+macro_rules! real {
+    ($type:ident, $variant:ident) => {
+        impl Real for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn exp(self) -> Self {
+                $type::exp(self)
+            }
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
+            fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
+                match storage {
+                    CpuStorage::$variant(elements) => Ok(elements),
+                    _ => bail!(
+                        "found a tensor of another type, wanted {}",
+                        stringify!($type)
+                    ),
+                }
+            }
+        }
+    };
+}
+
+real!(f32, F32);
+real!(f64, F64);
+
+/// Whether `x` is on the CPU in a type that the kernels are written for.
+pub(crate) fn has_kernel(x: &Tensor) -> bool {
+    use candle_core::DType;
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
+
+/// The elements of a contiguous tensor, in row-major order.
+pub(crate) fn elements<'a, T: WithDType>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<&'a [T]> {
+    let range = range(layout)?;
+    match storage.as_slice::<T>()?.get(range) {
+        Some(elements) => Ok(elements),
+        None => bail!("the layout reaches beyond the storage"),
+    }
+}
+
+fn elements_mut<'a, T: Real>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]> {
+    let range = range(layout)?;
+    match T::elements_mut(storage)?.get_mut(range) {
+        Some(elements) => Ok(elements),
+        None => bail!("the layout reaches beyond the storage"),
+    }
+}
+
+fn range(layout: &Layout) -> Result<std::ops::Range<usize>> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(start..end),
+        None => bail!(
+            "found strides {:?}, wanted a contiguous tensor",
+            layout.stride()
+        ),
+    }
+}
+
+/// Calls `f` with the elements of a contiguous tensor on the CPU.
+pub(crate) fn read<T: WithDType, R>(x: &Tensor, f: impl FnOnce(&[T]) -> R) -> Result<R> {
+    let (storage, layout) = x.storage_and_layout();
+    match &*storage {
+        candle_core::Storage::Cpu(storage) => Ok(f(elements(storage, layout)?)),
+        _ => bail!("found a tensor on {:?}, wanted one on the CPU", x.device()),
+    }
+}
+
+/// Calls `f` with the elements of `target`, to be changed in place. Contiguous, on the CPU.
+pub(crate) fn change<T: Real>(
+    target: &Tensor,
+    f: impl FnOnce(&mut [T]) -> Result<()>,
+) -> Result<()> {
+    target.inplace_op1(&Change(
+        RefCell::new(Some(f)),
+        std::marker::PhantomData::<T>,
+    ))
+}
+
+/// Calls `f` with the elements of `target`, to be changed in place, and of `source`. Contiguous, of equal shape, on
+/// the CPU.
+pub(crate) fn change_by<T: Real>(
+    target: &Tensor,
+    source: &Tensor,
+    f: impl FnOnce(&mut [T], &[T]) -> Result<()>,
+) -> Result<()> {
+    let change = Change(RefCell::new(Some(f)), std::marker::PhantomData::<T>);
+    target.inplace_op2(source, &ChangeBy(change))
+}
+
+/// A function that is called once on the elements behind a tensor's lock.
+struct Change<F, T>(RefCell<Option<F>>, std::marker::PhantomData<T>);
+
+impl<F, T> Change<F, T> {
+    fn take(&self) -> Result<F> {
+        match self.0.borrow_mut().take() {
+            Some(f) => Ok(f),
+            None => bail!("an in-place change runs once"),
+        }
+    }
+}
+
+impl<T: Real, F: FnOnce(&mut [T]) -> Result<()>> InplaceOp1 for Change<F, T> {
+    fn name(&self) -> &'static str {
+        "change"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        self.take()?(elements_mut(storage, layout)?)
+    }
+}
+
+/// As [`Change`], with a second tensor to read. A type of its own: one type can't be both kinds of in-place op.
+struct ChangeBy<F, T>(Change<F, T>);
+
+impl<T: Real, F: FnOnce(&mut [T], &[T]) -> Result<()>> InplaceOp2 for ChangeBy<F, T> {
+    fn name(&self) -> &'static str {
+        "change-by"
+    }
+
+    fn cpu_fwd(
+        &self,
+        target: &mut CpuStorage,
+        target_layout: &Layout,
+        source: &CpuStorage,
+        source_layout: &Layout,
+    ) -> Result<()> {
+        let source = elements(source, source_layout)?;
+        self.0.take()?(elements_mut(target, target_layout)?, source)
+    }
+}
+
+/// Whether work on `n` elements is shared out to other threads.
+pub(crate) fn pays_to_share(n: usize) -> bool {
+    n >= PARALLEL_FROM && rayon::current_num_threads() > 1
+}
+
+/// The sum of the squares, as f64.
+pub(crate) fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
+    if !pays_to_share(x.len()) {
+        return x.chunks(CHUNK).map(chunk_sum_of_squares).sum();
+    }
+    let sums: Vec<f64> = x.par_chunks(CHUNK).map(chunk_sum_of_squares).collect();
+    sums.iter().sum()
+}
+
+/// Eight sums side by side: one alone would wait for each addition to end.
+fn chunk_sum_of_squares<T: Real>(x: &[T]) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0f64; LANES];
+    let pieces = x.chunks_exact(LANES);
+    let rest = pieces.remainder();
+    for piece in pieces {
+        for (sum, x) in sums.iter_mut().zip(piece) {
+            let x = x.to_f64();
+            *sum += x * x;
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        let x = x.to_f64();
+        *sum += x * x;
+    }
+    sums.iter().sum()
+}
+
+/// y = f(x) element by element, into new memory.
+pub(crate) fn map<T: Real>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
+    let mut y = vec![T::ZERO; x.len()];
+    let one = |(y, x): (&mut [T], &[T])| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+    if pays_to_share(x.len()) {
+        (y.par_chunks_mut(CHUNK), x.par_chunks(CHUNK))
+            .into_par_iter()
+            .for_each(one);
+    } else {
+        one((&mut y, x));
+    }
+    y
+}
+
+/// z = f(x, y) element by element, into new memory.
+pub(crate) fn map2<T: Real, U: Sync + Copy>(
+    x: &[T],
+    y: &[U],
+    f: impl Fn(T, U) -> T + Sync,
+) -> Vec<T> {
+    let mut z = vec![T::ZERO; x.len()];
+    let one = |(z, x, y): (&mut [T], &[T], &[U])| {
+        z.iter_mut()
+            .zip(x)
+            .zip(y)
+            .for_each(|((z, &x), &y)| *z = f(x, y));
+    };
+    if pays_to_share(x.len()) {
+        (
+            z.par_chunks_mut(CHUNK),
+            x.par_chunks(CHUNK),
+            y.par_chunks(CHUNK),
+        )
+            .into_par_iter()
+            .for_each(one);
+    } else {
+        one((&mut z, x, y));
+    }
+    z
+}

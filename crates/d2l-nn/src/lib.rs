@@ -1,0 +1,38 @@
+//! What candle-nn lacks for training: parameters drawn from a seed, initial values, dropout, losses, optimizers,
+//! schedules and clipping, with right gradients and fast CPU kernels.
+//!
+//! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
+//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`] and [`mse_loss`] (what it minimises),
+//! [`Sgd`] and [`Adam`] (how), [`Schedule`] and [`clip_gradient_norm`] (how fast), [`testing`] (whether it is right).
+//!
+//! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
+//! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
+//! not depend on the number of threads: sums are added in a fixed order.
+
+mod clip;
+mod dropout;
+mod initializer;
+mod kernel;
+mod linear;
+mod loss;
+mod mode;
+mod network;
+mod optimizer;
+mod param_store;
+mod relu;
+mod schedule;
+mod tensor_file;
+pub mod testing;
+
+pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
+pub use dropout::Dropout;
+pub use initializer::Initializer;
+pub use linear::{Linear, linear};
+pub use loss::{cross_entropy, mse_loss};
+pub use mode::{Mode, Step};
+pub use network::Network;
+pub use optimizer::{Adam, Optimizer, ParamGroup, Sgd};
+pub use param_store::ParamStore;
+pub use relu::relu;
+pub use schedule::Schedule;
+pub use tensor_file::{load_tensors, save_tensors};

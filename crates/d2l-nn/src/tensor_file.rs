@@ -1,0 +1,120 @@
+//! Tensors in safetensors files, written so that a crash leaves the old file or the new one whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use candle_core::safetensors::Load;
+use candle_core::{Device, Tensor};
+use safetensors::{SafeTensors, View};
+use serde_json::{Map, Value, json};
+
+/// Named tensors in the order of their names.
+type Tensors = BTreeMap<String, Tensor>;
+
+/// Writes the tensors, and strings that describe them, to a safetensors file: to a temporary file beside it, synced,
+/// renamed. Equal tensors and metadata give equal files, byte for byte.
+///
+/// # Errors
+/// Where the folder can't be written; the message names the file.
+pub fn save_tensors(
+    path: &Path,
+    tensors: &Tensors,
+    metadata: HashMap<String, String>,
+) -> Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    let Some(name) = path.file_name() else {
+        bail!("cannot write {}: wanted the name of a file", path.display());
+    };
+    let mut temporary = name.to_os_string();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(temporary);
+
+    let written = write(&temporary, tensors, metadata)
+        .and_then(|()| fs::rename(&temporary, path).map_err(Into::into))
+        .with_context(context);
+    if written.is_err() {
+        // Nothing half-written stays behind; the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    } else if let Some(folder) = path.parent() {
+        sync_folder(folder);
+    }
+    written
+}
+
+/// Reads all tensors of a safetensors file, and its metadata.
+///
+/// # Errors
+/// Where the file can't be read or isn't a whole safetensors file.
+pub fn load_tensors(path: &Path, device: &Device) -> Result<(Tensors, HashMap<String, String>)> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let not_one = || {
+        format!(
+            "{} ({} bytes) is not a whole safetensors file",
+            path.display(),
+            bytes.len()
+        )
+    };
+    let file = SafeTensors::deserialize(&bytes).with_context(not_one)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).with_context(not_one)?;
+    let mut tensors = Tensors::new();
+    for (name, view) in file.tensors() {
+        let tensor = view
+            .load(device)
+            .with_context(|| format!("{}: {name}", path.display()))?;
+        tensors.insert(name, tensor);
+    }
+    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+}
+
+/// Writes the format itself: the library's own writer puts the metadata in an order that changes from run to run.
+fn write(path: &Path, tensors: &Tensors, metadata: HashMap<String, String>) -> Result<()> {
+    // Wide types first, so that every tensor starts at a multiple of its element's size.
+    let mut order: Vec<(&String, &Tensor)> = tensors.iter().collect();
+    order.sort_by_key(|(_, tensor)| std::cmp::Reverse(size_of_element(tensor)));
+
+    let mut header = Map::new();
+    if !metadata.is_empty() {
+        let sorted: BTreeMap<String, String> = metadata.into_iter().collect();
+        header.insert("__metadata__".to_string(), json!(sorted));
+    }
+    let mut end = 0;
+    for (name, tensor) in &order {
+        let start = end;
+        end += tensor.elem_count() * size_of_element(tensor);
+        let entry = json!({"dtype": View::dtype(*tensor), "shape": tensor.dims(), "data_offsets": [start, end]});
+        header.insert(name.to_string(), entry);
+    }
+    let mut header = Value::Object(header).to_string();
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+
+    let mut file = BufWriter::new(File::create(path)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    for (_, tensor) in order {
+        file.write_all(&View::data(tensor))?;
+    }
+    file.into_inner()
+        .map_err(|error| error.into_error())?
+        .sync_all()?;
+    Ok(())
+}
+
+/// Bytes of one element. (`tensor.dtype()` would be the file format's type here.)
+fn size_of_element(tensor: &Tensor) -> usize {
+    Tensor::dtype(tensor).size_in_bytes()
+}
+
+/// Makes the rename itself last. Not every system can sync a folder, and the file is whole in any case: no error.
+fn sync_folder(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}

@@ -1,0 +1,35 @@
+//! A figure becomes a file in one step, so that nobody meets half of it.
+
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes beside the target and renames: whoever reads the target meets the old file or the new one, whole.
+pub(crate) fn save(path: &Path, svg: &str) -> Result<()> {
+    /// Sets apart what two threads of one process write at the same time.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path
+        .file_name()
+        .context("the path names no file; wanted one such as figures/loss.svg")?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)
+        .with_context(|| format!("folder {} not created", folder.display()))?;
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let partial = folder.join(format!(
+        ".{}.{}-{count}.partial",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(svg.as_bytes()))
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial); // it may not exist; the first error is the one to report
+    }
+    Ok(written?)
+}

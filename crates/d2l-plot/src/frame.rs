@@ -1,0 +1,101 @@
+//! What surrounds the data of a chart: title, legend, axes, grid lines, and the names of the axes.
+
+use crate::axis::Axis;
+use crate::legend::Legend;
+use crate::sheet::{self, Sheet, fine, font, stroke};
+use crate::style::{
+    CHART, FAINT_GRID, GAP, GRID, HAIRLINE, INK, LABEL, LEADING, MUTED, SMALL, TICK,
+};
+use crate::text;
+use anyhow::Result;
+use plotters::prelude::*;
+use std::path::Path;
+
+/// A chart whose axes are drawn and whose data are not. Its points are values on the two axes.
+pub(crate) type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Coordinates>;
+type Coordinates = Cartesian2d<Axis, Axis>;
+
+/// The two axes of a chart and what they are called.
+pub(crate) struct Axes<'a> {
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) x_label: &'a str,
+    pub(crate) y_label: &'a str,
+}
+
+impl Axes<'_> {
+    /// The runs of points that have a place in the chart, each with the index of its first point.
+    pub(crate) fn runs<'a>(
+        &'a self,
+        points: &'a [(f64, f64)],
+    ) -> impl Iterator<Item = (usize, &'a [(f64, f64)])> {
+        let mut start = 0;
+        let runs = points.split(|point| !self.holds(*point)).map(move |run| {
+            let first = start;
+            start += run.len() + 1;
+            (first, run)
+        });
+        runs.filter(|(_, run)| !run.is_empty())
+    }
+
+    /// Whether a point has a place in the chart.
+    pub(crate) fn holds(&self, (x, y): (f64, f64)) -> bool {
+        self.x.holds(x) && self.y.holds(y)
+    }
+}
+
+/// Writes a figure that is one chart; `paint` draws the data.
+pub(crate) fn write_chart(
+    path: &Path,
+    title: &str,
+    axes: &Axes,
+    legend: &Legend,
+    paint: impl FnOnce(&mut Chart) -> Result<()>,
+) -> Result<()> {
+    let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
+    let x_names = text::wrap(axes.x_label, CHART.0, LABEL);
+    let y_names = text::wrap(axes.y_label, CHART.1, LABEL);
+    let left = text::height(y_names.len(), LABEL) + GAP + text::widest(labels, SMALL) + 2.0 * TICK;
+    let below = 2.0 * TICK + SMALL * LEADING + GAP / 2.0 + text::height(x_names.len(), LABEL);
+    // Half of the last tick's label may reach beyond the chart.
+    let right = axes
+        .x
+        .ticks
+        .last()
+        .map_or(0.0, |(_, label)| text::width(label, SMALL) / 2.0);
+    let above = legend.height + GAP;
+    let size = (left + CHART.0 + right, above + CHART.1 + below);
+    sheet::write(path, title, size, |sheet| {
+        legend.draw(sheet, (left, 0.0))?;
+        let name = font(LABEL, FontStyle::Normal, INK);
+        let foot = above + CHART.1 + below - text::height(x_names.len(), LABEL);
+        sheet.centred(&x_names, (left + CHART.0 / 2.0, foot), LABEL, &name)?;
+        sheet.turned(&y_names, (0.0, above + CHART.1 / 2.0), LABEL, &name)?;
+        paint(&mut open(sheet, axes, (left, above, right, below))?)
+    })
+}
+
+/// Draws the axes and opens the coordinates between them.
+fn open<'a>(
+    sheet: &Sheet<'a>,
+    axes: &Axes,
+    (left, above, right, below): (f64, f64, f64, f64),
+) -> Result<Chart<'a>> {
+    let area = sheet.part((0.0, above), (left + CHART.0 + right, CHART.1 + below));
+    let mut chart = ChartBuilder::on(&area)
+        .margin_right(fine(right))
+        .set_label_area_size(LabelAreaPosition::Left, fine(left))
+        .set_label_area_size(LabelAreaPosition::Bottom, fine(below))
+        .build_cartesian_2d(axes.x.clone(), axes.y.clone())?;
+    let small = font(SMALL, FontStyle::Normal, MUTED);
+    chart
+        .configure_mesh()
+        .axis_style(stroke(MUTED, HAIRLINE))
+        .bold_line_style(stroke(GRID, HAIRLINE))
+        .light_line_style(stroke(FAINT_GRID, HAIRLINE))
+        .set_all_tick_mark_size(fine(TICK))
+        .x_label_style(small.clone())
+        .y_label_style(small)
+        .draw()?;
+    Ok(chart)
+}

@@ -1,0 +1,52 @@
+//! Figures of the chapters as SVG files, and a line of bars for the terminal.
+//!
+//! | figure | shows | function |
+//! |---|---|---|
+//! | curves | losses and scores over the epochs of one run or of several | [`curves`] |
+//! | scatter | data points with the lines fitted to them | [`scatter_with_fit`] |
+//! | image grid | pictures with their predicted classes, learned weights | [`image_grid`] |
+//! | heat map | confusion matrices, attention weights | [`heat_map`] |
+//! | sparkline | a curve within one line of text | [`sparkline`] |
+//!
+//! [plotters](https://docs.rs/plotters) draws. What every figure shares stands once: colours, sizes and markers in
+//! `style`, the page and its file in `sheet`, tick marks in `axis`, chart and grid lines in `frame`, the names of the
+//! lines in `legend`. Each figure is a file of its own on top of them.
+//!
+//! A figure is a function of its arguments: equal input gives equal bytes. It is written beside its target under
+//! another name and then renamed, so that a reader of the file never meets half a figure; folders that are missing
+//! are created.
+//!
+//! ```no_run
+//! use d2l_plot::{Series, curves};
+//!
+//! let loss = [2.3, 0.8, 0.6];
+//! let train = Series {
+//!     name: "train".into(),
+//!     points: (1..).map(f64::from).zip(loss).collect(),
+//! };
+//! curves("runs/loss.svg".as_ref(), "Softmax regression", "epoch", "loss", &[train])?;
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod axis;
+mod colour;
+mod colour_bar;
+mod curves;
+mod file;
+mod frame;
+mod heat_map;
+mod image_grid;
+mod legend;
+mod names;
+mod raster;
+mod scatter;
+mod sheet;
+mod sparkline;
+mod style;
+mod text;
+
+pub use curves::{Series, curves};
+pub use heat_map::{Matrix, heat_map};
+pub use image_grid::{Picture, Scale, image_grid};
+pub use scatter::scatter_with_fit;
+pub use sparkline::sparkline;

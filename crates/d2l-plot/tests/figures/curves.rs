@@ -1,0 +1,117 @@
+//! Curves: lines, markers, gaps and the logarithmic axis.
+
+use super::{FIRST, SECOND, count, failure, series, svg, texts};
+use anyhow::{Context, Result};
+use d2l_plot::{Series, curves};
+
+fn draw(series: &[Series]) -> Result<String> {
+    svg(|path| curves(path, "title", "epoch", "loss", series))
+}
+
+#[test]
+fn each_series_is_one_line_with_a_marker_at_every_epoch() -> Result<()> {
+    let svg = draw(&[
+        series("train", &[3.0, 2.0, 1.5]),
+        series("valid", &[3.1, 2.2, 1.9]),
+    ])?;
+    for colour in [FIRST, SECOND] {
+        assert_eq!(
+            count(&svg, "polyline", "stroke", colour)?,
+            1 + 1,
+            "in the chart and in the legend"
+        );
+        assert_eq!(count(&svg, "polygon", "fill", colour)?, 3 + 1);
+    }
+    let texts = texts(&svg)?;
+    for text in ["title", "epoch", "loss", "train", "valid", "1", "2", "3"] {
+        assert!(
+            texts.iter().any(|found| found == text),
+            "{text} in {texts:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_point_that_is_not_finite_leaves_a_gap() -> Result<()> {
+    let whole = draw(&[series("a", &[1.0, 2.0, 3.0, 4.0, 5.0])])?;
+    let broken = draw(&[series("a", &[1.0, 2.0, f64::NAN, 4.0, 5.0])])?;
+    assert_eq!(count(&whole, "polyline", "stroke", FIRST)?, 1 + 1);
+    assert_eq!(count(&broken, "polyline", "stroke", FIRST)?, 2 + 1);
+    assert_eq!(count(&broken, "polygon", "fill", FIRST)?, 4 + 1);
+    assert!(!broken.contains("NaN") && !broken.contains("inf"));
+    Ok(())
+}
+
+#[test]
+fn a_point_alone_is_visible_even_in_a_long_series() -> Result<()> {
+    let one = draw(&[series("a", &[0.5])])?;
+    assert_eq!(count(&one, "polygon", "fill", FIRST)?, 1 + 1);
+    let mut values = vec![f64::INFINITY; 1001];
+    values[500] = 0.5;
+    let long = draw(&[series("a", &values)])?;
+    assert_eq!(count(&long, "polygon", "fill", FIRST)?, 1 + 1);
+    Ok(())
+}
+
+#[test]
+fn a_long_series_has_few_markers() -> Result<()> {
+    let values: Vec<f64> = (0..1000).map(|step| 1.0 / f64::from(step + 1)).collect();
+    let markers = count(&draw(&[series("a", &values)])?, "polygon", "fill", FIRST)?;
+    assert!((5..=12).contains(&markers), "{markers}");
+    Ok(())
+}
+
+#[test]
+fn a_loss_that_falls_over_four_decades_gets_a_logarithmic_axis() -> Result<()> {
+    let svg = draw(&[series("a", &[1e-1, 1e-2, 1e-3, 1e-4, 1e-5])])?;
+    assert!(texts(&svg)?.contains(&"10⁻³".to_string()));
+    // Equal factors are equal distances: the line is straight.
+    let document = roxmltree::Document::parse(&svg)?;
+    let line = document
+        .descendants()
+        .filter(|node| node.has_tag_name("polyline") && node.attribute("stroke") == Some(FIRST))
+        .filter_map(|node| node.attribute("points"))
+        .find(|points| points.split_whitespace().count() == 5)
+        .context("the line")?;
+    let heights: Vec<i32> = line
+        .split_whitespace()
+        .map(|point| Ok(point.split_once(',').context("x,y")?.1.parse()?))
+        .collect::<Result<_>>()?;
+    let steps: Vec<i32> = heights.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        steps
+            .iter()
+            .all(|step| *step > 0 && (step - steps[0]).abs() <= 1),
+        "{steps:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn names_with_markup_are_text_and_nothing_else() -> Result<()> {
+    let name = "<b>a & b</b> \"c\"";
+    let svg = svg(|path| curves(path, name, name, name, &[series(name, &[1.0, 2.0])]))?;
+    assert_eq!(texts(&svg)?.iter().filter(|text| *text == name).count(), 4);
+    assert_eq!(count(&svg, "b", "x", "")?, 0);
+    let document = roxmltree::Document::parse(&svg)?;
+    let title = document
+        .descendants()
+        .find(|node| node.has_tag_name("title"));
+    assert_eq!(title.and_then(|node| node.text()), Some(name));
+    Ok(())
+}
+
+#[test]
+fn bad_input_is_named() -> Result<()> {
+    assert!(failure(|path| curves(path, "t", "x", "y", &[]))?.contains("without a series"));
+    let empty = [series("train", &[1.0]), series("valid", &[])];
+    let error = failure(|path| curves(path, "t", "x", "y", &empty))?;
+    assert!(
+        error.contains("1 \"valid\"") && error.contains("no points"),
+        "{error}"
+    );
+    let undefined = [series("train", &[f64::NAN, f64::INFINITY])];
+    assert!(failure(|path| curves(path, "t", "x", "y", &undefined))?.contains("finite"));
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! A chapter's program from the command line to the exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use d2l_log::{BandResult, Status};
+
+use crate::run::report::{number, print};
+use crate::run::{Run, epochs::catch_interrupts};
+use crate::{Args, Band, Interrupted, Preset, Usage, device};
+
+/// How a chapter ended where nothing failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// `--verify`: a result is outside its band.
+    OutsideBands,
+}
+
+/// Parses the arguments, runs the chapter and turns the result into an exit code: 0; 1 for an error or a result
+/// outside its band; 2 for a wrong call; 130 after Ctrl-C. Errors are one line on stderr.
+pub fn main<A: clap::Parser>(run: impl FnOnce(&A) -> Result<Outcome>) -> ExitCode {
+    match run(&A::parse()) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::OutsideBands) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() {
+                2
+            } else if error.is::<Interrupted>() {
+                130
+            } else {
+                1
+            })
+        }
+    }
+}
+
+/// Trains the experiment that the flags choose among a chapter's presets, once for each seed, by calling `train`.
+pub fn chapter(
+    name: &'static str,
+    presets: &[Preset],
+    args: &Args,
+    train: impl Fn(&mut Run) -> Result<()>,
+) -> Result<Outcome> {
+    let preset = Preset::find(presets, args.model.as_deref(), args.implementation, args.preset)?;
+    device::set_threads(args.threads)?;
+    catch_interrupts()?;
+    let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
+    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+        let mut args = args.clone();
+        if args.seeds > 1 {
+            args.name = args.name.map(|name| format!("{name}-s{seed}"));
+        }
+        let mut run = Run::new(name, preset, &args, seed)?;
+        if let Err(error) = train(&mut run) {
+            let status = if error.is::<Interrupted>() { Status::Interrupted } else { Status::Failed };
+            run.close_early(status, &format!("{error:#}"))?;
+            return Err(error);
+        }
+        verdicts.push(run.close()?);
+    }
+    let within = print_verdict(preset.bands, &verdicts, args.verify || !args.quiet);
+    Ok(if args.verify && !within { Outcome::OutsideBands } else { Outcome::Done })
+}
+
+/// Prints the bands beside the median over the runs; whether all medians lie within.
+fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> bool {
+    if verdicts.iter().any(|verdict| verdict.len() != bands.len()) {
+        return true; // the flags changed the preset: its bands say nothing about these runs
+    }
+    let mut within = true;
+    for (index, band) in bands.iter().enumerate() {
+        let values: Vec<Option<f64>> =
+            verdicts.iter().map(|verdict| verdict.get(index).and_then(|result| result.value)).collect();
+        let result = band.judge_median(&values);
+        within &= result.within;
+        if shown {
+            let what = if values.len() > 1 { format!(" (median of {})", values.len()) } else { String::new() };
+            print(&format!(
+                "{} {}{what} {}: {} has {} .. {} .. {} over {} runs",
+                if result.within { "within " } else { "OUTSIDE" },
+                band.metric,
+                result.value.map_or("missing".to_string(), number),
+                band.source,
+                number(band.low),
+                number(band.median),
+                number(band.high),
+                band.runs
+            ));
+        }
+    }
+    within
+}

@@ -1,0 +1,56 @@
+//! Figures of a trained image classifier.
+
+use anyhow::Result;
+use candle_core::Device;
+use d2l_data::ImageClasses;
+use d2l_nn::Network;
+use d2l_plot::{Matrix, Picture, Scale};
+
+use crate::{Classifier, Run};
+
+/// Pictures in the figure of predictions: three rows of six.
+const SHOWN: usize = 18;
+
+/// Draws `figures/confusion.svg`, which classes are taken for which on the validation set, and
+/// `figures/predictions.svg`, the first validation pictures with their true and predicted names.
+pub fn draw_classification<M: Network>(run: &Run, task: &Classifier<M>, images: &ImageClasses) -> Result<()> {
+    let (Some(confusion), Some(predictions)) = (run.figure("confusion"), run.figure("predictions")) else {
+        return Ok(());
+    };
+    let names: Vec<String> = images.class_names.iter().map(ToString::to_string).collect();
+    let mut counts = vec![0.0; names.len() * names.len()];
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    let valid = &images.splits.valid;
+    for batch in valid.batches((0..valid.len()).collect(), run.batch_size(), &run.device()) {
+        let [x, y] = batch?;
+        let truths = y.to_vec1::<u32>()?;
+        for (truth, predicted) in truths.into_iter().zip(task.predict(&x)?.to_vec1::<u32>()?) {
+            let (truth, predicted) = (truth as usize, predicted as usize);
+            if let Some(count) = counts.get_mut(truth * names.len() + predicted) {
+                *count += 1.0;
+            }
+            pairs.push((truth, predicted));
+        }
+    }
+    let model = run.model();
+    let matrix = Matrix { values: &counts, rows: &names, columns: &names };
+    d2l_plot::heat_map(&confusion, &format!("{model}: confusion matrix"), "true", "predicted", &matrix, true)?;
+
+    let rows: Vec<usize> = (0..SHOWN.min(valid.len())).collect();
+    let (height, width) = images.size();
+    let [x, _] = valid.batch(&rows, &Device::Cpu)?;
+    let pixels: Vec<Vec<f32>> = x.flatten_from(1)?.to_vec2()?;
+    let name = |class: usize| names.get(class).map_or("?", String::as_str);
+    let pictures: Vec<Picture> = pixels
+        .into_iter()
+        .zip(&pairs)
+        .map(|(pixels, &(truth, predicted))| Picture {
+            pixels,
+            width,
+            height,
+            caption: format!("true: {}\npredicted: {}", name(truth), name(predicted)),
+            highlight: truth != predicted,
+        })
+        .collect();
+    d2l_plot::image_grid(&predictions, &format!("{model}: predictions"), &pictures, 6, Scale::Unit)
+}

@@ -1,0 +1,225 @@
+//! How a model is trained: every number that changes the result, typed, validated and logged.
+
+use anyhow::Result;
+use d2l_nn::{Adam, Initializer, Optimizer, ParamGroup, ParamStore, Schedule, Sgd};
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+
+use crate::usage;
+
+/// The optimizers that a recipe can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent. D2L zh 11.4, en 12.4.
+    Sgd,
+    /// Adam. D2L zh 11.10, en 12.10; Kingma and Ba 2015, arXiv:1412.6980.
+    Adam,
+    /// Adam with decoupled weight decay. Loshchilov and Hutter 2019, arXiv:1711.05101.
+    Adamw,
+}
+
+impl Display for OptimizerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sgd => "sgd",
+            Self::Adam => "adam",
+            Self::Adamw => "adamw",
+        })
+    }
+}
+
+/// How a model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// How often training goes through the training set. 0 only evaluates and saves the initial parameters.
+    pub epochs: usize,
+    /// Examples in a batch.
+    pub batch_size: usize,
+    /// Step size η at the start; the schedule may change it from epoch to epoch.
+    pub learning_rate: f64,
+    /// The update rule.
+    pub optimizer: OptimizerKind,
+    /// Momentum of SGD: 0 for none.
+    pub momentum: f64,
+    /// Whether SGD's momentum is Nesterov's.
+    pub nesterov: bool,
+    /// Weight decay λ, added to the gradient as λw (Adam, SGD) or decoupled from it (AdamW).
+    pub weight_decay: f64,
+    /// Learning rate from epoch to epoch.
+    pub schedule: Schedule,
+    /// Gradients are scaled down to this norm where they exceed it.
+    pub clip_norm: Option<f64>,
+    /// The rule that draws the initial parameters.
+    pub initializer: Initializer,
+}
+
+impl Recipe {
+    /// Plain SGD without extras: the base that the first chapters' presets change.
+    pub const SGD: Self = Self {
+        epochs: 10,
+        batch_size: 256,
+        learning_rate: 0.1,
+        optimizer: OptimizerKind::Sgd,
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+        schedule: Schedule::Constant,
+        clip_norm: None,
+        initializer: Initializer::PytorchDefault,
+    };
+
+    /// Refuses what no training can use, as a usage error that names the flag.
+    pub fn validate(&self) -> Result<()> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        if self.batch_size == 0 {
+            usage!("--batch-size 0: wanted 1 or more");
+        }
+        if !positive(self.learning_rate) {
+            usage!("--learning-rate {}: wanted a number above 0", self.learning_rate);
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            usage!("--momentum {}: wanted 0 or more, below 1", self.momentum);
+        }
+        if self.momentum != 0.0 && self.optimizer != OptimizerKind::Sgd {
+            usage!("--momentum belongs to --optimizer sgd, not to {}", self.optimizer);
+        }
+        if self.nesterov && self.momentum == 0.0 {
+            usage!("--nesterov needs a --momentum above 0");
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            usage!("--weight-decay {}: wanted 0 or more", self.weight_decay);
+        }
+        if self.clip_norm.is_some_and(|norm| !positive(norm)) {
+            usage!("--clip-norm {}: wanted a number above 0", self.clip_norm.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// The optimizer that this recipe names, over all parameters of `store`.
+    pub fn optimizer(&self, store: &ParamStore) -> Result<Box<dyn Optimizer>> {
+        let groups = vec![ParamGroup {
+            parameters: store.parameters(),
+            learning_rate_factor: 1.0,
+            weight_decay: self.weight_decay,
+        }];
+        Ok(match self.optimizer {
+            OptimizerKind::Sgd => Box::new(Sgd::new(groups, self.learning_rate, self.momentum, self.nesterov)?),
+            OptimizerKind::Adam => Box::new(Adam::new(groups, self.learning_rate)?),
+            OptimizerKind::Adamw => Box::new(Adam::decoupled(groups, self.learning_rate)?),
+        })
+    }
+}
+
+/// The recipe's fields as flags. Each overrides the preset's value.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Recipe (the preset's values, unless given)")]
+pub struct RecipeArgs {
+    /// Passes over the training set; 0 evaluates and saves the initial parameters
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Examples in a batch
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Step size at the start
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
+    /// Update rule
+    #[arg(long, value_enum)]
+    pub optimizer: Option<OptimizerKind>,
+    /// Momentum of SGD
+    #[arg(long, value_name = "M")]
+    pub momentum: Option<f64>,
+    /// Nesterov's momentum: true or false
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub nesterov: Option<bool>,
+    /// Weight decay
+    #[arg(long, value_name = "LAMBDA")]
+    pub weight_decay: Option<f64>,
+    /// Learning rate from epoch to epoch (constant, step:…, cosine, …)
+    #[arg(long)]
+    pub schedule: Option<Schedule>,
+    /// Largest norm of all gradients together
+    #[arg(long, value_name = "NORM")]
+    pub clip_norm: Option<f64>,
+    /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
+    #[arg(long)]
+    pub initializer: Option<Initializer>,
+}
+
+/// A flag that changed the preset, as it goes into the run's name: `learning-rate` and `0.5`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The flag without its dashes.
+    pub flag: &'static str,
+    /// Its value; empty for a switch.
+    pub value: String,
+}
+
+impl RecipeArgs {
+    /// The preset's recipe with these flags in place, and which of them really changed it.
+    pub fn apply(&self, preset: &Recipe) -> (Recipe, Vec<Override>) {
+        fn set<T: PartialEq + Clone + Display>(
+            field: &mut T,
+            flag: &'static str,
+            value: &Option<T>,
+            overrides: &mut Vec<Override>,
+        ) {
+            if let Some(value) = value.as_ref().filter(|value| *value != field) {
+                *field = value.clone();
+                overrides.push(Override { flag, value: value.to_string() });
+            }
+        }
+        let mut recipe = preset.clone();
+        let mut overrides = Vec::new();
+        let changes = &mut overrides;
+        set(&mut recipe.epochs, "epochs", &self.epochs, changes);
+        set(&mut recipe.batch_size, "batch-size", &self.batch_size, changes);
+        set(&mut recipe.learning_rate, "learning-rate", &self.learning_rate, changes);
+        set(&mut recipe.optimizer, "optimizer", &self.optimizer, changes);
+        set(&mut recipe.momentum, "momentum", &self.momentum, changes);
+        set(&mut recipe.nesterov, "nesterov", &self.nesterov, changes);
+        set(&mut recipe.weight_decay, "weight-decay", &self.weight_decay, changes);
+        set(&mut recipe.schedule, "schedule", &self.schedule, changes);
+        set(&mut recipe.initializer, "initializer", &self.initializer, changes);
+        if let Some(norm) = self.clip_norm.filter(|&norm| recipe.clip_norm != Some(norm)) {
+            recipe.clip_norm = Some(norm);
+            changes.push(Override { flag: "clip-norm", value: norm.to_string() });
+        }
+        (recipe, overrides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_repeats_the_preset_changes_nothing() {
+        let same = RecipeArgs { learning_rate: Some(0.1), ..Default::default() };
+        assert_eq!(same.apply(&Recipe::SGD), (Recipe::SGD, vec![]));
+        let other = RecipeArgs { learning_rate: Some(0.5), epochs: Some(3), ..Default::default() };
+        let (recipe, overrides) = other.apply(&Recipe::SGD);
+        assert_eq!((recipe.learning_rate, recipe.epochs), (0.5, 3));
+        assert_eq!(overrides[1], Override { flag: "learning-rate", value: "0.5".into() });
+    }
+
+    #[test]
+    fn impossible_recipes_are_usage_errors() {
+        let bad = [
+            Recipe { batch_size: 0, ..Recipe::SGD },
+            Recipe { learning_rate: 0.0, ..Recipe::SGD },
+            Recipe { learning_rate: f64::NAN, ..Recipe::SGD },
+            Recipe { momentum: 1.0, ..Recipe::SGD },
+            Recipe { nesterov: true, ..Recipe::SGD },
+            Recipe { weight_decay: -1.0, ..Recipe::SGD },
+            Recipe { clip_norm: Some(0.0), ..Recipe::SGD },
+            Recipe { momentum: 0.9, optimizer: OptimizerKind::Adam, ..Recipe::SGD },
+        ];
+        for recipe in bad {
+            let error = recipe.validate().expect_err("must be refused");
+            assert!(error.is::<crate::Usage>(), "{error}");
+        }
+        Recipe::SGD.validate().expect("the base recipe is valid");
+    }
+}

@@ -1,0 +1,223 @@
+//! What the loop tells the run, in the order of the calls.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use d2l_data::{Source, Splits};
+use d2l_log::{Epoch, Metrics, Record, Writer};
+use d2l_nn::{Optimizer, Step};
+use d2l_random::{Purpose, Stream};
+
+use super::{Run, folder};
+use crate::fit::Evaluation;
+use crate::{Interrupted, Scores, curves};
+
+/// Set by Ctrl-C; read after every step.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on the first Ctrl-C only asks the loop to stop; the second ends the process.
+pub(crate) fn catch_interrupts() -> Result<()> {
+    let handled = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    handled.map_err(|cause| anyhow::anyhow!("cannot listen for Ctrl-C: {cause}"))
+}
+
+impl Run {
+    /// Starts the run on `data`: loads `--init`, makes the folder and the log with its first line, or, with
+    /// `--resume`, takes everything back to where the last checkpoint left it.
+    pub fn start<O: Optimizer + ?Sized, const N: usize>(
+        &mut self,
+        data: &Splits<N>,
+        optimizer: &mut O,
+    ) -> Result<()> {
+        if data.train.is_empty() {
+            bail!("the training set is empty: wanted at least one example");
+        }
+        self.on_builtin_data = data.provenance.source == Source::Builtin;
+        if self.args.verify {
+            self.check_verifiable()?;
+        }
+        let batches = data.train.len().div_ceil(self.recipe.batch_size);
+        self.progress.train = if self.logs("train_window") {
+            Scores::with_window(batches / 2)
+        } else {
+            Scores::default()
+        };
+        self.progress.examples = data.train.len();
+        if let Some(file) = &self.args.init {
+            self.params.load(file)?;
+        }
+        let header = self.header(data);
+        if self.args.resume {
+            self.resume(&header, optimizer)?;
+        } else {
+            let folder = folder::create(&self.args, self.chapter, &self.default_name())?;
+            let mut log = Writer::create(&folder.join(d2l_log::FILE_NAME))?;
+            log.write(&Record::Run(header.clone()))?;
+            self.log = Some(log);
+            self.folder = Some(folder);
+        }
+        self.report.started(&header, self.preset.section, self.folder.as_deref());
+        self.clock.run = Instant::now();
+        Ok(())
+    }
+
+    /// Goes on to the next epoch; false when all are done. A recipe of no epochs has one epoch without steps, which
+    /// evaluates the initial parameters.
+    pub fn next_epoch(&mut self) -> bool {
+        let more = self.progress.epochs_done < self.recipe.epochs
+            || (self.recipe.epochs == 0 && self.epochs.is_empty());
+        if more {
+            let batches = if self.recipe.epochs == 0 { 0 } else { self.batches_per_epoch() };
+            self.report.epoch_begins(self.epoch(), self.recipe.epochs, batches, self.progress.steps_in_epoch);
+            self.clock.epoch = Instant::now();
+            self.clock.training = 0.0;
+        }
+        more
+    }
+
+    /// The epoch that is running, counted from 1; 0 for a recipe of no epochs.
+    pub fn epoch(&self) -> usize {
+        if self.recipe.epochs == 0 { 0 } else { self.progress.epochs_done + 1 }
+    }
+
+    /// Learning rate of this epoch.
+    pub fn learning_rate(&self) -> f64 {
+        let recipe = &self.recipe;
+        recipe.schedule.learning_rate(recipe.learning_rate, self.progress.epochs_done, recipe.epochs)
+    }
+
+    /// The training examples in this epoch's order; after an interruption, those that are still to come.
+    pub fn order(&self) -> Vec<usize> {
+        if self.recipe.epochs == 0 {
+            return Vec::new();
+        }
+        let examples = self.progress.examples;
+        let mut order = if self.args.no_shuffle {
+            (0..examples).collect()
+        } else {
+            let epoch = self.epoch();
+            Stream { seed: self.seed, purpose: Purpose::Shuffle, name: "train", epoch, step: 0 }.permutation(examples)
+        };
+        order.drain(..(self.progress.steps_in_epoch * self.recipe.batch_size).min(examples));
+        order
+    }
+
+    /// The place of the coming step in the run: what dropout's draws depend on.
+    pub fn step(&self) -> Step {
+        Step { seed: self.seed, epoch: self.epoch(), step: self.progress.steps_done + 1 }
+    }
+
+    /// Sums of this epoch's training.
+    pub fn scores(&mut self) -> &mut Scores {
+        &mut self.progress.train
+    }
+
+    /// Records the norm of all gradients together and scales them down to the recipe's largest norm, if it has one.
+    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
+        let parameters = self.params.parameters();
+        let norm = match self.recipe.clip_norm {
+            Some(largest) => d2l_nn::clip_gradient_norm(&parameters, gradients, largest)?,
+            None => d2l_nn::gradient_norm(&parameters, gradients)?,
+        };
+        self.progress.train.add_value("gradient_norm", norm, 1);
+        Ok(())
+    }
+
+    /// Records a step's loss, the mean over `examples` examples.
+    ///
+    /// # Errors
+    /// Where the loss is not finite any more; and after Ctrl-C, when the run has been saved.
+    pub fn record_step<O: Optimizer + ?Sized>(
+        &mut self,
+        loss: &Tensor,
+        examples: usize,
+        optimizer: &O,
+    ) -> Result<()> {
+        let progress = &mut self.progress;
+        progress.train.add_mean("loss", loss, examples)?;
+        progress.steps_done += 1;
+        progress.steps_in_epoch += 1;
+        progress.steps_this_process += 1;
+        if let Some(step) = progress.train.first_non_finite() {
+            let epoch = self.epoch();
+            bail!(
+                "the loss is not a finite number any more at epoch {epoch}, step {step}: \
+                 the learning rate {} is the likely cause; try a smaller one, or --clip-norm 1",
+                self.learning_rate()
+            );
+        }
+        self.report.step(&self.progress.train);
+        self.clock.training = self.clock.epoch.elapsed().as_secs_f64();
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            self.save_checkpoint(optimizer)?;
+            return Err(Interrupted.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the log has the further group `group`: the preset's bands ask for it.
+    pub fn logs(&self, group: &str) -> bool {
+        self.preset.bands.iter().any(|band| band.group() == group)
+    }
+
+    /// Writes the epoch's line and a checkpoint.
+    pub fn record_epoch<O: Optimizer + ?Sized>(&mut self, evaluation: &Evaluation, optimizer: &O) -> Result<()> {
+        self.device.synchronize()?; // or the clock would be read before the work is done
+        self.progress.train.read()?;
+        let mut train = self.progress.train.means();
+        train.remove("gradient_norm");
+        let mut more = std::collections::BTreeMap::new();
+        let mut add = |group: &str, metrics: Metrics| {
+            if self.logs(group) && !metrics.is_empty() {
+                more.insert(group.to_string(), metrics);
+            }
+        };
+        add("train_after", evaluation.train_after.means());
+        add("valid_batches", evaluation.valid.batch_means());
+        let window = self.progress.train.window_loss();
+        add("train_window", window.into_iter().map(|loss| ("loss".to_string(), loss)).collect());
+        let trained = self.progress.train.batch_means();
+        let examples = self.progress.steps_this_process * self.recipe.batch_size;
+        let epoch = Epoch {
+            epoch: self.epoch(),
+            step: self.progress.steps_done,
+            fold: None,
+            learning_rate: self.learning_rate(),
+            train,
+            valid: evaluation.valid.means(),
+            more,
+            gradient_norm: trained.get("gradient_norm").copied().unwrap_or(0.0),
+            seconds: self.clock.epoch.elapsed().as_secs_f64(),
+            examples_per_second: examples.min(self.progress.examples) as f64 / self.clock.training.max(1e-9),
+        };
+        self.report.epoch(&epoch, self.recipe.epochs);
+        self.write(Record::Epoch(epoch.clone()))?;
+        self.epochs.push(epoch);
+        if self.recipe.epochs > 0 {
+            self.progress.epochs_done += 1;
+        }
+        self.progress.steps_in_epoch = 0;
+        self.progress.steps_this_process = 0;
+        self.progress.train.clear();
+        self.save_checkpoint(optimizer)
+    }
+
+    /// Saves the trained parameters as `model.safetensors` and draws the curves.
+    pub fn finish(&mut self) -> Result<()> {
+        self.report.clear();
+        let Some(folder) = self.folder.clone() else { bail!("the run has not started") };
+        self.params.save(&folder.join("model.safetensors"), self.metadata())?;
+        curves::draw(&folder.join("figures"), self.preset.model, &self.epochs)
+    }
+
+    fn batches_per_epoch(&self) -> usize {
+        self.progress.examples.div_ceil(self.recipe.batch_size)
+    }
+}

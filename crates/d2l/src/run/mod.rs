@@ -1,0 +1,296 @@
+//! One training run: its settings, its device and parameters, its place in the epochs, its folder and log.
+//!
+//! - this file: what a chapter asks of a run
+//! - `epochs`: what the loop tells it, step by step
+//! - `folder`: its name and files
+//! - `checkpoint`: saving and restoring it
+//! - `report`: what the reader sees on the terminal
+
+mod checkpoint;
+pub(crate) mod epochs;
+mod folder;
+pub(crate) mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use d2l_data::{ImageClasses, ImageSet, Splits};
+use d2l_log::{BandResult, Best, End, Epoch, Metrics, Record, Status, Writer};
+use d2l_nn::{Network, Optimizer, ParamStore};
+use serde_json::{Map, Value};
+
+use crate::recipe::Override;
+use crate::{Args, DeviceChoice, Implementation, Preset, Recipe, usage};
+use checkpoint::Progress;
+use report::Report;
+
+/// One training run.
+pub struct Run {
+    chapter: &'static str,
+    preset: Preset,
+    recipe: Recipe,
+    hyperparameters: Map<String, Value>,
+    overrides: Vec<Override>,
+    args: Args,
+    seed: u64,
+    device_choice: DeviceChoice,
+    device: Device,
+    params: ParamStore,
+    report: Report,
+    folder: Option<PathBuf>,
+    log: Option<Writer>,
+    progress: Progress,
+    epochs: Vec<Epoch>,
+    measured: Metrics,
+    /// The data are the built-in twin of a real set, so the book's bands say nothing about the result.
+    on_builtin_data: bool,
+    clock: Clock,
+}
+
+/// Reads of the wall clock; never part of a result.
+struct Clock {
+    epoch: Instant,
+    /// Seconds spent in training steps in this epoch, evaluation and checkpoints left out.
+    training: f64,
+    /// Seconds of the epochs that an earlier process finished.
+    before: f64,
+    run: Instant,
+}
+
+impl Run {
+    /// A run of `preset` with the flags' changes; opens the device, writes nothing.
+    pub(crate) fn new(chapter: &'static str, preset: &Preset, args: &Args, seed: u64) -> Result<Self> {
+        let (recipe, mut overrides) = args.recipe.apply(&preset.recipe);
+        recipe.validate()?;
+        if let Some(examples) = args.examples {
+            overrides.push(Override { flag: "examples", value: examples.to_string() });
+        }
+        if args.no_shuffle {
+            overrides.push(Override { flag: "no-shuffle", value: String::new() });
+        }
+        if let Some(init) = &args.init {
+            let stem = init.file_stem().unwrap_or_default().to_string_lossy();
+            overrides.push(Override { flag: "init-", value: stem.into_owned() });
+        }
+        let device_choice = args.device.resolve();
+        let device = device_choice.open()?;
+        let now = Instant::now();
+        Ok(Self {
+            chapter,
+            preset: preset.clone(),
+            recipe,
+            hyperparameters: Map::new(),
+            overrides,
+            args: args.clone(),
+            seed,
+            device_choice,
+            params: ParamStore::new(seed, &device),
+            device,
+            report: Report::new(args.quiet),
+            folder: None,
+            log: None,
+            progress: Progress::default(),
+            epochs: Vec::new(),
+            measured: Metrics::new(),
+            on_builtin_data: false,
+            clock: Clock { epoch: now, training: 0.0, before: 0.0, run: now },
+        })
+    }
+
+    /// By hand or with the library.
+    pub fn implementation(&self) -> Implementation {
+        self.preset.implementation
+    }
+
+    /// The chapter's model that was chosen.
+    pub fn model(&self) -> &'static str {
+        self.preset.model
+    }
+
+    /// The number that decides every random draw of this run.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Where this run computes.
+    pub fn device(&self) -> Device {
+        self.device.clone()
+    }
+
+    /// How this run trains: the preset with the flags' changes.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Examples in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.recipe.batch_size
+    }
+
+    /// The model's parameters and buffers.
+    pub fn params(&self) -> &ParamStore {
+        &self.params
+    }
+
+    /// The optimizer that the recipe names, over all parameters made so far.
+    pub fn optimizer(&self) -> Result<Box<dyn Optimizer>> {
+        self.recipe.optimizer(&self.params)
+    }
+
+    /// A number of the model itself, such as its width: the flag's value, else `default`. It is logged with the
+    /// recipe, and named in the run's name where it isn't the default.
+    pub fn hyperparameter<T>(&mut self, flag: &'static str, value: Option<T>, default: T) -> T
+    where
+        T: Copy + PartialEq + ToString + Into<Value>,
+    {
+        let chosen = value.unwrap_or(default);
+        if chosen != default {
+            self.overrides.push(Override { flag, value: chosen.to_string() });
+        }
+        self.hyperparameters.insert(flag.replace('-', "_"), chosen.into());
+        chosen
+    }
+
+    /// The pictures of `set`, else of `default`, real or built-in as `--data` says, cut to `--examples`.
+    pub fn images(&mut self, set: Option<ImageSet>, default: ImageSet) -> Result<ImageClasses> {
+        let set = set.unwrap_or(default);
+        if set != default {
+            self.overrides.push(Override { flag: "data-set-", value: set.name().to_string() });
+        }
+        let mut images = d2l_data::image_classes(set, self.args.data, &self.args.data_dir)?;
+        if let Some(notice) = &images.notice {
+            self.report.line(notice);
+        }
+        images.splits = self.first_examples(images.splits);
+        Ok(images)
+    }
+
+    /// The first `--examples` examples of each split; all of them without that flag.
+    pub fn first_examples<const N: usize>(&self, splits: Splits<N>) -> Splits<N> {
+        let limit = self.args.examples.map_or(usize::MAX, |examples| examples as usize);
+        Splits { train: splits.train.first(limit), valid: splits.valid.first(limit), ..splits }
+    }
+
+    /// With `--summary`: prints each layer's output shape and number of parameters for the input `x`, and returns
+    /// true, so that the chapter can stop there.
+    pub fn shows_summary(&self, network: &impl Network, x: &Tensor) -> Result<bool> {
+        if self.args.summary {
+            report::print_summary(network, x, &self.params)?;
+        }
+        Ok(self.args.summary)
+    }
+
+    /// Where a figure of this run belongs: `figures/<name>.svg` in the run's folder. `None` before the run started.
+    pub fn figure(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder()?.join("figures").join(format!("{name}.svg")))
+    }
+
+    /// The run's folder, once it has started.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Adds a result of the finished run to the log's `final`, such as `error.bias`.
+    pub fn record_final(&mut self, metric: &str, value: f64) {
+        self.measured.insert(metric.to_string(), value);
+    }
+
+    /// A line for the reader, which `--quiet` silences.
+    pub fn say(&self, line: &str) {
+        self.report.line(line);
+    }
+
+    /// Closes the log with the run's results and returns its bands' verdicts.
+    pub(crate) fn close(&mut self) -> Result<Vec<BandResult>> {
+        if self.log.is_none() {
+            return Ok(Vec::new()); // `--summary`: nothing was trained
+        }
+        let bands: Vec<BandResult> =
+            self.judged_bands().iter().map(|band| band.judge(self.value(band.metric))).collect();
+        let end = self.end(Status::Finished, None, bands.clone());
+        self.report.finished(&end, &self.epochs, self.folder.as_deref());
+        self.write(Record::End(end))?;
+        Ok(bands)
+    }
+
+    /// Closes the log of a run that did not reach its end.
+    pub(crate) fn close_early(&mut self, status: Status, reason: &str) -> Result<()> {
+        self.report.clear();
+        if self.log.is_none() {
+            return Ok(());
+        }
+        let end = self.end(status, Some(reason.to_string()), Vec::new());
+        self.write(Record::End(end))
+    }
+
+    /// With `--verify`: a usage error where there is nothing to verify.
+    fn check_verifiable(&self) -> Result<()> {
+        let preset = &self.preset;
+        let flags: Vec<String> = self.overrides.iter().map(|change| format!("--{}", change.flag)).collect();
+        let reason = if preset.bands.is_empty() {
+            format!("preset {} of {} {} has no band", preset.name, preset.model, preset.implementation)
+        } else if !flags.is_empty() {
+            format!("{} changed the preset", flags.join(", "))
+        } else if self.on_builtin_data {
+            "the data are the built-in ones, the bands are for the real ones".to_string()
+        } else {
+            return Ok(());
+        };
+        usage!("--verify: nothing to verify: {reason}")
+    }
+
+    /// The preset's bands, if this run is the preset's experiment: the same recipe on the same data.
+    fn judged_bands(&self) -> &'static [crate::Band] {
+        if self.overrides.is_empty() && !self.on_builtin_data { self.preset.bands } else { &[] }
+    }
+
+    /// A metric of the finished run: `valid.accuracy` of the last epoch, `valid.accuracy.best`,
+    /// `train_after.loss.epoch1`, or a recorded final.
+    fn value(&self, metric: &str) -> Option<f64> {
+        if let Some(&value) = self.measured.get(metric) {
+            return Some(value);
+        }
+        let (name, point) = match metric.rsplit_once('.') {
+            Some((name, point)) if name.contains('.') => (name, point),
+            _ => (metric, ""),
+        };
+        if point == "best" {
+            return Best::of(&self.epochs, name).map(|best| best.value);
+        }
+        let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
+            Some(Ok(wanted)) => self.epochs.iter().find(|epoch| epoch.epoch == wanted),
+            _ => self.epochs.last(),
+        };
+        epoch.and_then(|epoch| epoch.metric(name))
+    }
+
+    fn end(&self, status: Status, reason: Option<String>, bands: Vec<BandResult>) -> End {
+        let mut last: Metrics = self.measured.clone();
+        let mut bests = std::collections::BTreeMap::new();
+        for (name, value) in self.epochs.last().map(Epoch::metrics).unwrap_or_default() {
+            if let Some(best) = Best::of(&self.epochs, &name) {
+                bests.insert(name.clone(), best);
+            }
+            last.insert(name, value);
+        }
+        End {
+            status,
+            reason,
+            epochs: self.progress.epochs_done,
+            seconds: self.clock.before + self.clock.run.elapsed().as_secs_f64(),
+            peak_memory_bytes: crate::device::peak_memory_bytes(),
+            last,
+            best: bests,
+            bands,
+        }
+    }
+
+    fn write(&mut self, record: Record) -> Result<()> {
+        match &mut self.log {
+            Some(log) => log.write(&record),
+            None => anyhow::bail!("the run has not started: call Run::start first"),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What the reader sees: a progress bar on stderr while training, one aligned line per epoch on stdout.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use candle_core::Tensor;
+use d2l_log::{End, Epoch, Header};
+use d2l_nn::{Network, ParamStore};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use crate::Scores;
+
+/// The terminal of one run.
+pub(super) struct Report {
+    quiet: bool,
+    /// Hidden by indicatif itself where stderr is no terminal.
+    bar: Option<ProgressBar>,
+    heading_shown: bool,
+}
+
+/// Writes a line to stdout. A reader that closed the pipe (`| head`) has seen enough: that is no error.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+impl Report {
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, bar: None, heading_shown: false }
+    }
+
+    /// A line that `--quiet` silences.
+    pub fn line(&self, line: &str) {
+        if !self.quiet {
+            match &self.bar {
+                Some(bar) => bar.suspend(|| print(line)),
+                None => print(line),
+            }
+        }
+    }
+
+    pub fn started(&self, header: &Header, section: &str, folder: Option<&Path>) {
+        let threads = match header.threads {
+            1 => "1 thread".to_string(),
+            threads => format!("{threads} threads"),
+        };
+        self.line(&format!(
+            "model   {} {}, preset {} (D2L {section}), {} parameters",
+            header.model,
+            header.implementation,
+            header.preset,
+            grouped(header.parameters)
+        ));
+        self.line(&format!(
+            "data    {} ({}): {} to train, {} to validate",
+            header.data.name,
+            header.data.source,
+            grouped(header.data.train),
+            grouped(header.data.valid)
+        ));
+        let recipe: Vec<String> =
+            header.recipe.iter().filter_map(|(key, value)| shown(value).map(|value| format!("{key} {value}"))).collect();
+        self.line(&format!("recipe  {}", recipe.join(", ")));
+        self.line(&format!("device  {}, {threads}, seed {}", header.device, header.seed));
+        if let Some(folder) = folder {
+            self.line(&format!("run     {}", folder.display()));
+        }
+        self.line("");
+    }
+
+    pub fn epoch_begins(&mut self, epoch: usize, epochs: usize, batches: usize, done: usize) {
+        self.clear();
+        if self.quiet {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(batches as u64), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+        bar.set_position(done as u64);
+        self.bar = Some(bar);
+    }
+
+    pub fn step(&self, train: &Scores) {
+        let Some(bar) = &self.bar else { return };
+        bar.inc(1);
+        if !bar.is_hidden() && bar.position() % 10 == 0 {
+            let loss = train.means().get("loss").copied().unwrap_or(f64::NAN);
+            bar.set_message(format!("loss {loss:.4}"));
+        }
+    }
+
+    pub fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    pub fn epoch(&mut self, epoch: &Epoch, epochs: usize) {
+        self.clear();
+        let columns: Vec<(String, f64)> =
+            epoch.metrics().into_iter().filter(|(name, _)| name != "gradient_norm").collect();
+        if !self.heading_shown {
+            self.line(&row("epoch", columns.iter().map(|(name, _)| (name.clone(), name.as_str())), "examples/s", "seconds"));
+            self.heading_shown = true;
+        }
+        let cells = columns.iter().map(|(name, value)| (number(*value), name.as_str()));
+        let speed = grouped(epoch.examples_per_second.round() as usize);
+        let label = format!("{}/{epochs}", epoch.epoch);
+        self.line(&row(&label, cells, &speed, &format!("{:.1}", epoch.seconds)));
+    }
+
+    /// The result, also under `--quiet`.
+    pub fn finished(&mut self, end: &End, epochs: &[Epoch], folder: Option<&Path>) {
+        self.clear();
+        self.line("");
+        for name in ["train.loss", "valid.loss"] {
+            let values: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.metric(name)).collect();
+            if values.len() > 2 {
+                self.line(&format!("{name:<16}{}", d2l_plot::sparkline(&values)));
+            }
+        }
+        let memory = end.peak_memory_bytes.map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
+        self.line(&format!("finished in {:.1} s{}", end.seconds, memory.unwrap_or_default()));
+        for (name, value) in &end.last {
+            let best = end.best.get(name).filter(|best| best.value != *value);
+            let best = best.map(|best| format!("   best {} in epoch {}", number(best.value), best.epoch));
+            print(&format!("{name:<24}{:>12}{}", number(*value), best.unwrap_or_default()));
+        }
+        if let Some(folder) = folder {
+            self.line(&format!("log, parameters and figures are in {}", folder.display()));
+        }
+    }
+}
+
+/// One aligned line: each metric is as wide as its name, so that heading and numbers agree.
+fn row<'a>(epoch: &str, cells: impl Iterator<Item = (String, &'a str)>, speed: &str, seconds: &str) -> String {
+    let cells: String = cells.map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10))).collect();
+    format!("{epoch:>7}{cells}  {speed:>10}  {seconds:>7}")
+}
+
+/// Four significant digits: losses of 2.3 and of 0.00005 both read well.
+pub(crate) fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-3..1e5).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    format!("{value:.4}")
+}
+
+/// 60000 as `60,000`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A recipe's value as text; what is switched off is left out.
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.as_f64() == Some(0.0) => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// Prints a model's layers: name, output shape without the batch, number of parameters.
+pub(super) fn print_summary(network: &impl Network, x: &Tensor, params: &ParamStore) -> Result<()> {
+    let shape = |tensor: &Tensor| format!("{:?}", tensor.dims().get(1..).unwrap_or_default());
+    print(&format!("{:<24}{:<20}{:>12}", "layer", "output", "parameters"));
+    print(&format!("{:<24}{:<20}{:>12}", "input", shape(x), ""));
+    let mut listed = 0;
+    for (name, output) in network.layers(x)? {
+        let count = params.count_under(&name);
+        listed += count;
+        print(&format!("{name:<24}{:<20}{:>12}", shape(&output), grouped(count)));
+    }
+    print(&format!("{:<24}{:<20}{:>12}", "total", "", grouped(params.parameter_count())));
+    anyhow::ensure!(listed == params.parameter_count(), "the layers hold {listed} of the parameters: one is missing");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well_at_every_size() {
+        assert_eq!(number(2.302585), "2.3026");
+        assert_eq!(number(0.0000512), "5.120e-5");
+        assert_eq!(number(0.0), "0.0000");
+        assert_eq!(grouped(60000), "60,000");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1234567), "1,234,567");
+    }
+}

@@ -1,0 +1,181 @@
+//! Sums of losses and hits over the batches of an epoch, and the means that the log shows.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Result, Tensor};
+use d2l_log::Metrics;
+use serde::{Deserialize, Serialize};
+
+/// Off the CPU, values stay on the device for this many batches before they are read together: each read waits for
+/// everything the device has still to do.
+const READ_EVERY: usize = 50;
+
+/// Running sums of named quantities.
+///
+/// [`Scores::means`] weighs every example equally: the short last batch counts less. [`Scores::batch_means`] weighs
+/// every batch equally, as the English edition does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Scores {
+    sums: BTreeMap<String, Sum>,
+    window: Option<Window>,
+    first_non_finite: Option<usize>,
+    #[serde(skip)]
+    unread: Vec<Unread>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Sum {
+    total: f64,
+    examples: usize,
+    batch_means: f64,
+    batches: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Unread {
+    name: &'static str,
+    value: Tensor,
+    is_mean: bool,
+    examples: usize,
+}
+
+/// Mean training loss over the last complete window of `length` batches; windows run on across epochs.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Window {
+    length: usize,
+    sum: f64,
+    batches: usize,
+    last: Option<f64>,
+}
+
+impl Scores {
+    /// Scores that also keep the mean loss of the last complete window of `length` batches.
+    pub fn with_window(length: usize) -> Self {
+        let window = Window { length: length.max(1), sum: 0.0, batches: 0, last: None };
+        Self { window: Some(window), ..Self::default() }
+    }
+
+    /// Adds a scalar that is the mean over a batch of `examples` examples, such as a loss.
+    pub fn add_mean(&mut self, name: &'static str, mean: &Tensor, examples: usize) -> Result<()> {
+        self.add(Unread { name, value: mean.detach(), is_mean: true, examples })
+    }
+
+    /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
+    pub fn add_sum(&mut self, name: &'static str, sum: &Tensor, examples: usize) -> Result<()> {
+        self.add(Unread { name, value: sum.detach(), is_mean: false, examples })
+    }
+
+    /// Adds a mean over a batch that is already a number.
+    pub fn add_value(&mut self, name: &'static str, mean: f64, examples: usize) {
+        let sum = self.sums.entry(name.to_string()).or_default();
+        sum.total += mean * examples as f64;
+        sum.examples += examples;
+        sum.batch_means += mean;
+        sum.batches += 1;
+        if name == "loss" {
+            if !mean.is_finite() && self.first_non_finite.is_none() {
+                self.first_non_finite = Some(sum.batches);
+            }
+            if let Some(window) = &mut self.window {
+                window.add(mean);
+            }
+        }
+    }
+
+    fn add(&mut self, unread: Unread) -> Result<()> {
+        let read_now = unread.value.device().is_cpu();
+        self.unread.push(unread);
+        if read_now || self.unread.len() >= READ_EVERY * 3 { self.read() } else { Ok(()) }
+    }
+
+    /// Reads what is still on the device.
+    pub fn read(&mut self) -> Result<()> {
+        for Unread { name, value, is_mean, examples } in std::mem::take(&mut self.unread) {
+            let value = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            self.add_value(name, if is_mean { value } else { value / examples as f64 }, examples);
+        }
+        Ok(())
+    }
+
+    /// Forgets the sums, not the window, for the next epoch.
+    pub fn clear(&mut self) {
+        self.sums.clear();
+        self.first_non_finite = None;
+    }
+
+    /// The batch, counted from 1 since the last [`Scores::clear`], whose loss was the first that is not finite.
+    pub fn first_non_finite(&self) -> Option<usize> {
+        self.first_non_finite
+    }
+
+    /// Means over examples of everything that has been read.
+    pub fn means(&self) -> Metrics {
+        self.each(|sum| sum.total / sum.examples.max(1) as f64)
+    }
+
+    /// Unweighted means over the batches of everything that has been read.
+    pub fn batch_means(&self) -> Metrics {
+        self.each(|sum| sum.batch_means / sum.batches.max(1) as f64)
+    }
+
+    /// Mean loss of the last complete window, if one was asked for and is complete.
+    pub fn window_loss(&self) -> Option<f64> {
+        self.window.and_then(|window| window.last)
+    }
+
+    fn each(&self, mean: impl Fn(&Sum) -> f64) -> Metrics {
+        self.sums.iter().map(|(name, sum)| (name.clone(), mean(sum))).collect()
+    }
+}
+
+impl Window {
+    fn add(&mut self, loss: f64) {
+        self.sum += loss;
+        self.batches += 1;
+        if self.batches == self.length {
+            self.last = Some(self.sum / self.length as f64);
+            self.sum = 0.0;
+            self.batches = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn the_short_last_batch_counts_by_its_examples() -> Result<()> {
+        let mut scores = Scores::default();
+        scores.add_mean("loss", &Tensor::new(1f32, &Device::Cpu)?, 30)?;
+        scores.add_mean("loss", &Tensor::new(5f32, &Device::Cpu)?, 10)?;
+        scores.add_sum("accuracy", &Tensor::new(15u32, &Device::Cpu)?, 30)?;
+        scores.add_sum("accuracy", &Tensor::new(0u32, &Device::Cpu)?, 10)?;
+        assert_eq!(scores.means(), Metrics::from([("accuracy".into(), 0.375), ("loss".into(), 2.0)]));
+        assert_eq!(scores.batch_means(), Metrics::from([("accuracy".into(), 0.25), ("loss".into(), 3.0)]));
+        Ok(())
+    }
+
+    #[test]
+    fn windows_run_on_across_epochs() {
+        let mut scores = Scores::with_window(2);
+        for loss in [1.0, 2.0, 3.0] {
+            scores.add_value("loss", loss, 1);
+        }
+        assert_eq!(scores.window_loss(), Some(1.5));
+        scores.clear();
+        scores.add_value("loss", 5.0, 1);
+        assert_eq!(scores.window_loss(), Some(4.0));
+        assert_eq!(scores.means()["loss"], 5.0);
+    }
+
+    #[test]
+    fn the_first_bad_batch_is_named() {
+        let mut scores = Scores::default();
+        for loss in [1.0, f64::NAN, f64::INFINITY] {
+            scores.add_value("loss", loss, 4);
+        }
+        assert_eq!(scores.first_non_finite(), Some(2));
+    }
+}

@@ -1,0 +1,87 @@
+//! What it means to learn from a batch: regression and classification.
+
+use candle_core::{D, DType, Result, Tensor};
+use d2l_nn::{Mode, Network, Step};
+
+use crate::Scores;
+
+/// How a model learns from one kind of batch of `N` tensors.
+pub trait Task<const N: usize> {
+    /// Mean loss of a batch in training mode: a scalar that carries the graph. Adds to `scores` whatever else the
+    /// log shows of training; the loop itself adds the loss.
+    fn training_loss(&self, batch: &[Tensor; N], step: Step, scores: &mut Scores) -> Result<Tensor>;
+
+    /// Adds a batch to `scores` in evaluation mode, the loss too.
+    fn evaluate(&self, batch: &[Tensor; N], scores: &mut Scores) -> Result<()>;
+}
+
+/// A loss: predictions and targets of a batch to the mean over its examples.
+pub type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
+
+/// Regression: features `[B, D]` and targets `[B, 1]`.
+pub struct Regressor<M> {
+    /// The model: `[B, D] -> [B, 1]`.
+    pub network: M,
+    loss: Loss,
+}
+
+impl<M: Network> Regressor<M> {
+    /// Regression with the mean squared error, without the factor ½.
+    pub fn new(network: M) -> Self {
+        Self { network, loss: d2l_nn::mse_loss }
+    }
+}
+
+impl<M: Network> Task<2> for Regressor<M> {
+    fn training_loss(&self, [x, y]: &[Tensor; 2], step: Step, _: &mut Scores) -> Result<Tensor> {
+        (self.loss)(&self.network.forward_t(x, Mode::Train(step))?, y)
+    }
+
+    fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
+        let y_hat = self.network.forward_t(x, Mode::Evaluate)?;
+        scores.add_mean("loss", &(self.loss)(&y_hat, y)?, y.dim(0)?)
+    }
+}
+
+/// Classification: inputs `[B, …]` and classes `[B]`.
+pub struct Classifier<M> {
+    /// The model: `[B, …] -> [B, K]`, one logit per class.
+    pub network: M,
+    loss: Loss,
+}
+
+impl<M: Network> Classifier<M> {
+    /// Classification with the library's softmax cross-entropy.
+    pub fn new(network: M) -> Self {
+        Self::with_loss(network, d2l_nn::cross_entropy)
+    }
+
+    /// Classification with another loss of outputs `[B, K]` and classes `[B]`.
+    pub fn with_loss(network: M, loss: Loss) -> Self {
+        Self { network, loss }
+    }
+
+    /// The most likely class of each input: `[B, …] -> [B]`.
+    pub fn predict(&self, x: &Tensor) -> Result<Tensor> {
+        self.network.forward_t(x, Mode::Evaluate)?.argmax(D::Minus1)
+    }
+}
+
+impl<M: Network> Task<2> for Classifier<M> {
+    fn training_loss(&self, [x, y]: &[Tensor; 2], step: Step, scores: &mut Scores) -> Result<Tensor> {
+        let y_hat = self.network.forward_t(x, Mode::Train(step))?;
+        scores.add_sum("accuracy", &hits(&y_hat, y)?, y.dim(0)?)?;
+        (self.loss)(&y_hat, y)
+    }
+
+    fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
+        let y_hat = self.network.forward_t(x, Mode::Evaluate)?;
+        scores.add_sum("accuracy", &hits(&y_hat, y)?, y.dim(0)?)?;
+        scores.add_mean("loss", &(self.loss)(&y_hat, y)?, y.dim(0)?)
+    }
+}
+
+/// How many of a batch's classes have the largest output: a scalar.
+fn hits(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
+    y_hat.detach().argmax(D::Minus1)?.eq(y)?.to_dtype(DType::U32)?.sum_all()
+}

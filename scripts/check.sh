@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, and the CUDA build's types.
+# One line per step with its time; a step's output only where it fails, and then the script stops.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# step NAME COMMAND...
+step() {
+  local name=$1 began=$SECONDS
+  shift
+  printf '%-40s' "$name"
+  if "$@" >"$output" 2>&1; then
+    printf '%5d s\n' $((SECONDS - began))
+  else
+    printf ' failed: %s\n' "$*"
+    cat "$output"
+    exit 1
+  fi
+}
+
+step 'formatting' cargo fmt --all --check
+step 'lints' cargo clippy --workspace --all-targets -- -D warnings
+step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+# The profile turns overflow checks and debug assertions off, candle's with ours. Here they are on in our crates that
+# count and index, and candle stays as `cargo test` built it. d2l belongs to the selection for that reason too: without
+# it cargo would choose fewer features of shared dependencies and build candle anew.
+packages=() settings=()
+for package in d2l-random d2l-nn d2l-data d2l-log d2l; do
+  packages+=(-p "$package")
+  for check in overflow-checks debug-assertions; do
+    settings+=(--config "profile.dev.package.$package.$check=true")
+  done
+done
+step 'tests with arithmetic checks' cargo test --lib --tests "${packages[@]}" "${settings[@]}"
+
+# Types only: the stand-in compiler writes empty kernels, which must not reach a real build's target folder.
+step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" \
+  CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
+  cargo check --workspace --all-targets --features cuda

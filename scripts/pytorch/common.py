@@ -1,0 +1,247 @@
+"""What the twins share beside the loop (training.py): flags, data, parameters, numbers, and the training log."""
+
+import argparse
+import gzip
+import hashlib
+import json
+import math
+import os
+import struct
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+
+class UsageError(Exception):
+    """Something the caller can mend; told in one line, without a traceback."""
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One column of the book: what a section trains with, and which numbers it reports."""
+
+    section: str
+    batch_size: int
+    learning_rate: float
+    epochs: int
+    # English edition: report the mean over the last complete window of half an epoch's minibatches, and the
+    # unweighted mean over the validation minibatches.
+    windows: bool = False
+    # zh 3.2 and 3.3: report the loss on the whole training set after each epoch.
+    train_after: bool = False
+
+
+def folder(variable: str, default: str) -> Path:
+    """The folder that an environment variable names."""
+    return Path(os.environ.get(variable, default))
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The flags of every twin; they mean what the same flags of the Rust chapters mean."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--implementation", choices=["scratch", "concise"], default="concise")
+    parser.add_argument("--preset", choices=["zh", "en"], default="zh", help="which edition's settings")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path, default=folder("D2L_DATA", "data"), metavar="DIR")
+    parser.add_argument("--runs-dir", type=Path, default=folder("D2L_RUNS", "runs"), metavar="DIR")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="start from the parameters of this safetensors file")
+    parser.add_argument("--epochs", type=int, help="instead of the preset's; 0 evaluates and saves what it starts from")
+    parser.add_argument("--no-shuffle", action="store_true", help="take the training examples in the file's order")
+    parser.add_argument("--examples", type=int, metavar="N", help="only the first N of each split")
+    parser.add_argument("--name", help="the run's folder; an error where it exists")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quiet", action="store_true")
+    return parser
+
+
+# --- Data -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Data:
+    """Inputs and targets of the two splits. Images stay one byte per pixel until their batch is used."""
+
+    name: str
+    source: str
+    train: tuple[Tensor, Tensor]
+    valid: tuple[Tensor, Tensor] | None
+    sha256: str
+
+    def first(self, examples: int | None) -> "Data":
+        """Only the first `examples` of each split."""
+        if examples is None:
+            return self
+        if examples < 1:
+            raise UsageError(f"--examples {examples}: wanted 1 or more")
+        cut = lambda split: split and tuple(tensor[:examples] for tensor in split)
+        return Data(self.name, self.source, cut(self.train), cut(self.valid), self.sha256)
+
+
+def digest(parts: list[bytes]) -> str:
+    """SHA-256 over the SHA-256 digests of the parts: what the Rust log calls the `sha256` of a data set."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def read_idx(path: Path) -> tuple[numpy.ndarray, bytes]:
+    """The array in an IDX file, gzipped or not, and its content: 0, 0, 8 for bytes, the rank, the sizes, the data."""
+    found = [candidate for candidate in (path, path.with_name(path.name + ".gz")) if candidate.exists()]
+    if not found:
+        raise UsageError(f"no {path.name} and no {path.name}.gz in {path.parent}; name the data folder with --data-dir")
+    path = found[0]
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+        raise UsageError(f"{path} is no IDX file of bytes; fetch it again")
+    sizes = struct.unpack_from(f">{content[3]}I", content, 4)
+    array = numpy.frombuffer(content, numpy.uint8, offset=4 + 4 * len(sizes))
+    if array.size != math.prod(sizes):
+        raise UsageError(f"{path} holds {array.size} bytes, its header says {math.prod(sizes)}; fetch it again")
+    return array.reshape(sizes), content
+
+
+def fashion_mnist(data_dir: Path) -> Data:
+    """60,000 and 10,000 flattened images; the book validates on the test set, and so do the twins."""
+    splits, parts = [], []
+    for split in ["train", "t10k"]:
+        images, image_file = read_idx(data_dir / "fashion-mnist" / f"{split}-images-idx3-ubyte")
+        labels, label_file = read_idx(data_dir / "fashion-mnist" / f"{split}-labels-idx1-ubyte")
+        pixels = torch.from_numpy(images.reshape(len(images), -1).copy())  # [N, 784], uint8
+        splits.append((pixels, torch.from_numpy(labels.astype(numpy.int64))))
+        parts += [image_file, label_file]
+    return Data("fashion-mnist", "real", *splits, digest(parts))
+
+
+def to_float(inputs: Tensor) -> Tensor:
+    """Bytes to [0, 1], as torchvision's `ToTensor` does; other inputs as they are."""
+    return inputs.float().div(255) if inputs.dtype == torch.uint8 else inputs
+
+
+# --- Parameters -------------------------------------------------------------------------------------------------------
+
+
+class SGD:
+    """Stochastic gradient descent by hand, the optimizer of the scratch sections: p <- p - lr * gradient."""
+
+    def __init__(self, parameters, lr: float):
+        self.parameters, self.lr = list(parameters), lr
+
+    def zero_grad(self):
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        for parameter in self.parameters:
+            parameter -= self.lr * parameter.grad
+
+
+def load_parameters(model: nn.Module, path: Path) -> None:
+    """Puts the parameters of a safetensors file into the model; names and shapes must agree."""
+    if not path.exists():
+        raise UsageError(f"--init {path}: no such file")
+    found = load_file(path)
+    shapes = lambda tensors: {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
+    if shapes(found) != shapes(model.state_dict()):
+        raise UsageError(f"--init {path} holds {shapes(found)}, the model has {shapes(model.state_dict())}")
+    model.load_state_dict(found)
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Mean:
+    """A running mean; `add` takes the mean of `weight` values."""
+
+    total: float = 0.0
+    weight: float = 0.0
+
+    def add(self, value: float, weight: float = 1.0) -> None:
+        self.total += value * weight
+        self.weight += weight
+
+    @property
+    def value(self) -> float:
+        return self.total / self.weight if self.weight else math.nan
+
+
+@dataclass
+class Window:
+    """The mean over the last complete window of `size` minibatches; windows run on across epochs."""
+
+    size: int
+    values: list[float] = field(default_factory=list)
+    last: float | None = None
+
+    def add(self, value: float) -> None:
+        self.values.append(value)
+        if len(self.values) == self.size:
+            self.last = sum(self.values) / self.size
+            self.values.clear()
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> float:
+    """The share of examples whose largest output, [B, K], is at their class, [B]."""
+    return (outputs.argmax(dim=1) == targets).float().mean().item()
+
+
+@torch.no_grad()
+def evaluate(model, loss, split, batch_size: int, classes: bool) -> tuple[dict, dict]:
+    """Loss and accuracy of a split: averaged over the examples, and over the minibatches with equal weight."""
+    names = ["loss", "accuracy"] if classes else ["loss"]
+    by_example, by_batch = {name: Mean() for name in names}, {name: Mean() for name in names}
+    model.eval()
+    for inputs, targets in zip(split[0].split(batch_size), split[1].split(batch_size)):
+        outputs = model(to_float(inputs))
+        values = [loss(outputs, targets).item()] + ([accuracy(outputs, targets)] if classes else [])
+        for name, value in zip(names, values):
+            by_example[name].add(value, len(targets))
+            by_batch[name].add(value)
+    return tuple({name: mean.value for name, mean in means.items()} for means in (by_example, by_batch))
+
+
+# --- The log ----------------------------------------------------------------------------------------------------------
+
+
+def run_folder(parent: Path, name: str | None, default: str) -> Path:
+    """Where the run goes: `name`, which must be new, or `default`, else `default-2`, `default-3`, …"""
+    if name is not None:
+        if (parent / name).exists():
+            raise UsageError(f"run {parent / name} exists; give another --name")
+        return parent / name
+    folder, number = parent / default, 2
+    while folder.exists():
+        folder, number = parent / f"{default}-{number}", number + 1
+    return folder
+
+
+class Log:
+    """`log.jsonl`: one line when the run starts, one per epoch, one at its end."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True)
+        self.file = open(folder / "log.jsonl", "w", encoding="utf-8")
+
+    def write(self, kind: str, **fields) -> None:
+        self.file.write(json.dumps({"kind": kind, **fields}, separators=(",", ":"), allow_nan=False) + "\n")
+        self.file.flush()
+
+
+# --- The command line -------------------------------------------------------------------------------------------------
+
+
+def main(parser: argparse.ArgumentParser, train) -> None:
+    """Parses the flags and trains; what the caller can mend is told in one line."""
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    try:
+        train(options)
+    except UsageError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,129 @@
+"""Golden numbers of the first three chapters' models: what PyTorch computes from parameters and a batch that the Rust
+tests make themselves.
+
+    python golden_models.py        writes ../../tests/reference/golden/{linear-regression,softmax-regression,mlp}.json
+
+Nothing random and nothing large is stored. Both languages fill every tensor from an integer hash: the value at the
+row-major index i of a tensor with this salt and scale is, in f64 and with 32-bit arithmetic that wraps,
+
+    (mix(i * 0x9E3779B9 + salt * 0x85EBCA6B) / 2^32 - 0.5) * scale
+
+where mix is the last step of murmur3:
+
+    h ^= h >> 16;  h *= 0x85EBCA6B;  h ^= h >> 13;  h *= 0xC2B2AE35;  h ^= h >> 16
+
+Inputs have salt 1 and scale 2. Parameters have scale 0.1 and salts 2, 3, … in the order of the file: weight before
+bias, hidden before output. Regression targets have salt 9 and scale 2. Class targets are
+mix(i * 0x9E3779B9 + 99 * 0x85EBCA6B) % classes.
+
+A file holds, all computed in f64:
+
+    inputs, targets        shape, salt and scale (or classes)
+    loss                   mean over the batch: squared error without 1/2, or cross entropy
+    learning_rate, steps   plain SGD on the same batch, for `after`
+    parameters             in order: name, shape ([out, in] for weights), salt and scale, and twice a summary,
+      gradient             of the gradient of `loss`,
+      after                of the parameter after the steps
+
+and a summary is the L2 norm and the values `at` up to 16 row-major indices k * (n - 1) / 15, rounded down, k = 0..15
+(all n where there are 16 or fewer).
+"""
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import linear_regression
+import mlp
+import softmax_regression
+from reference import REFERENCE, write_json
+
+BATCH, LEARNING_RATE, STEPS = 8, 0.1, 3
+INPUT_SALT, FIRST_PARAMETER_SALT, TARGET_SALT, CLASS_SALT = 1, 2, 9, 99
+INPUT_SCALE, PARAMETER_SCALE = 2.0, 0.1
+ABOUT = "Made by scripts/pytorch/golden_models.py, which says what everything here means."
+
+
+def hashes(n: int, salt: int) -> numpy.ndarray:
+    """The hash of the indices 0 to n - 1, as u32."""
+    h = numpy.arange(n, dtype=numpy.uint32) * numpy.uint32(0x9E3779B9)
+    h += numpy.uint32(salt * 0x85EBCA6B & 0xFFFFFFFF)
+    for shift, factor in [(16, 0x85EBCA6B), (13, 0xC2B2AE35)]:
+        h ^= h >> numpy.uint32(shift)
+        h *= numpy.uint32(factor)
+    return h ^ h >> numpy.uint32(16)
+
+
+def filled(shape: list[int], salt: int, scale: float) -> Tensor:
+    """A tensor of the filler, f64."""
+    n = int(numpy.prod(shape))
+    return torch.from_numpy((hashes(n, salt) / 2.0**32 - 0.5) * scale).reshape(shape)
+
+
+def summary(tensor: Tensor) -> dict:
+    """Norm and up to 16 entries of a tensor."""
+    values = tensor.detach().flatten()
+    n = len(values)
+    at = list(range(n)) if n <= 16 else [k * (n - 1) // 15 for k in range(16)]
+    return {"norm": values.norm().item(), "at": at, "values": values[at].tolist()}
+
+
+def golden(model_name: str, model: nn.Module, features: int, classes: int | None) -> dict:
+    """The numbers of one model; without `classes` it is a regression with one output."""
+    model = model.double()
+    inputs = {"shape": [BATCH, features], "salt": INPUT_SALT, "scale": INPUT_SCALE}
+    x = filled(**inputs)
+    if classes is None:
+        targets = {"shape": [BATCH, 1], "salt": TARGET_SALT, "scale": INPUT_SCALE}
+        y, loss_function = filled(**targets), F.mse_loss
+    else:
+        targets = {"shape": [BATCH], "salt": CLASS_SALT, "classes": classes}
+        y, loss_function = torch.from_numpy(hashes(BATCH, CLASS_SALT).astype(numpy.int64) % classes), F.cross_entropy
+
+    parameters = []
+    for salt, (name, parameter) in enumerate(model.named_parameters(), FIRST_PARAMETER_SALT):
+        entry = {"name": name, "shape": list(parameter.shape), "salt": salt, "scale": PARAMETER_SCALE}
+        parameter.data = filled(entry["shape"], salt, PARAMETER_SCALE)
+        parameters.append(entry)
+
+    optimizer = torch.optim.SGD(model.parameters(), LEARNING_RATE)
+    first_loss = None
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_function(model(x), y)
+        loss.backward()
+        if first_loss is None:
+            first_loss = loss.item()
+            for entry, parameter in zip(parameters, model.parameters()):
+                entry["gradient"] = summary(parameter.grad)
+        optimizer.step()
+    for entry, parameter in zip(parameters, model.parameters()):
+        entry["after"] = summary(parameter)
+    return {
+        "about": ABOUT,
+        "model": model_name,
+        "torch": torch.__version__,
+        "inputs": inputs,
+        "targets": targets,
+        "loss": first_loss,
+        "learning_rate": LEARNING_RATE,
+        "steps": STEPS,
+        "parameters": parameters,
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    folder = REFERENCE / "golden"
+    folder.mkdir(exist_ok=True)
+    for name, model, features, classes in [
+        ("linear-regression", linear_regression.Concise("en"), 2, None),
+        ("softmax-regression", softmax_regression.Concise("en"), softmax_regression.PIXELS, softmax_regression.CLASSES),
+        ("mlp", mlp.Concise("en"), mlp.PIXELS, mlp.CLASSES),
+    ]:
+        write_json(folder / f"{name}.json", golden(name, model, features, classes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Linear regression on synthetic data (D2L zh 3.2 and 3.3, en 3.4 and 3.5), the twin of crates/01-linear-regression.
+
+    python linear_regression.py --implementation scratch --preset zh
+
+The data are drawn from the seed, so they are other numbers than the Rust run's. To follow another run example by
+example, give its data with `--data FILE`, a safetensors file with `train.features` [N, 2], `train.targets` [N, 1],
+`valid.features` and `valid.targets`. Two runs on the same numbers have the same `sha256` in their logs.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from training import training
+
+TRUE_WEIGHT, TRUE_BIAS, NOISE_STD = [2.0, -3.4], 4.2, 0.01
+EXAMPLES = 1000  # of each part; the zh edition has no held-out set, and validating changes nothing for it
+PRESETS = {
+    ("scratch", "zh"): Preset("zh 3.2", batch_size=10, learning_rate=0.03, epochs=3, train_after=True),
+    ("concise", "zh"): Preset("zh 3.3", batch_size=10, learning_rate=0.03, epochs=3, train_after=True),
+    ("scratch", "en"): Preset("en 3.4", batch_size=32, learning_rate=0.03, epochs=3, windows=True),
+    ("concise", "en"): Preset("en 3.5", batch_size=32, learning_rate=0.03, epochs=3, windows=True),
+}
+
+
+def synthetic(examples: int) -> tuple[Tensor, Tensor]:
+    """Features from N(0, 1), targets X w + b + noise: [N, 2] and [N, 1]."""
+    features = torch.randn(examples, 2)
+    noise = torch.randn(examples, 1) * NOISE_STD
+    return features, features @ torch.tensor(TRUE_WEIGHT).reshape(2, 1) + TRUE_BIAS + noise
+
+
+def data_set(train: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor]) -> Data:
+    """The two parts with the digest that the Rust log gives to the same numbers."""
+    parts = [column.numpy().astype("<f4").tobytes() for column in [*train, *valid]]
+    return Data("synthetic-regression", "synthetic", train, valid, digest(parts))
+
+
+def drawn() -> Data:
+    """The training examples and a fresh draw of as many for validation."""
+    return data_set(synthetic(EXAMPLES), synthetic(EXAMPLES))
+
+
+def data_of_a_file(path: Path) -> Data:
+    """The data of another run; see the top of this file."""
+    if not path.exists():
+        raise UsageError(f"--data {path}: no such file")
+    found = load_file(path)
+    missing = {f"{split}.{column}" for split in ("train", "valid") for column in ("features", "targets")} - found.keys()
+    if missing:
+        raise UsageError(f"--data {path} holds {sorted(found)}, wanted also {sorted(missing)}")
+    split = lambda name: (found[f"{name}.features"].float(), found[f"{name}.targets"].float().reshape(-1, 1))
+    return data_set(split("train"), split("valid"))
+
+
+class Scratch(nn.Module):
+    """By hand: y = x w + b. Both editions draw w from N(0, 0.01²) and start b at zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(2, 1) * 0.01)
+        self.b = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, 1]
+        return x @ self.w + self.b
+
+
+def half_squared_error(y_hat: Tensor, y: Tensor) -> Tensor:
+    """Mean over the batch of (y_hat - y)² / 2. zh 3.2 sums and divides the step by the batch's length: the same."""
+    return ((y_hat - y.reshape(y_hat.shape)) ** 2 / 2).mean()
+
+
+class Concise(nn.Module):
+    """With the library; its loss has no 1/2, so that each step is twice as long."""
+
+    def __init__(self, preset: str):
+        super().__init__()
+        self.linear = nn.Linear(2, 1)  # weight and bias from U(-1/√2, 1/√2)
+        if preset == "zh":
+            nn.init.normal_(self.linear.weight, std=0.01)
+            nn.init.zeros_(self.linear.bias)
+        # en 3.5 asks for the same while its lazy layer has no parameters yet, so that nothing comes of it.
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, 1]
+        return self.linear(x)
+
+
+def errors(model: nn.Module) -> dict[str, float]:
+    """True minus estimated parameters."""
+    weight, bias = (model.w, model.b) if isinstance(model, Scratch) else (model.linear.weight, model.linear.bias)
+    first, second = (torch.tensor(TRUE_WEIGHT) - weight.detach().reshape(2)).tolist()
+    return {"error.weight1": first, "error.weight2": second, "error.bias": TRUE_BIAS - bias.item()}
+
+
+def train(options, data: Data | None = None) -> Path:
+    """One run; returns its folder."""
+    preset = PRESETS[options.implementation, options.preset]
+    torch.manual_seed(options.seed)
+    data = data or drawn()
+    if options.implementation == "scratch":
+        model, loss = Scratch(), half_squared_error
+        optimizer = SGD(model.parameters(), preset.learning_rate)
+    else:
+        model, loss = Concise(options.preset), F.mse_loss
+        optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
+    return training("linear-regression", options, preset, data, model, loss, optimizer, errors)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, metavar="FILE", help="features and targets of another run")
+
+    def train_with_data(options):
+        return train(options, data_of_a_file(options.data) if options.data else None)
+
+    main(parser, train_with_data)

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# usage: scripts/reproduce.sh [CHAPTER...]
+# Trains the book's full-size presets (zh and en, by hand and with the library) over three seeds on the real data, and
+# prints what they reach beside the bands of the presets as a markdown table. Exits 1 if a median is outside its band.
+#   D2L_DATA   folder of the real data sets (data)
+#   D2L_RUNS   where the runs go (runs/reproduce); a run that is there is replaced
+#   SEEDS      how many seeds, an odd number, so that the median is one of the runs (3)
+# `FEATURES="--features cuda" scripts/reproduce.sh mlp -- --device cuda` passes what follows `--` on to every run.
+set -euo pipefail
+
+absolute() {
+  case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$PWD/$1" ;;
+  esac
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+data=$(absolute "${D2L_DATA:-$root/data}")
+runs=$(absolute "${D2L_RUNS:-$root/runs/reproduce}")
+seeds=${SEEDS:-3}
+cd "$root"
+
+chapters=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  chapters+=("$1")
+  shift
+done
+[ $# -eq 0 ] || shift # the --
+[ ${#chapters[@]} -gt 0 ] || chapters=(linear-regression softmax-regression mlp)
+
+# rows CHAPTER IMPLEMENTATION PRESET LOG...: the table's rows of one experiment, from the last lines of its logs.
+rows() {
+  local chapter=$1 implementation=$2 preset=$3
+  shift 3
+  awk -v experiment="$chapter | $implementation | $preset" '
+    # The value of a key in a piece of JSON without nesting; "" where it has none.
+    function field(text, key) {
+      if (!match(text, "\"" key "\":")) return ""
+      text = substr(text, RSTART + RLENGTH)
+      sub(/[,}\]].*/, "", text)
+      gsub(/"/, "", text)
+      return text
+    }
+    /"kind":"end"/ {
+      runs++
+      seconds += field($0, "seconds")
+      start = index($0, "\"bands\":[")
+      count = split(start ? substr($0, start + 9) : "", band, "{")
+      bands = count - 1
+      for (i = 1; i <= bands; i++) {
+        metric[i] = field(band[i + 1], "metric")
+        range[i] = sprintf("%.4g .. %.4g | %s, %d runs", field(band[i + 1], "low"), field(band[i + 1], "high"), \
+          field(band[i + 1], "source"), field(band[i + 1], "runs"))
+        value[i, runs] = field(band[i + 1], "value")
+        within[i, runs] = field(band[i + 1], "within")
+      }
+    }
+    END {
+      for (i = 1; i <= bands; i++) {
+        all = ""
+        for (r = 1; r <= runs; r++) {
+          missing = value[i, r] == "" || value[i, r] == "null"
+          all = all (r > 1 ? ", " : "") (missing ? "none" : sprintf("%.4g", value[i, r]))
+          below = 0; ties = 0
+          for (s = 1; s <= runs; s++) {
+            if (value[i, s] + 0 < value[i, r] + 0) below++
+            if (s < r && value[i, s] + 0 == value[i, r] + 0) ties++
+          }
+          if (below + ties == int(runs / 2)) median = r
+        }
+        printf "| %s | %s | %s | %.4g | %s | %s | %.1f |\n", experiment, metric[i], all, value[i, median], range[i], \
+          within[i, median] == "true" ? "yes" : "**no**", seconds / runs
+      }
+    }' "$@"
+}
+
+stamp=$(mktemp)
+trap 'rm -f "$stamp"' EXIT
+outside=0
+table=''
+for chapter in "${chapters[@]}"; do
+  real=(--data real)
+  [ "$chapter" != linear-regression ] || real=() # its data are drawn from the seed
+  for preset in zh en; do
+    for implementation in scratch concise; do
+      printf '%s %s %s\n' "$chapter" "$implementation" "$preset" >&2
+      touch "$stamp"
+      status=0
+      # FEATURES is a list of words.
+      # shellcheck disable=SC2086
+      cargo run --quiet ${FEATURES:-} -p "$chapter" -- --implementation "$implementation" --preset "$preset" \
+        --seeds "$seeds" --verify ${real[@]+"${real[@]}"} --data-dir "$data" --runs-dir "$runs" --overwrite --quiet \
+        "$@" >&2 || status=$?
+      case $status in
+        0) ;;
+        1) outside=1 ;; # outside a band, or the run failed: its message says which
+        *) exit "$status" ;;
+      esac
+      logs=()
+      while IFS= read -r log; do
+        logs+=("$log")
+      done < <(find "$runs/$chapter" -path "*-$implementation-$preset-*/log.jsonl" -newer "$stamp" | sort)
+      if [ ${#logs[@]} -eq 0 ]; then
+        echo "$runs/$chapter has no new log of $implementation $preset; see the message above" >&2
+        exit 1
+      fi
+      table+=$(rows "$chapter" "$implementation" "$preset" "${logs[@]}")$'\n'
+    done
+  done
+done
+
+echo '| chapter | implementation | preset | metric | by seed | median | band | source | within | seconds a run |'
+echo '|---|---|---|---|---|---|---|---|---|---|'
+printf '%s' "$table"
+exit "$outside"

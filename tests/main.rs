@@ -1,0 +1,12 @@
+//! What the whole workspace promises, tested on its real programs: one module per promise.
+
+mod bad_input;
+mod determinism;
+mod interruption;
+mod log_schema;
+mod naming;
+mod parameters;
+mod presets;
+mod readme;
+mod real_data;
+mod support;
