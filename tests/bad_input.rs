@@ -11,10 +11,20 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
     let output = desk.run(name, arguments)?;
     let stderr = String::from_utf8(output.stderr)?;
     let call = format!("{name} {}", arguments.join(" "));
-    ensure!(output.status.code() == Some(code), "{call}: {}, wanted {code}\n{stderr}", output.status);
-    ensure!(!stderr.contains("panicked") && !stderr.contains("stack backtrace"), "{call}: {stderr}");
+    ensure!(
+        output.status.code() == Some(code),
+        "{call}: {}, wanted {code}\n{stderr}",
+        output.status
+    );
+    ensure!(
+        !stderr.contains("panicked") && !stderr.contains("stack backtrace"),
+        "{call}: {stderr}"
+    );
     if code == 1 {
-        ensure!(stderr.lines().count() == 1, "{call}: wanted one line, found\n{stderr}");
+        ensure!(
+            stderr.lines().count() == 1,
+            "{call}: wanted one line, found\n{stderr}"
+        );
     }
     ensure!(stderr.starts_with("error: "), "{call}: {stderr}");
     for word in wanted {
@@ -38,18 +48,39 @@ fn wrong_calls_exit_with_two() -> Result<()> {
         (&["--initializer", "magic"], &["magic", "xavier"]),
         (&["--schedule", "magic"], &["magic", "cosine"]),
         (&["--device", "tpu"], &["tpu", "cuda"]),
-        (&["--device", "cuda"], &["built for the CPU", "--features cuda"]),
+        (
+            &["--device", "cuda"],
+            &["built for the CPU", "--features cuda"],
+        ),
         (&["--threads", "0"], &["--threads"]),
         (&["--name", "../escape"], &["--name", "letters"]),
-        (&["--verify", "--learning-rate", "0.5"], &["nothing to verify"]),
+        (
+            &["--verify", "--learning-rate", "0.5"],
+            &["nothing to verify"],
+        ),
         (&["--verify"], &["nothing to verify", "quick"]),
     ];
     for (arguments, wanted) in calls {
         refuse(&desk, "mlp", arguments, 2, wanted)?;
     }
-    refuse(&desk, "mlp", &["--verify", "--preset", "zh", "--data", "builtin"], 2, &["built-in"])?;
-    refuse(&desk, "softmax-regression", &["--implementation", "scratch", "--optimizer", "adam"], 2, &["plain SGD"])?;
-    ensure!(!desk.path().join("runs").exists(), "a refused call leaves no run behind");
+    refuse(
+        &desk,
+        "mlp",
+        &["--verify", "--preset", "zh", "--data", "builtin"],
+        2,
+        &["built-in"],
+    )?;
+    refuse(
+        &desk,
+        "softmax-regression",
+        &["--implementation", "scratch", "--optimizer", "adam"],
+        2,
+        &["plain SGD"],
+    )?;
+    ensure!(
+        !desk.path().join("runs").exists(),
+        "a refused call leaves no run behind"
+    );
     Ok(())
 }
 
@@ -68,9 +99,17 @@ fn write_idx(path: &Path, dims: &[u32], bytes: &[u8]) -> Result<()> {
 fn write_data(desk: &Desk) -> Result<std::path::PathBuf> {
     let folder = desk.path().join("data").join("fashion-mnist");
     for split in ["train", "t10k"] {
-        write_idx(&folder.join(format!("{split}-images-idx3-ubyte")), &[20, 28, 28], &[7; 20 * 784])?;
+        write_idx(
+            &folder.join(format!("{split}-images-idx3-ubyte")),
+            &[20, 28, 28],
+            &[7; 20 * 784],
+        )?;
         let labels: Vec<u8> = (0..20).map(|i| i % 10).collect();
-        write_idx(&folder.join(format!("{split}-labels-idx1-ubyte")), &[20], &labels)?;
+        write_idx(
+            &folder.join(format!("{split}-labels-idx1-ubyte")),
+            &[20],
+            &labels,
+        )?;
     }
     Ok(folder)
 }
@@ -79,7 +118,13 @@ fn write_data(desk: &Desk) -> Result<std::path::PathBuf> {
 fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
     let desk = Desk::new()?;
     let real = ["--data", "real", "--epochs", "1", "--quiet"];
-    refuse(&desk, "mlp", &real, 1, &["fashion-mnist", "train-images-idx3-ubyte", "data/README.md"])?;
+    refuse(
+        &desk,
+        "mlp",
+        &real,
+        1,
+        &["fashion-mnist", "train-images-idx3-ubyte", "data/README.md"],
+    )?;
 
     let folder = write_data(&desk)?;
     let images = folder.join("train-images-idx3-ubyte");
@@ -89,7 +134,13 @@ fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
 
     std::fs::write(&images, &whole[..1000])?;
     refuse(&desk, "mlp", &real, 1, &["train-images-idx3-ubyte"])?;
-    refuse(&desk, "mlp", &["--epochs", "1", "--quiet"], 1, &["train-images-idx3-ubyte"])?;
+    refuse(
+        &desk,
+        "mlp",
+        &["--epochs", "1", "--quiet"],
+        1,
+        &["train-images-idx3-ubyte"],
+    )?;
     std::fs::write(&images, &whole_labels)?;
     refuse(&desk, "mlp", &real, 1, &["train-images-idx3-ubyte"])?;
     std::fs::write(&images, b"<html>404</html>")?;
@@ -111,7 +162,13 @@ fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
 fn an_unwritable_runs_folder_exits_with_one() -> Result<()> {
     let desk = Desk::new()?;
     std::fs::write(desk.path().join("occupied"), "a file, not a folder")?;
-    refuse(&desk, "linear-regression", &["--runs-dir", "occupied"], 1, &["occupied", "--runs-dir"])
+    refuse(
+        &desk,
+        "linear-regression",
+        &["--runs-dir", "occupied"],
+        1,
+        &["occupied", "--runs-dir"],
+    )
 }
 
 #[test]
@@ -119,20 +176,56 @@ fn parameters_of_another_model_are_refused() -> Result<()> {
     let desk = Desk::new()?;
     desk.train("linear-regression", "small", &["--epochs", "0"])?;
     let file = "runs/linear-regression/small/model.safetensors";
-    let flags = ["--data", "builtin", "--examples", "100", "--quiet", "--init"];
-    refuse(&desk, "mlp", &[&flags[..], &[file]].concat(), 1, &["model.safetensors", "hidden.weight"])?;
-    refuse(&desk, "mlp", &[&flags[..], &["nowhere.safetensors"]].concat(), 1, &["nowhere.safetensors"])?;
+    let flags = [
+        "--data",
+        "builtin",
+        "--examples",
+        "100",
+        "--quiet",
+        "--init",
+    ];
+    refuse(
+        &desk,
+        "mlp",
+        &[&flags[..], &[file]].concat(),
+        1,
+        &["model.safetensors", "hidden.weight"],
+    )?;
+    refuse(
+        &desk,
+        "mlp",
+        &[&flags[..], &["nowhere.safetensors"]].concat(),
+        1,
+        &["nowhere.safetensors"],
+    )?;
     std::fs::write(desk.path().join("noise.safetensors"), [255; 64])?;
-    refuse(&desk, "mlp", &[&flags[..], &["noise.safetensors"]].concat(), 1, &["noise.safetensors"])
+    refuse(
+        &desk,
+        "mlp",
+        &[&flags[..], &["noise.safetensors"]].concat(),
+        1,
+        &["noise.safetensors"],
+    )
 }
 
 #[test]
 fn a_diverging_run_names_the_step_and_the_cause_and_closes_its_log() -> Result<()> {
     let desk = Desk::new()?;
     let flags = ["--learning-rate", "1e6", "--name", "wild", "--quiet"];
-    refuse(&desk, "linear-regression", &flags, 1, &["epoch 1", "step", "learning rate"])?;
-    let end = crate::support::log(&desk.run_folder("linear-regression", "wild"))?.end.expect("the log is closed");
+    refuse(
+        &desk,
+        "linear-regression",
+        &flags,
+        1,
+        &["epoch 1", "step", "learning rate"],
+    )?;
+    let end = crate::support::log(&desk.run_folder("linear-regression", "wild"))?
+        .end
+        .expect("the log is closed");
     ensure!(end.status == d2l_log::Status::Failed, "{:?}", end.status);
-    ensure!(end.reason.is_some_and(|reason| reason.contains("not a finite number")));
+    ensure!(
+        end.reason
+            .is_some_and(|reason| reason.contains("not a finite number"))
+    );
     Ok(())
 }

@@ -7,11 +7,22 @@ use anyhow::{Context, Result, ensure};
 
 use crate::support::{Desk, assert_equal_runs, log};
 
-const FLAGS: [&str; 8] = ["--epochs", "4", "--data", "builtin", "--momentum", "0.9", "--num-hiddens", "64"];
+const FLAGS: [&str; 8] = [
+    "--epochs",
+    "4",
+    "--data",
+    "builtin",
+    "--momentum",
+    "0.9",
+    "--num-hiddens",
+    "64",
+];
 
 /// Starts training and returns when the second epoch's line is out.
 fn train_until_second_epoch(desk: &Desk, name: &str) -> Result<Child> {
-    let mut child = desk.command("mlp", &[&FLAGS[..], &["--name", name]].concat()).spawn()?;
+    let mut child = desk
+        .command("mlp", &[&FLAGS[..], &["--name", name]].concat())
+        .spawn()?;
     let stdout = child.stdout.take().context("stdout is piped")?;
     let mut seen = false;
     for line in BufReader::new(stdout).lines() {
@@ -25,7 +36,9 @@ fn train_until_second_epoch(desk: &Desk, name: &str) -> Result<Child> {
 }
 
 fn signal(child: &Child, name: &str) -> Result<()> {
-    let sent = Command::new("kill").args([name, &child.id().to_string()]).status()?;
+    let sent = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()?;
     ensure!(sent.success(), "kill {name}");
     Ok(())
 }
@@ -44,7 +57,11 @@ fn an_interrupted_run_goes_on_where_it_stopped() -> Result<()> {
     ensure!(stderr.contains("--resume"), "{stderr}");
     let stopped = desk.run_folder("mlp", "stopped");
     let end = log(&stopped)?.end.context("an interrupted log is closed")?;
-    ensure!(end.status == d2l_log::Status::Interrupted, "{:?}", end.status);
+    ensure!(
+        end.status == d2l_log::Status::Interrupted,
+        "{:?}",
+        end.status
+    );
 
     desk.train("mlp", "stopped", &[&FLAGS[..], &["--resume"]].concat())?;
     assert_equal_runs(&whole, &stopped)
@@ -74,11 +91,26 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() -> Result<()> {
 #[test]
 fn resuming_with_other_flags_is_refused() -> Result<()> {
     let desk = Desk::new()?;
-    let flags = ["--epochs", "2", "--name", "run", "--data", "builtin", "--examples", "500"];
+    let flags = [
+        "--epochs",
+        "2",
+        "--name",
+        "run",
+        "--data",
+        "builtin",
+        "--examples",
+        "500",
+    ];
     desk.succeed("mlp", &flags)?;
-    let output = desk.run("mlp", &[&flags[..], &["--resume", "--learning-rate", "0.2"]].concat())?;
+    let output = desk.run(
+        "mlp",
+        &[&flags[..], &["--resume", "--learning-rate", "0.2"]].concat(),
+    )?;
     ensure!(output.status.code() == Some(2), "{}", output.status);
     let stderr = String::from_utf8(output.stderr)?;
-    ensure!(stderr.contains("learning_rate was 0.1 and is now 0.2"), "{stderr}");
+    ensure!(
+        stderr.contains("learning_rate was 0.1 and is now 0.2"),
+        "{stderr}"
+    );
     Ok(())
 }

@@ -21,14 +21,21 @@ fn three_runs_have_three_names_and_compare() -> Result<()> {
         let desk = Desk::new()?;
         desk.succeed(chapter, &SHORT)?;
         desk.succeed(chapter, &SHORT)?;
-        desk.succeed(chapter, &[&SHORT[..], &["--learning-rate", "0.05"]].concat())?;
+        desk.succeed(
+            chapter,
+            &[&SHORT[..], &["--learning-rate", "0.05"]].concat(),
+        )?;
         let base = format!("{chapter}-concise-quick-cpu-s0");
         let wanted = [
             format!("{base}-examples600"),
             format!("{base}-examples600-2"),
             format!("{base}-learning-rate0.05-examples600"),
         ];
-        ensure!(run_names(&desk, chapter)? == wanted, "{:?}", run_names(&desk, chapter)?);
+        ensure!(
+            run_names(&desk, chapter)? == wanted,
+            "{:?}",
+            run_names(&desk, chapter)?
+        );
         let compared = desk.succeed("runs", &["compare"])?;
         for name in wanted {
             ensure!(compared.contains(&name), "{name} is not in\n{compared}");
@@ -46,7 +53,10 @@ fn a_name_that_exists_is_an_error_unless_overwritten() -> Result<()> {
     let again = desk.run("mlp", &named)?;
     ensure!(again.status.code() == Some(1), "{}", again.status);
     ensure!(String::from_utf8(again.stderr)?.contains("--overwrite"));
-    desk.succeed("mlp", &[&named[..], &["--overwrite", "--seed", "5"]].concat())?;
+    desk.succeed(
+        "mlp",
+        &[&named[..], &["--overwrite", "--seed", "5"]].concat(),
+    )?;
     ensure!(run_names(&desk, "mlp")? == ["mine"]);
     Ok(())
 }
@@ -57,7 +67,10 @@ fn overwrite_leaves_alone_what_is_no_run() -> Result<()> {
     let precious = desk.run_folder("mlp", "mine");
     std::fs::create_dir_all(&precious)?;
     std::fs::write(precious.join("thesis.txt"), "five years")?;
-    let output = desk.run("mlp", &[&SHORT[..], &["--name", "mine", "--overwrite"]].concat())?;
+    let output = desk.run(
+        "mlp",
+        &[&SHORT[..], &["--name", "mine", "--overwrite"]].concat(),
+    )?;
     ensure!(output.status.code() == Some(1), "{}", output.status);
     ensure!(precious.join("thesis.txt").exists());
     Ok(())

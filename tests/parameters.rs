@@ -9,8 +9,14 @@ use crate::support::{Desk, log};
 fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
     let desk = Desk::new()?;
     let models: [(&str, &[(&str, &[usize])]); 3] = [
-        ("linear-regression", &[("linear.bias", &[1]), ("linear.weight", &[1, 2])]),
-        ("softmax-regression", &[("linear.bias", &[10]), ("linear.weight", &[10, 784])]),
+        (
+            "linear-regression",
+            &[("linear.bias", &[1]), ("linear.weight", &[1, 2])],
+        ),
+        (
+            "softmax-regression",
+            &[("linear.bias", &[10]), ("linear.weight", &[10, 784])],
+        ),
         (
             "mlp",
             &[
@@ -22,10 +28,16 @@ fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
         ),
     ];
     for (chapter, wanted) in models {
-        let folder = desk.train(chapter, "names", &["--epochs", "0", "--data", "builtin", "--examples", "100"])?;
+        let folder = desk.train(
+            chapter,
+            "names",
+            &["--epochs", "0", "--data", "builtin", "--examples", "100"],
+        )?;
         let tensors = safetensors::load(folder.join("model.safetensors"), &Device::Cpu)?;
-        let mut found: Vec<(&str, &[usize])> =
-            tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dims())).collect();
+        let mut found: Vec<(&str, &[usize])> = tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.dims()))
+            .collect();
         found.sort();
         ensure!(found == wanted, "{chapter}: {found:?}");
     }
@@ -39,9 +51,22 @@ fn a_run_can_start_from_anothers_parameters() -> Result<()> {
     let trained = desk.train("mlp", "trained", &[&flags[..], &["--epochs", "2"]].concat())?;
     let file = trained.join("model.safetensors");
     let file = file.to_str().expect("plain path");
-    let again = desk.train("mlp", "again", &[&flags[..], &["--epochs", "0", "--init", file]].concat())?;
+    let again = desk.train(
+        "mlp",
+        "again",
+        &[&flags[..], &["--epochs", "0", "--init", file]].concat(),
+    )?;
     let (trained, again) = (log(&trained)?, log(&again)?);
-    let last = |log: &d2l_log::Log| log.epochs.last().and_then(|epoch| epoch.metric("valid.loss"));
-    ensure!(last(&trained).is_some() && last(&trained) == last(&again), "{:?} {:?}", last(&trained), last(&again));
+    let last = |log: &d2l_log::Log| {
+        log.epochs
+            .last()
+            .and_then(|epoch| epoch.metric("valid.loss"))
+    };
+    ensure!(
+        last(&trained).is_some() && last(&trained) == last(&again),
+        "{:?} {:?}",
+        last(&trained),
+        last(&again)
+    );
     Ok(())
 }

@@ -11,21 +11,34 @@ use crate::support::root;
 const ENOUGH_BUILDS: i64 = 20;
 
 fn presets() -> Vec<Preset> {
-    [linear_regression::presets(), softmax_regression::presets(), mlp::presets()].concat()
+    [
+        linear_regression::presets(),
+        softmax_regression::presets(),
+        mlp::presets(),
+    ]
+    .concat()
 }
 
 fn book() -> Result<Vec<Value>> {
     let text = std::fs::read_to_string(root().join("tests/reference/book.toml"))?;
     let book: Table = text.parse()?;
-    Ok(book["entry"].as_array().context("book.toml lists entries")?.clone())
+    Ok(book["entry"]
+        .as_array()
+        .context("book.toml lists entries")?
+        .clone())
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
-    value.get(key).and_then(Value::as_str).with_context(|| format!("no text {key} in {value}"))
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .with_context(|| format!("no text {key} in {value}"))
 }
 
 fn number(value: &Value, key: &str) -> Result<f64> {
-    let found = value.get(key).and_then(|found| found.as_float().or(found.as_integer().map(|n| n as f64)));
+    let found = value
+        .get(key)
+        .and_then(|found| found.as_float().or(found.as_integer().map(|n| n as f64)));
     found.with_context(|| format!("no number {key} in {value}"))
 }
 
@@ -38,7 +51,9 @@ fn preset_of<'a>(presets: &'a [Preset], entry: &Value) -> Result<&'a Preset> {
         other => bail!("edition {other}"),
     };
     let found = presets.iter().find(|preset| {
-        preset.model == model && preset.implementation.to_string() == implementation && preset.name == name
+        preset.model == model
+            && preset.implementation.to_string() == implementation
+            && preset.name == name
     });
     found.with_context(|| format!("no preset for {}", entry["id"]))
 }
@@ -71,8 +86,14 @@ fn hyperparameters_are_the_books() -> Result<()> {
         let preset = preset_of(&presets, entry)?;
         let id = &entry["id"];
         let (recipe, optimizer) = (&preset.recipe, &entry["optimizer"]);
-        ensure!(preset.section == format!("{} {}", text(entry, "edition")?, text(entry, "section")?), "{id}");
-        ensure!(recipe.optimizer == OptimizerKind::Sgd && text(optimizer, "name")? == "sgd", "{id}");
+        ensure!(
+            preset.section == format!("{} {}", text(entry, "edition")?, text(entry, "section")?),
+            "{id}"
+        );
+        ensure!(
+            recipe.optimizer == OptimizerKind::Sgd && text(optimizer, "name")? == "sgd",
+            "{id}"
+        );
         for (key, value) in [
             ("epochs", recipe.epochs as f64),
             ("batch_size", recipe.batch_size as f64),
@@ -86,12 +107,20 @@ fn hyperparameters_are_the_books() -> Result<()> {
         let weight = text(&entry["init"]["weight"], "distribution")?;
         let bias = text(&entry["init"]["bias"], "distribution")?;
         let wanted = match (weight, bias) {
-            ("normal", "zeros") => Initializer::NormalZeroBias { std: number(&entry["init"]["weight"], "std")? },
-            ("normal", "uniform") => Initializer::Normal { std: number(&entry["init"]["weight"], "std")? },
+            ("normal", "zeros") => Initializer::NormalZeroBias {
+                std: number(&entry["init"]["weight"], "std")?,
+            },
+            ("normal", "uniform") => Initializer::Normal {
+                std: number(&entry["init"]["weight"], "std")?,
+            },
             ("uniform", "uniform") => Initializer::PytorchDefault,
             other => bail!("{id}: initial values {other:?}"),
         };
-        ensure!(recipe.initializer == wanted, "{id}: {:?}, wanted {wanted:?}", recipe.initializer);
+        ensure!(
+            recipe.initializer == wanted,
+            "{id}: {:?}, wanted {wanted:?}",
+            recipe.initializer
+        );
     }
     Ok(())
 }
@@ -109,51 +138,111 @@ fn bands_of_many_builds_are_the_books() -> Result<()> {
             let name = metric(band)?;
             let ours = preset.bands.iter().find(|ours| ours.metric == name);
             let ours = ours.with_context(|| format!("{}: no band for {name}", entry["id"]))?;
-            for (key, value) in [("low", ours.low), ("median", ours.median), ("high", ours.high)] {
-                ensure!(number(band, key)? == value, "{}: {name} {key} is {value}", entry["id"]);
+            for (key, value) in [
+                ("low", ours.low),
+                ("median", ours.median),
+                ("high", ours.high),
+            ] {
+                ensure!(
+                    number(band, key)? == value,
+                    "{}: {name} {key} is {value}",
+                    entry["id"]
+                );
             }
-            ensure!(number(band, "builds")? == ours.runs as f64 && ours.source == "book", "{}: {name}", entry["id"]);
-            let decimals = (text(band, "read")? == "printed").then(|| number(band, "decimals")).transpose()?;
-            ensure!(decimals == ours.decimals.map(f64::from), "{}: {name}: decimals", entry["id"]);
+            ensure!(
+                number(band, "builds")? == ours.runs as f64 && ours.source == "book",
+                "{}: {name}",
+                entry["id"]
+            );
+            let decimals = (text(band, "read")? == "printed")
+                .then(|| number(band, "decimals"))
+                .transpose()?;
+            ensure!(
+                decimals == ours.decimals.map(f64::from),
+                "{}: {name}: decimals",
+                entry["id"]
+            );
             compared += 1;
         }
     }
-    ensure!(compared >= 24, "{compared} bands of the Chinese edition were compared");
+    ensure!(
+        compared >= 24,
+        "{compared} bands of the Chinese edition were compared"
+    );
     Ok(())
 }
 
 #[test]
 fn bands_of_few_builds_are_pooled_with_the_twins_runs() -> Result<()> {
     let mut compared = 0;
-    for preset in presets().iter().filter(|preset| preset.name == PresetName::En) {
-        let file = format!("tests/reference/en-{}-{}.json", preset.model, preset.implementation);
+    for preset in presets()
+        .iter()
+        .filter(|preset| preset.name == PresetName::En)
+    {
+        let file = format!(
+            "tests/reference/en-{}-{}.json",
+            preset.model, preset.implementation
+        );
         let text = std::fs::read_to_string(root().join(&file)).context(file.clone())?;
         let reference: serde_json::Value = serde_json::from_str(&text)?;
         let metrics = reference["metrics"].as_array().context("metrics")?;
-        ensure!(metrics.len() == preset.bands.len(), "{file}: {} metrics", metrics.len());
+        ensure!(
+            metrics.len() == preset.bands.len(),
+            "{file}: {} metrics",
+            metrics.len()
+        );
         for wanted in metrics {
             let name = wanted["metric"].as_str().context("a name")?;
             let ours = preset.bands.iter().find(|ours| ours.metric == name);
             let ours = ours.with_context(|| format!("{file}: no band for {name}"))?;
             let band = &wanted["band"];
-            for (key, value) in [("low", ours.low), ("mean", ours.median), ("high", ours.high)] {
-                ensure!(band[key] == value, "{file}: {name}: {key} is {value}, wanted {}", band[key]);
+            for (key, value) in [
+                ("low", ours.low),
+                ("mean", ours.median),
+                ("high", ours.high),
+            ] {
+                ensure!(
+                    band[key] == value,
+                    "{file}: {name}: {key} is {value}, wanted {}",
+                    band[key]
+                );
             }
-            ensure!(band["values"] == ours.runs, "{file}: {name}: {} runs", ours.runs);
+            ensure!(
+                band["values"] == ours.runs,
+                "{file}: {name}: {} runs",
+                ours.runs
+            );
             // The band is what it says: mean ± 3 sample standard deviations over twin and builds together.
             let mut values: Vec<f64> = Vec::new();
             for list in [&wanted["twin"]["values"], &wanted["book"]["build_values"]] {
-                values.extend(list.as_array().context("values")?.iter().filter_map(|value| value.as_f64()));
+                values.extend(
+                    list.as_array()
+                        .context("values")?
+                        .iter()
+                        .filter_map(|value| value.as_f64()),
+                );
             }
             let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let variance =
-                values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64;
+            let variance = values
+                .iter()
+                .map(|value| (value - mean).powi(2))
+                .sum::<f64>()
+                / (values.len() - 1) as f64;
             let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * mean.abs().max(variance.sqrt());
-            ensure!(close(ours.low, mean - 3.0 * variance.sqrt()), "{file}: {name}");
-            ensure!(close(ours.high, mean + 3.0 * variance.sqrt()), "{file}: {name}");
+            ensure!(
+                close(ours.low, mean - 3.0 * variance.sqrt()),
+                "{file}: {name}"
+            );
+            ensure!(
+                close(ours.high, mean + 3.0 * variance.sqrt()),
+                "{file}: {name}"
+            );
             compared += 1;
         }
     }
-    ensure!(compared >= 20, "{compared} bands of the English edition were compared");
+    ensure!(
+        compared >= 20,
+        "{compared} bands of the English edition were compared"
+    );
     Ok(())
 }

@@ -9,8 +9,15 @@ use crate::support::{CHAPTERS, Desk, root};
 fn readmes(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') && !["target", "runs", "data"].contains(&name.as_str()) {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir()
+            && !name.starts_with('.')
+            && !["target", "runs", "data"].contains(&name.as_str())
+        {
             readmes(&path, found)?;
         } else if name.starts_with("README") && name.ends_with(".md") {
             found.push(path);
@@ -24,11 +31,18 @@ fn chapter_commands(text: &str) -> Vec<(String, Vec<String>)> {
     let mut commands = Vec::new();
     for line in text.lines() {
         let line = line.split(" #").next().unwrap_or(line).trim();
-        let Some(rest) = line.strip_prefix("cargo run -p ") else { continue };
+        let Some(rest) = line.strip_prefix("cargo run -p ") else {
+            continue;
+        };
         let mut words = rest.split_whitespace().map(str::to_string);
-        let Some(package) = words.next() else { continue };
+        let Some(package) = words.next() else {
+            continue;
+        };
         if CHAPTERS.contains(&package.as_str()) {
-            commands.push((package, words.skip_while(|word| word != "--").skip(1).collect()));
+            commands.push((
+                package,
+                words.skip_while(|word| word != "--").skip(1).collect(),
+            ));
         }
     }
     commands
@@ -48,7 +62,9 @@ fn every_chapter_command_is_understood() -> Result<()> {
             let mut words = arguments.iter().map(String::as_str).peekable();
             while let Some(word) = words.next() {
                 match word {
-                    "--data" | "--data-dir" | "--init" if words.peek().is_some() => _ = words.next(),
+                    "--data" | "--data-dir" | "--init" if words.peek().is_some() => {
+                        _ = words.next()
+                    }
                     "--device" if words.peek() == Some(&"cuda") => _ = words.next(),
                     "--resume" => {}
                     word => call.push(word),
@@ -59,10 +75,14 @@ fn every_chapter_command_is_understood() -> Result<()> {
             if verifies {
                 call.retain(|word| *word != "--verify");
             }
-            desk.succeed(&chapter, &call).with_context(|| format!("{}: {arguments:?}", file.display()))?;
+            desk.succeed(&chapter, &call)
+                .with_context(|| format!("{}: {arguments:?}", file.display()))?;
             tried += 1;
         }
     }
-    ensure!(tried >= CHAPTERS.len(), "only {tried} commands found: the search is broken");
+    ensure!(
+        tried >= CHAPTERS.len(),
+        "only {tried} commands found: the search is broken"
+    );
     Ok(())
 }

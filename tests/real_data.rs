@@ -8,7 +8,9 @@ use crate::support::{Desk, log};
 
 /// The folder of the real data; `None`, said aloud, where there is none.
 fn data_folder(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("D2L_DATA").map(PathBuf::from).filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::env::var_os("D2L_DATA")
+        .map(PathBuf::from)
+        .filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_none() {
         eprintln!("{test}: not run, since D2L_DATA names no data folder");
     }
@@ -17,7 +19,9 @@ fn data_folder(test: &str) -> Option<PathBuf> {
 
 #[test]
 fn the_real_sets_are_learned() -> Result<()> {
-    let Some(folder) = data_folder("the_real_sets_are_learned") else { return Ok(()) };
+    let Some(folder) = data_folder("the_real_sets_are_learned") else {
+        return Ok(());
+    };
     let folder = folder.to_str().context("a plain path")?;
     let desk = Desk::new()?;
     for (chapter, data_set, wanted) in [
@@ -26,11 +30,25 @@ fn the_real_sets_are_learned() -> Result<()> {
         ("mlp", "fashion-mnist", 0.75),
         ("mlp", "mnist", 0.88),
     ] {
-        let flags = ["--data", "real", "--data-dir", folder, "--data-set", data_set, "--epochs", "1"];
+        let flags = [
+            "--data",
+            "real",
+            "--data-dir",
+            folder,
+            "--data-set",
+            data_set,
+            "--epochs",
+            "1",
+        ];
         let run = log(&desk.train(chapter, data_set, &flags)?)?;
         ensure!(run.header.data.source == "real" && run.header.data.train == 60_000);
-        let accuracy = run.epochs[0].metric("valid.accuracy").context("accuracy is logged")?;
-        ensure!(accuracy > wanted, "{chapter} on {data_set}: {accuracy}, wanted above {wanted}");
+        let accuracy = run.epochs[0]
+            .metric("valid.accuracy")
+            .context("accuracy is logged")?;
+        ensure!(
+            accuracy > wanted,
+            "{chapter} on {data_set}: {accuracy}, wanted above {wanted}"
+        );
     }
     Ok(())
 }
@@ -41,7 +59,15 @@ fn linear_regression_reaches_the_books_results() -> Result<()> {
     let desk = Desk::new()?;
     for preset in ["zh", "en"] {
         for implementation in crate::support::IMPLEMENTATIONS {
-            let flags = ["--preset", preset, "--implementation", implementation, "--seeds", "3", "--verify"];
+            let flags = [
+                "--preset",
+                preset,
+                "--implementation",
+                implementation,
+                "--seeds",
+                "3",
+                "--verify",
+            ];
             let shown = desk.succeed("linear-regression", &flags)?;
             ensure!(shown.contains("within"), "{shown}");
         }

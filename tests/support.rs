@@ -14,7 +14,10 @@ pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the root")
+        .to_path_buf()
 }
 
 /// The program `name`, built if need be: `cargo test` alone doesn't build the programs of other packages.
@@ -29,7 +32,10 @@ pub fn program(name: &str) -> PathBuf {
             .expect("cargo can be started");
         assert!(built.success(), "the programs build");
         let test = std::env::current_exe().expect("a test knows its own path");
-        test.ancestors().nth(2).expect("tests lie in target/debug/deps").to_path_buf()
+        test.ancestors()
+            .nth(2)
+            .expect("tests lie in target/debug/deps")
+            .to_path_buf()
     });
     folder.join(name)
 }
@@ -41,7 +47,9 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Result<Self> {
-        Ok(Self { folder: tempfile::tempdir()? })
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -64,7 +72,9 @@ impl Desk {
     }
 
     pub fn run(&self, name: &str, arguments: &[&str]) -> Result<Output> {
-        self.command(name, arguments).output().with_context(|| format!("{name} {arguments:?}"))
+        self.command(name, arguments)
+            .output()
+            .with_context(|| format!("{name} {arguments:?}"))
     }
 
     /// Runs a program that must succeed; its stdout.
@@ -97,7 +107,13 @@ pub fn comparable(folder: &Path) -> Result<Vec<serde_json::Value>> {
     for line in text.lines() {
         let mut value: serde_json::Value = serde_json::from_str(line)?;
         let object = value.as_object_mut().context("a line is an object")?;
-        for key in ["started", "threads", "seconds", "examples_per_second", "peak_memory_bytes"] {
+        for key in [
+            "started",
+            "threads",
+            "seconds",
+            "examples_per_second",
+            "peak_memory_bytes",
+        ] {
             object.remove(key);
         }
         lines.push(value);
@@ -111,7 +127,12 @@ pub fn assert_equal_runs(one: &Path, other: &Path) -> Result<()> {
     ensure!(log.len() > 2, "a log without epochs compares nothing");
     ensure!(log == other_log, "logs differ:\n{log:#?}\n{other_log:#?}");
     let model = |folder: &Path| std::fs::read(folder.join("model.safetensors"));
-    ensure!(model(one)? == model(other)?, "parameters of {} and {} differ", one.display(), other.display());
+    ensure!(
+        model(one)? == model(other)?,
+        "parameters of {} and {} differ",
+        one.display(),
+        other.display()
+    );
     Ok(())
 }
 

@@ -12,14 +12,40 @@ use crate::data;
 
 /// The experiments: the Chinese edition's setting is quick enough to be the first.
 pub const PRESETS: &[Preset] = &[
-    Preset { name: PresetName::Quick, bands: &[], ..ZH },
+    Preset {
+        name: PresetName::Quick,
+        bands: &[],
+        ..ZH
+    },
     ZH,
     Preset {
         name: PresetName::En,
         section: "en 3.5",
         // The book asks for N(0, 0.01²), but of a layer that has no shape yet: PyTorch's default stays in force.
-        recipe: Recipe { batch_size: 32, initializer: Initializer::PytorchDefault, ..ZH.recipe },
-        bands: &[],
+        recipe: Recipe {
+            batch_size: 32,
+            initializer: Initializer::PytorchDefault,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled(
+                "train_window.loss",
+                -0.0001215657,
+                0.0009973776,
+                0.002116321,
+                51,
+            ),
+            Band::pooled(
+                "valid_batches.loss",
+                -5.52042e-05,
+                0.000388743,
+                0.0008326902,
+                51,
+            ),
+            Band::pooled("error.weight1", -0.005801447, 0.005794921, 0.01739129, 51),
+            Band::pooled("error.weight2", -0.021845, -0.009735524, 0.002373949, 51),
+            Band::pooled("error.bias", 0.00295726, 0.01135147, 0.01974568, 51),
+        ],
         ..ZH
     },
 ];
@@ -54,7 +80,9 @@ pub struct LinearRegression {
 impl LinearRegression {
     /// Weight `[1, D]` and bias `[1]`, drawn by `initializer`.
     pub fn new(num_inputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
-        Ok(Self { linear: linear(num_inputs, 1, initializer, params.builder().pp("linear"))? })
+        Ok(Self {
+            linear: linear(num_inputs, 1, initializer, params.builder().pp("linear"))?,
+        })
     }
 }
 
@@ -72,7 +100,11 @@ impl Network for LinearRegression {
 /// Trains and reports.
 pub fn train(run: &mut Run) -> Result<()> {
     let data = data::synthetic_data(run)?;
-    let model = LinearRegression::new(data::TRUE_WEIGHT.len(), &run.recipe().initializer, run.params())?;
+    let model = LinearRegression::new(
+        data::TRUE_WEIGHT.len(),
+        &run.recipe().initializer,
+        run.params(),
+    )?;
     if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
         return Ok(());
     }
@@ -81,6 +113,8 @@ pub fn train(run: &mut Run) -> Result<()> {
     fit(&task, &data, &mut optimizer, run)?;
 
     let linear = &task.network.linear;
-    let Some(bias) = linear.bias() else { anyhow::bail!("the linear layer has no bias") };
+    let Some(bias) = linear.bias() else {
+        anyhow::bail!("the linear layer has no bias")
+    };
     data::report(run, &data, linear.weight(), bias)
 }

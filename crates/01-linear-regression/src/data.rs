@@ -17,7 +17,14 @@ const EXAMPLES: usize = 1000;
 
 /// Features `[N, 2]` and targets `[N, 1]`, drawn from the run's seed.
 pub fn synthetic_data(run: &Run) -> Result<Splits<2>> {
-    let data = d2l::data::synthetic_regression(run.seed(), &TRUE_WEIGHT, TRUE_BIAS, NOISE, EXAMPLES, EXAMPLES)?;
+    let data = d2l::data::synthetic_regression(
+        run.seed(),
+        &TRUE_WEIGHT,
+        TRUE_BIAS,
+        NOISE,
+        EXAMPLES,
+        EXAMPLES,
+    )?;
     Ok(run.first_examples(data))
 }
 
@@ -28,24 +35,46 @@ pub fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -
     let weight: Vec<f32> = weight.flatten_all()?.to_vec1()?;
     let bias: Vec<f32> = bias.flatten_all()?.to_vec1()?;
     let (&[w1, w2], &[b]) = (weight.as_slice(), bias.as_slice()) else {
-        anyhow::bail!("wanted 2 weights and 1 bias, found {} and {}", weight.len(), bias.len());
+        anyhow::bail!(
+            "wanted 2 weights and 1 bias, found {} and {}",
+            weight.len(),
+            bias.len()
+        );
     };
     run.record_final("error.weight1", TRUE_WEIGHT[0] - f64::from(w1));
     run.record_final("error.weight2", TRUE_WEIGHT[1] - f64::from(w2));
     run.record_final("error.bias", TRUE_BIAS - f64::from(b));
-    run.say(&format!("\nlearned y = {w1:.4} x1 + {w2:.4} x2 + {b:.4}; the data were made with 2, -3.4 and 4.2"));
+    run.say(&format!(
+        "\nlearned y = {w1:.4} x1 + {w2:.4} x2 + {b:.4}; the data were made with 2, -3.4 and 4.2"
+    ));
     draw_fit(run, data, w2, b)
 }
 
 /// Draws `figures/fit.svg`: the targets over the second feature, and the learned line where the first one is 0.
 fn draw_fit(run: &Run, data: &Splits<2>, w2: f32, b: f32) -> Result<()> {
-    let Some(path) = run.figure("fit") else { return Ok(()) };
+    let Some(path) = run.figure("fit") else {
+        return Ok(());
+    };
     let all: Vec<usize> = (0..data.train.len()).collect();
     let [x, y] = data.train.batch(&all, &candle_core::Device::Cpu)?;
     let x2: Vec<f32> = x.get_on_dim(1, 1)?.to_vec1()?;
     let y: Vec<f32> = y.flatten_all()?.to_vec1()?;
-    let points: Vec<(f64, f64)> = x2.iter().zip(&y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect();
+    let points: Vec<(f64, f64)> = x2
+        .iter()
+        .zip(&y)
+        .map(|(&x, &y)| (f64::from(x), f64::from(y)))
+        .collect();
     let ends = [-3.5, 3.5].map(|x: f64| (x, x * f64::from(w2) + f64::from(b)));
-    let fit = plot::Series { name: "learned, at x1 = 0".into(), points: ends.to_vec() };
-    plot::scatter_with_fit(&path, "linear regression: data and fit", "second feature x2", "target y", &points, &[fit])
+    let fit = plot::Series {
+        name: "learned, at x1 = 0".into(),
+        points: ends.to_vec(),
+    };
+    plot::scatter_with_fit(
+        &path,
+        "linear regression: data and fit",
+        "second feature x2",
+        "target y",
+        &points,
+        &[fit],
+    )
 }

@@ -14,7 +14,11 @@ use d2l::{Implementation, Outcome, Preset};
 
 /// Flags of this chapter.
 #[derive(Debug, clap::Parser)]
-#[command(name = "linear-regression", version, about = "Chapter 01: linear regression on synthetic data")]
+#[command(
+    name = "linear-regression",
+    version,
+    about = "Chapter 01: linear regression on synthetic data"
+)]
 pub struct Args {
     /// The flags that every chapter has.
     #[command(flatten)]
@@ -28,8 +32,13 @@ pub fn presets() -> Vec<Preset> {
 
 /// Trains what the flags ask for.
 pub fn run(args: &Args) -> Result<Outcome> {
-    d2l::chapter("linear-regression", &presets(), &args.common, |run| match run.implementation() {
-        Implementation::Scratch => scratch::train(run),
-        Implementation::Concise => concise::train(run),
-    })
+    d2l::chapter(
+        "linear-regression",
+        &presets(),
+        &args.common,
+        |run| match run.implementation() {
+            Implementation::Scratch => scratch::train(run),
+            Implementation::Concise => concise::train(run),
+        },
+    )
 }

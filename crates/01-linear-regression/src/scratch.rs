@@ -4,23 +4,38 @@
 //! to `run` only reads a setting or writes the log.
 
 use anyhow::Result;
-use candle_core::backprop::GradStore;
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 use d2l::data::Dataset;
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore};
-use d2l::{Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage};
+use d2l::{
+    Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
+};
 
 use crate::data;
 
 /// The experiments: the Chinese edition's setting is quick enough to be the first.
 pub const PRESETS: &[Preset] = &[
-    Preset { name: PresetName::Quick, bands: &[], ..ZH },
+    Preset {
+        name: PresetName::Quick,
+        bands: &[],
+        ..ZH
+    },
     ZH,
     Preset {
         name: PresetName::En,
         section: "en 3.4",
-        recipe: Recipe { batch_size: 32, ..ZH.recipe },
-        bands: &[],
+        recipe: Recipe {
+            batch_size: 32,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.03997554, 0.08342049, 0.1268654, 51),
+            Band::pooled("valid_batches.loss", 0.01816394, 0.04881398, 0.07946402, 51),
+            Band::pooled("error.weight1", 0.00682521, 0.1025772, 0.1983292, 51),
+            Band::pooled("error.weight2", -0.2972176, -0.188997, -0.08077641, 51),
+            Band::pooled("error.bias", 0.1619296, 0.221517, 0.2811044, 51),
+        ],
         ..ZH
     },
 ];
@@ -57,7 +72,8 @@ impl LinearRegression {
     /// w `[D, 1]` and b `[1]`, drawn by `initializer`.
     pub fn new(num_inputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
         let parameters = params.builder();
-        let w = parameters.get_with_hints((num_inputs, 1), "w", initializer.weight(num_inputs, 1))?;
+        let w =
+            parameters.get_with_hints((num_inputs, 1), "w", initializer.weight(num_inputs, 1))?;
         let b = parameters.get_with_hints(1, "b", initializer.bias(num_inputs))?;
         Ok(Self { w, b })
     }
@@ -95,11 +111,23 @@ pub struct Sgd {
 impl Sgd {
     /// SGD over all parameters of `params`; a usage error for a recipe that asks for more than plain SGD.
     pub fn new(params: &ParamStore, recipe: &Recipe) -> Result<Self> {
-        if recipe.optimizer != OptimizerKind::Sgd || recipe.momentum != 0.0 || recipe.weight_decay != 0.0 {
-            usage!("--implementation scratch trains with plain SGD here; use --implementation concise for the rest");
+        if recipe.optimizer != OptimizerKind::Sgd
+            || recipe.momentum != 0.0
+            || recipe.weight_decay != 0.0
+        {
+            usage!(
+                "--implementation scratch trains with plain SGD here; use --implementation concise for the rest"
+            );
         }
-        let group = ParamGroup { parameters: params.parameters(), learning_rate_factor: 1.0, weight_decay: 0.0 };
-        Ok(Self { groups: [group], learning_rate: recipe.learning_rate })
+        let group = ParamGroup {
+            parameters: params.parameters(),
+            learning_rate_factor: 1.0,
+            weight_decay: 0.0,
+        };
+        Ok(Self {
+            groups: [group],
+            learning_rate: recipe.learning_rate,
+        })
     }
 }
 
@@ -129,7 +157,11 @@ impl Optimizer for Sgd {
 /// Trains and reports.
 pub fn train(run: &mut Run) -> Result<()> {
     let data = data::synthetic_data(run)?;
-    let model = LinearRegression::new(data::TRUE_WEIGHT.len(), &run.recipe().initializer, run.params())?;
+    let model = LinearRegression::new(
+        data::TRUE_WEIGHT.len(),
+        &run.recipe().initializer,
+        run.params(),
+    )?;
     if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
         return Ok(());
     }
@@ -138,7 +170,10 @@ pub fn train(run: &mut Run) -> Result<()> {
     run.start(&data, &mut optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        for batch in data.train.batches(run.order(), run.batch_size(), &run.device()) {
+        for batch in data
+            .train
+            .batches(run.order(), run.batch_size(), &run.device())
+        {
             let [x, y] = batch?;
             let loss = squared_loss(&model.forward(&x)?, &y)?;
             let mut gradients = loss.backward()?;

@@ -12,21 +12,29 @@ const DEVICE: Device = Device::Cpu;
 
 #[test]
 fn concise_agrees_with_pytorch() -> Result<()> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/linear-regression.json");
-    let build = |params: &ParamStore| concise::LinearRegression::new(2, &Initializer::Zeros, params);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/reference/golden/linear-regression.json");
+    let build =
+        |params: &ParamStore| concise::LinearRegression::new(2, &Initializer::Zeros, params);
     d2l::testing::check_against_golden(&golden, build, mse_loss)
 }
 
 /// `w` is the transposed `linear.weight`, `b` is `linear.bias`, and the loss by hand is half of the library's.
 #[test]
 fn scratch_and_concise_agree() -> Result<()> {
-    let (by_hand, library) = (ParamStore::with_dtype(0, DType::F64, &DEVICE), ParamStore::with_dtype(0, DType::F64, &DEVICE));
+    let (by_hand, library) = (
+        ParamStore::with_dtype(0, DType::F64, &DEVICE),
+        ParamStore::with_dtype(0, DType::F64, &DEVICE),
+    );
     let scratch = scratch::LinearRegression::new(2, &Initializer::PytorchDefault, &by_hand)?;
     let concise = concise::LinearRegression::new(2, &Initializer::PytorchDefault, &library)?;
     for ((_, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {
         here.set(&there.as_tensor().reshape(here.shape())?)?;
     }
-    let (x, y) = (filled((7, 2), 1, 2.0, DType::F64, &DEVICE)?, filled((7, 1), 2, 2.0, DType::F64, &DEVICE)?);
+    let (x, y) = (
+        filled((7, 2), 1, 2.0, DType::F64, &DEVICE)?,
+        filled((7, 1), 2, 2.0, DType::F64, &DEVICE)?,
+    );
     let ours = scratch.forward_t(&x, Mode::Evaluate)?;
     let theirs = concise.forward_t(&x, Mode::Evaluate)?;
     let gap = (&ours - &theirs)?.abs()?.max_all()?.to_scalar::<f64>()?;
@@ -39,8 +47,13 @@ fn scratch_and_concise_agree() -> Result<()> {
     every_parameter_has_a_gradient(&by_hand, &ours)?;
     every_parameter_has_a_gradient(&library, &theirs)?;
     for ((name, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {
-        let (Some(ours), Some(theirs)) = (ours.get(here), theirs.get(&there)) else { continue };
-        let gap = ((ours * 2.0)? - theirs.reshape(ours.shape())?)?.abs()?.max_all()?.to_scalar::<f64>()?;
+        let (Some(ours), Some(theirs)) = (ours.get(here), theirs.get(&there)) else {
+            continue;
+        };
+        let gap = ((ours * 2.0)? - theirs.reshape(ours.shape())?)?
+            .abs()?
+            .max_all()?
+            .to_scalar::<f64>()?;
         ensure!(gap < 1e-14, "gradients of {name} differ by {gap}");
     }
     Ok(())
@@ -50,7 +63,18 @@ fn scratch_and_concise_agree() -> Result<()> {
 fn the_loss_by_hand_has_the_gradient_of_its_definition() -> Result<()> {
     let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
     let model = scratch::LinearRegression::new(2, &Initializer::PytorchDefault, &params)?;
-    let (x, y) = (filled((5, 2), 1, 2.0, DType::F64, &DEVICE)?, filled((5, 1), 2, 2.0, DType::F64, &DEVICE)?);
-    let parameters: Vec<_> = params.parameters().into_iter().map(|(_, parameter)| parameter).collect();
-    check_gradients(&parameters, || scratch::squared_loss(&model.forward(&x)?, &y), 1e-6)
+    let (x, y) = (
+        filled((5, 2), 1, 2.0, DType::F64, &DEVICE)?,
+        filled((5, 1), 2, 2.0, DType::F64, &DEVICE)?,
+    );
+    let parameters: Vec<_> = params
+        .parameters()
+        .into_iter()
+        .map(|(_, parameter)| parameter)
+        .collect();
+    check_gradients(
+        &parameters,
+        || scratch::squared_loss(&model.forward(&x)?, &y),
+        1e-6,
+    )
 }

@@ -12,7 +12,10 @@ use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::Quick,
-        recipe: Recipe { epochs: 5, ..ZH.recipe },
+        recipe: Recipe {
+            epochs: 5,
+            ..ZH.recipe
+        },
         bands: &[],
         ..ZH
     },
@@ -20,8 +23,28 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::En,
         section: "en 4.5",
-        recipe: Recipe { initializer: Initializer::PytorchDefault, ..ZH.recipe },
-        bands: &[],
+        recipe: Recipe {
+            initializer: Initializer::PytorchDefault,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.4368443, 0.4471231, 0.4574018, 51),
+            Band::pooled("valid_batches.loss", 0.4502143, 0.4806897, 0.5111651, 51),
+            Band::pooled(
+                "valid_batches.accuracy",
+                0.8188328,
+                0.8324328,
+                0.8460328,
+                51,
+            ),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.828722,
+                0.8340657,
+                0.8394094,
+                51,
+            ),
+        ],
         ..ZH
     },
 ];
@@ -59,7 +82,14 @@ impl SoftmaxRegression {
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
-        Ok(Self { linear: linear(num_inputs, num_outputs, initializer, params.builder().pp("linear"))? })
+        Ok(Self {
+            linear: linear(
+                num_inputs,
+                num_outputs,
+                initializer,
+                params.builder().pp("linear"),
+            )?,
+        })
     }
 }
 

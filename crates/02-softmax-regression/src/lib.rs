@@ -17,7 +17,11 @@ use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit};
 
 /// Flags of this chapter.
 #[derive(Debug, clap::Parser)]
-#[command(name = "softmax-regression", version, about = "Chapter 02: softmax regression, a linear image classifier")]
+#[command(
+    name = "softmax-regression",
+    version,
+    about = "Chapter 02: softmax regression, a linear image classifier"
+)]
 pub struct Args {
     /// The flags that every chapter has.
     #[command(flatten)]
@@ -40,15 +44,29 @@ pub fn run(args: &Args) -> Result<Outcome> {
         let initializer = run.recipe().initializer.clone();
         match run.implementation() {
             Implementation::Scratch => {
-                let model =
-                    scratch::SoftmaxRegression::new(num_inputs, num_outputs, &initializer, run.params())?;
+                let model = scratch::SoftmaxRegression::new(
+                    num_inputs,
+                    num_outputs,
+                    &initializer,
+                    run.params(),
+                )?;
                 let optimizer = linear_regression::scratch::Sgd::new(run.params(), run.recipe())?;
                 let weight = model.w.t()?;
-                train(run, &images, Classifier::with_loss(model, scratch::cross_entropy), optimizer, &weight)
+                train(
+                    run,
+                    &images,
+                    Classifier::with_loss(model, scratch::cross_entropy),
+                    optimizer,
+                    &weight,
+                )
             }
             Implementation::Concise => {
-                let model =
-                    concise::SoftmaxRegression::new(num_inputs, num_outputs, &initializer, run.params())?;
+                let model = concise::SoftmaxRegression::new(
+                    num_inputs,
+                    num_outputs,
+                    &initializer,
+                    run.params(),
+                )?;
                 let optimizer = run.optimizer()?;
                 let weight = model.linear.weight().clone();
                 train(run, &images, Classifier::new(model), optimizer, &weight)
@@ -65,7 +83,10 @@ fn train<M: Network>(
     mut optimizer: impl Optimizer,
     weight: &Tensor,
 ) -> Result<()> {
-    if run.shows_summary(&task.network, &images.splits.train.batch(&[0], &run.device())?[0])? {
+    if run.shows_summary(
+        &task.network,
+        &images.splits.train.batch(&[0], &run.device())?[0],
+    )? {
         return Ok(());
     }
     fit(&task, &images.splits, &mut optimizer, run)?;

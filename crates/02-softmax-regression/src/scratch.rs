@@ -12,12 +12,37 @@ use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::Quick,
-        recipe: Recipe { epochs: 5, ..ZH.recipe },
+        recipe: Recipe {
+            epochs: 5,
+            ..ZH.recipe
+        },
         bands: &[],
         ..ZH
     },
     ZH,
-    Preset { name: PresetName::En, section: "en 4.4", bands: &[], ..ZH },
+    Preset {
+        name: PresetName::En,
+        section: "en 4.4",
+        bands: &[
+            Band::pooled("train_window.loss", 0.436414, 0.4465003, 0.4565866, 51),
+            Band::pooled("valid_batches.loss", 0.4530234, 0.4812308, 0.5094382, 51),
+            Band::pooled(
+                "valid_batches.accuracy",
+                0.8195816,
+                0.8323236,
+                0.8450656,
+                51,
+            ),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.8296033,
+                0.8340828,
+                0.8385623,
+                51,
+            ),
+        ],
+        ..ZH
+    },
 ];
 
 const ZH: Preset = Preset {
@@ -75,7 +100,12 @@ impl Network for SoftmaxRegression {
         let product = flat.matmul(&self.w)?;
         let logits = product.broadcast_add(&self.b)?;
         let y_hat = softmax(&logits)?;
-        Ok(vec![("flatten".into(), flat), ("w".into(), product), ("b".into(), logits), ("softmax".into(), y_hat)])
+        Ok(vec![
+            ("flatten".into(), flat),
+            ("w".into(), product),
+            ("b".into(), logits),
+            ("softmax".into(), y_hat),
+        ])
     }
 }
 

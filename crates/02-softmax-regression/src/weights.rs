@@ -10,13 +10,27 @@ use d2l::{Run, plot};
 ///
 /// Shapes: `weight` `[K, height · width]`.
 pub fn draw(run: &Run, weight: &Tensor, images: &ImageClasses) -> Result<()> {
-    let Some(path) = run.figure("weights") else { return Ok(()) };
+    let Some(path) = run.figure("weights") else {
+        return Ok(());
+    };
     let (height, width) = images.size();
     let rows: Vec<Vec<f32>> = weight.detach().to_device(&Device::Cpu)?.to_vec2()?;
     let pictures: Vec<plot::Picture> = rows
         .into_iter()
         .zip(images.class_names)
-        .map(|(pixels, name)| plot::Picture { pixels, width, height, caption: name.to_string(), highlight: false })
+        .map(|(pixels, name)| plot::Picture {
+            pixels,
+            width,
+            height,
+            caption: name.to_string(),
+            highlight: false,
+        })
         .collect();
-    plot::image_grid(&path, "softmax regression: learned weights", &pictures, 5, plot::Scale::Diverging)
+    plot::image_grid(
+        &path,
+        "softmax regression: learned weights",
+        &pictures,
+        5,
+        plot::Scale::Diverging,
+    )
 }

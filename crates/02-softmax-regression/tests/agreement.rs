@@ -17,8 +17,10 @@ fn store() -> ParamStore {
 
 #[test]
 fn concise_agrees_with_pytorch() -> Result<()> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/softmax-regression.json");
-    let build = |params: &ParamStore| concise::SoftmaxRegression::new(784, 10, &Initializer::Zeros, params);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/reference/golden/softmax-regression.json");
+    let build =
+        |params: &ParamStore| concise::SoftmaxRegression::new(784, 10, &Initializer::Zeros, params);
     d2l::testing::check_against_golden(&golden, build, cross_entropy)
 }
 
@@ -26,27 +28,45 @@ fn concise_agrees_with_pytorch() -> Result<()> {
 #[test]
 fn scratch_and_concise_agree() -> Result<()> {
     let (by_hand, library) = (store(), store());
-    let scratch = scratch::SoftmaxRegression::new(INPUTS, 4, &Initializer::PytorchDefault, &by_hand)?;
-    let concise = concise::SoftmaxRegression::new(INPUTS, 4, &Initializer::PytorchDefault, &library)?;
+    let scratch =
+        scratch::SoftmaxRegression::new(INPUTS, 4, &Initializer::PytorchDefault, &by_hand)?;
+    let concise =
+        concise::SoftmaxRegression::new(INPUTS, 4, &Initializer::PytorchDefault, &library)?;
     for ((_, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {
-        here.set(&if there.rank() == 2 { there.t()?.contiguous()? } else { there.as_tensor().clone() })?;
+        here.set(&if there.rank() == 2 {
+            there.t()?.contiguous()?
+        } else {
+            there.as_tensor().clone()
+        })?;
     }
     let x = filled((5, 1, 3, 4), 1, 4.0, DType::F64, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1, 1, 2], &DEVICE)?;
     let probabilities = scratch.forward_t(&x, Mode::Evaluate)?;
     let logits = concise.forward_t(&x, Mode::Evaluate)?;
     let sums: Vec<f64> = probabilities.sum(1)?.to_vec1()?;
-    ensure!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-14), "rows sum to {sums:?}");
+    ensure!(
+        sums.iter().all(|sum| (sum - 1.0).abs() < 1e-14),
+        "rows sum to {sums:?}"
+    );
 
-    let (ours, theirs) = (scratch::cross_entropy(&probabilities, &y)?, cross_entropy(&logits, &y)?);
+    let (ours, theirs) = (
+        scratch::cross_entropy(&probabilities, &y)?,
+        cross_entropy(&logits, &y)?,
+    );
     let gap = (ours.to_scalar::<f64>()? - theirs.to_scalar::<f64>()?).abs();
     ensure!(gap < 1e-14, "losses differ by {gap}");
     let (ours, theirs) = (ours.backward()?, theirs.backward()?);
     every_parameter_has_a_gradient(&by_hand, &ours)?;
     every_parameter_has_a_gradient(&library, &theirs)?;
     for ((name, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {
-        let (Some(ours), Some(theirs)) = (ours.get(here), theirs.get(&there)) else { continue };
-        let theirs = if theirs.rank() == 2 { theirs.t()? } else { theirs.clone() };
+        let (Some(ours), Some(theirs)) = (ours.get(here), theirs.get(&there)) else {
+            continue;
+        };
+        let theirs = if theirs.rank() == 2 {
+            theirs.t()?
+        } else {
+            theirs.clone()
+        };
         let gap = (ours - theirs)?.abs()?.max_all()?.to_scalar::<f64>()?;
         ensure!(gap < 1e-14, "gradients of {name} differ by {gap}");
     }
@@ -59,8 +79,16 @@ fn the_loss_by_hand_has_the_gradient_of_its_definition() -> Result<()> {
     let model = scratch::SoftmaxRegression::new(INPUTS, 4, &Initializer::PytorchDefault, &params)?;
     let x = filled((3, 1, 3, 4), 1, 4.0, DType::F64, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1], &DEVICE)?;
-    let parameters: Vec<_> = params.parameters().into_iter().map(|(_, parameter)| parameter).collect();
-    check_gradients(&parameters, || scratch::cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y), 1e-6)
+    let parameters: Vec<_> = params
+        .parameters()
+        .into_iter()
+        .map(|(_, parameter)| parameter)
+        .collect();
+    check_gradients(
+        &parameters,
+        || scratch::cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y),
+        1e-6,
+    )
 }
 
 /// The reason for the library's fused loss: by the definition, logits of 100 overflow in f32.

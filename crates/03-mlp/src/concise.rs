@@ -11,7 +11,10 @@ use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::Quick,
-        recipe: Recipe { epochs: 5, ..ZH.recipe },
+        recipe: Recipe {
+            epochs: 5,
+            ..ZH.recipe
+        },
         bands: &[],
         ..ZH
     },
@@ -19,8 +22,28 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::En,
         section: "en 5.2",
-        recipe: Recipe { initializer: Initializer::PytorchDefault, ..ZH.recipe },
-        bands: &[],
+        recipe: Recipe {
+            initializer: Initializer::PytorchDefault,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.3595396, 0.3710042, 0.3824688, 51),
+            Band::pooled("valid_batches.loss", 0.3612312, 0.418006, 0.4747808, 51),
+            Band::pooled(
+                "valid_batches.accuracy",
+                0.8258947,
+                0.8499955,
+                0.8740963,
+                51,
+            ),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.8426402,
+                0.8533859,
+                0.8641316,
+                51,
+            ),
+        ],
         ..ZH
     },
 ];
@@ -77,7 +100,14 @@ impl Network for Mlp {
         let hidden = self.hidden.forward(&flat)?;
         let h = relu(&hidden)?;
         let o = self.output.forward(&h)?;
-        let named = [("flatten", flat), ("hidden", hidden), ("relu", h), ("output", o)];
-        Ok(named.map(|(name, output)| (name.to_string(), output)).into())
+        let named = [
+            ("flatten", flat),
+            ("hidden", hidden),
+            ("relu", h),
+            ("output", o),
+        ];
+        Ok(named
+            .map(|(name, output)| (name.to_string(), output))
+            .into())
     }
 }

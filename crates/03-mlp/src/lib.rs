@@ -17,7 +17,11 @@ const NUM_HIDDENS: usize = 256;
 
 /// Flags of this chapter.
 #[derive(Debug, clap::Parser)]
-#[command(name = "mlp", version, about = "Chapter 03: the multilayer perceptron, 784-256-10")]
+#[command(
+    name = "mlp",
+    version,
+    about = "Chapter 03: the multilayer perceptron, 784-256-10"
+)]
 pub struct Args {
     /// The flags that every chapter has.
     #[command(flatten)]
@@ -39,7 +43,11 @@ pub fn presets() -> Vec<Preset> {
 pub fn run(args: &Args) -> Result<Outcome> {
     d2l::chapter("mlp", &presets(), &args.common, |run| {
         let images = run.images(args.data_set, ImageSet::FashionMnist)?;
-        let num_hiddens = run.hyperparameter("num-hiddens", args.num_hiddens.map(usize::from), NUM_HIDDENS);
+        let num_hiddens = run.hyperparameter(
+            "num-hiddens",
+            args.num_hiddens.map(usize::from),
+            NUM_HIDDENS,
+        );
         let sizes = [images.pixels(), num_hiddens, images.class_names.len()];
         let initializer = run.recipe().initializer.clone();
         match run.implementation() {

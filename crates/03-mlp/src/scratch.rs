@@ -11,12 +11,31 @@ use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: PresetName::Quick,
-        recipe: Recipe { epochs: 5, ..ZH.recipe },
+        recipe: Recipe {
+            epochs: 5,
+            ..ZH.recipe
+        },
         bands: &[],
         ..ZH
     },
     ZH,
-    Preset { name: PresetName::En, section: "en 5.2", bands: &[], ..ZH },
+    Preset {
+        name: PresetName::En,
+        section: "en 5.2",
+        bands: &[
+            Band::pooled("train_window.loss", 0.3702271, 0.3815058, 0.3927845, 51),
+            Band::pooled("valid_batches.loss", 0.3649588, 0.4270783, 0.4891978, 51),
+            Band::pooled("valid_batches.accuracy", 0.8188976, 0.8460678, 0.873238, 51),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.8373415,
+                0.8493519,
+                0.8613623,
+                51,
+            ),
+        ],
+        ..ZH
+    },
 ];
 
 const ZH: Preset = Preset {
@@ -54,7 +73,10 @@ impl Mlp {
         params: &ParamStore,
     ) -> Result<Self> {
         let parameters = params.builder();
-        let (first, second) = (initializer.weight(num_inputs, num_hiddens), initializer.weight(num_hiddens, num_outputs));
+        let (first, second) = (
+            initializer.weight(num_inputs, num_hiddens),
+            initializer.weight(num_hiddens, num_outputs),
+        );
         Ok(Self {
             w1: parameters.get_with_hints((num_inputs, num_hiddens), "w1", first)?,
             b1: parameters.get_with_hints(num_hiddens, "b1", initializer.bias(num_inputs))?,
@@ -79,8 +101,17 @@ impl Network for Mlp {
         let h = relu(&sum1)?;
         let product2 = h.matmul(&self.w2)?;
         let o = product2.broadcast_add(&self.b2)?;
-        let named = [("flatten", flat), ("w1", product1), ("b1", sum1), ("relu", h), ("w2", product2), ("b2", o)];
-        Ok(named.map(|(name, output)| (name.to_string(), output)).into())
+        let named = [
+            ("flatten", flat),
+            ("w1", product1),
+            ("b1", sum1),
+            ("relu", h),
+            ("w2", product2),
+            ("b2", o),
+        ];
+        Ok(named
+            .map(|(name, output)| (name.to_string(), output))
+            .into())
     }
 }
 

@@ -17,14 +17,20 @@ fn store() -> ParamStore {
 
 #[test]
 fn concise_agrees_with_pytorch() -> Result<()> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/mlp.json");
-    let build = |params: &ParamStore| concise::Mlp::new([784, 256, 10], &Initializer::Zeros, params);
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/mlp.json");
+    let build =
+        |params: &ParamStore| concise::Mlp::new([784, 256, 10], &Initializer::Zeros, params);
     d2l::testing::check_against_golden(&golden, build, cross_entropy)
 }
 
 /// By hand and with the library: `w1` is the transposed `hidden.weight`, and so on.
-const MAPPING: [(&str, &str); 4] =
-    [("w1", "hidden.weight"), ("b1", "hidden.bias"), ("w2", "output.weight"), ("b2", "output.bias")];
+const MAPPING: [(&str, &str); 4] = [
+    ("w1", "hidden.weight"),
+    ("b1", "hidden.bias"),
+    ("w2", "output.weight"),
+    ("b2", "output.bias"),
+];
 
 #[test]
 fn scratch_and_concise_agree() -> Result<()> {
@@ -32,10 +38,21 @@ fn scratch_and_concise_agree() -> Result<()> {
     let scratch = scratch::Mlp::new(SIZES, &Initializer::PytorchDefault, &by_hand)?;
     let concise = concise::Mlp::new(SIZES, &Initializer::PytorchDefault, &library)?;
     let named = |params: &ParamStore, wanted: &str| {
-        let found = params.parameters().into_iter().find(|(name, _)| name == wanted);
-        found.map(|(_, parameter)| parameter).expect("the mapping names every parameter")
+        let found = params
+            .parameters()
+            .into_iter()
+            .find(|(name, _)| name == wanted);
+        found
+            .map(|(_, parameter)| parameter)
+            .expect("the mapping names every parameter")
     };
-    let transposed = |tensor: &Tensor| if tensor.rank() == 2 { tensor.t()?.contiguous() } else { Ok(tensor.clone()) };
+    let transposed = |tensor: &Tensor| {
+        if tensor.rank() == 2 {
+            tensor.t()?.contiguous()
+        } else {
+            Ok(tensor.clone())
+        }
+    };
     for (ours, theirs) in MAPPING {
         named(&by_hand, ours).set(&transposed(&named(&library, theirs))?)?;
     }
@@ -45,14 +62,23 @@ fn scratch_and_concise_agree() -> Result<()> {
     let theirs = concise.forward_t(&x, Mode::Evaluate)?;
     let gap = (&ours - &theirs)?.abs()?.max_all()?.to_scalar::<f64>()?;
     ensure!(gap < 1e-14, "outputs differ by {gap}");
-    let (ours, theirs) = (cross_entropy(&ours, &y)?.backward()?, cross_entropy(&theirs, &y)?.backward()?);
+    let (ours, theirs) = (
+        cross_entropy(&ours, &y)?.backward()?,
+        cross_entropy(&theirs, &y)?.backward()?,
+    );
     every_parameter_has_a_gradient(&by_hand, &ours)?;
     every_parameter_has_a_gradient(&library, &theirs)?;
     for (here, there) in MAPPING {
-        let (Some(ours), Some(theirs)) = (ours.get(&named(&by_hand, here)), theirs.get(&named(&library, there))) else {
+        let (Some(ours), Some(theirs)) = (
+            ours.get(&named(&by_hand, here)),
+            theirs.get(&named(&library, there)),
+        ) else {
             continue;
         };
-        let gap = (ours - transposed(theirs)?)?.abs()?.max_all()?.to_scalar::<f64>()?;
+        let gap = (ours - transposed(theirs)?)?
+            .abs()?
+            .max_all()?
+            .to_scalar::<f64>()?;
         ensure!(gap < 1e-14, "gradients of {here} differ by {gap}");
     }
     Ok(())
@@ -63,11 +89,25 @@ fn both_have_the_gradients_of_their_definition() -> Result<()> {
     let x = filled((3, 1, 3, 4), 1, 4.0, DType::F64, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1], &DEVICE)?;
     let check = |params: &ParamStore, model: &dyn Network| {
-        let parameters: Vec<_> = params.parameters().into_iter().map(|(_, parameter)| parameter).collect();
-        check_gradients(&parameters, || cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y), 1e-6)
+        let parameters: Vec<_> = params
+            .parameters()
+            .into_iter()
+            .map(|(_, parameter)| parameter)
+            .collect();
+        check_gradients(
+            &parameters,
+            || cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y),
+            1e-6,
+        )
     };
     let params = store();
-    check(&params, &scratch::Mlp::new(SIZES, &Initializer::PytorchDefault, &params)?)?;
+    check(
+        &params,
+        &scratch::Mlp::new(SIZES, &Initializer::PytorchDefault, &params)?,
+    )?;
     let params = store();
-    check(&params, &concise::Mlp::new(SIZES, &Initializer::PytorchDefault, &params)?)
+    check(
+        &params,
+        &concise::Mlp::new(SIZES, &Initializer::PytorchDefault, &params)?,
+    )
 }

@@ -265,7 +265,6 @@ mod tests {
                 if changed[at] != value {
                     changed[at] = value;
                     message(&changed, &DIMS);
-                    message(&gzip(&changed), &DIMS);
                 }
             }
         }
@@ -348,10 +347,11 @@ mod tests {
 
     #[test]
     fn an_archive_that_unpacks_without_end_is_not_unpacked() -> Result<()> {
-        // 256 MiB of zeros in 260 kB: reading stops one byte behind the values that are wanted.
+        // The header promises 4 GiB, and 16 MiB of zeros come in 16 kB: it is refused unread, and where the header is
+        // right, reading stops one byte behind the values that are wanted.
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&header(&[u32::MAX as usize]))?;
-        for _ in 0..256 {
+        for _ in 0..16 {
             encoder.write_all(&vec![0; 1 << 20])?;
         }
         let bomb = encoder.finish()?;

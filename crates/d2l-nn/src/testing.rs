@@ -184,7 +184,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("input 0 at [1, 1]: gradient 4,"),
+                .starts_with("input 0 at [0, 0]: gradient 1,"),
             "{error}"
         );
         assert_eq!(

@@ -41,7 +41,12 @@ pub struct Args {
     pub recipe: RecipeArgs,
 
     /// Where to compute; auto takes the GPU that the program was built for
-    #[arg(long, value_name = "auto|cpu|cuda|cuda:N|metal", default_value = "auto", help_heading = "Machine")]
+    #[arg(
+        long,
+        value_name = "auto|cpu|cuda|cuda:N|metal",
+        default_value = "auto",
+        help_heading = "Machine"
+    )]
     pub device: crate::DeviceChoice,
     /// CPU threads [default: all cores]. The result doesn't depend on it
     #[arg(long, value_name = "N", help_heading = "Machine",
@@ -49,10 +54,21 @@ pub struct Args {
     pub threads: Option<u64>,
 
     /// The real data set, the built-in one, or whichever is there
-    #[arg(long, value_name = "auto|builtin|real", default_value = "auto", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "auto|builtin|real",
+        default_value = "auto",
+        help_heading = "Data"
+    )]
     pub data: Choice,
     /// Folder of the real data sets
-    #[arg(long, value_name = "DIR", env = "D2L_DATA", default_value = "data", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "D2L_DATA",
+        default_value = "data",
+        help_heading = "Data"
+    )]
     pub data_dir: PathBuf,
     /// Use the first N examples of each split only
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = clap::value_parser!(u64).range(1..))]
@@ -65,7 +81,13 @@ pub struct Args {
     #[arg(long, help_heading = "Run")]
     pub name: Option<String>,
     /// Folder of all runs
-    #[arg(long, value_name = "DIR", env = "D2L_RUNS", default_value = "runs", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "D2L_RUNS",
+        default_value = "runs",
+        help_heading = "Run"
+    )]
     pub runs_dir: PathBuf,
     /// Replace the run of this name
     #[arg(long, help_heading = "Run", conflicts_with = "resume")]

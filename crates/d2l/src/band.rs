@@ -26,19 +26,44 @@ pub struct Band {
 
 impl Band {
     /// The extremes over `builds` official builds of the book.
-    pub const fn book(metric: &'static str, low: f64, median: f64, high: f64, builds: usize) -> Self {
-        Self { metric, low, median, high, decimals: None, runs: builds, source: "book" }
+    pub const fn book(
+        metric: &'static str,
+        low: f64,
+        median: f64,
+        high: f64,
+        builds: usize,
+    ) -> Self {
+        Self {
+            metric,
+            low,
+            median,
+            high,
+            decimals: None,
+            runs: builds,
+            source: "book",
+        }
     }
 
     /// Mean ± 3 standard deviations over our PyTorch twin's runs, pooled with the book's few builds
     /// (`tests/reference/`).
     pub const fn pooled(metric: &'static str, low: f64, mean: f64, high: f64, runs: usize) -> Self {
-        Self { metric, low, median: mean, high, decimals: None, runs, source: "book and PyTorch twin" }
+        Self {
+            metric,
+            low,
+            median: mean,
+            high,
+            decimals: None,
+            runs,
+            source: "book and PyTorch twin",
+        }
     }
 
     /// The same band for a number that the book prints to `decimals` decimals.
     pub const fn printed(self, decimals: i32) -> Self {
-        Self { decimals: Some(decimals), ..self }
+        Self {
+            decimals: Some(decimals),
+            ..self
+        }
     }
 
     /// The log's group that the metric belongs to: `valid` of `valid.accuracy`.
@@ -50,7 +75,11 @@ impl Band {
     pub fn judge(&self, value: Option<f64>) -> BandResult {
         let within = value.is_some_and(|value| {
             let scale = self.decimals.map_or(0.0, |decimals| 10f64.powi(decimals));
-            let shown = if scale > 0.0 { (value * scale).round() / scale } else { value };
+            let shown = if scale > 0.0 {
+                (value * scale).round() / scale
+            } else {
+                value
+            };
             (self.low..=self.high).contains(&shown)
         });
         BandResult {
@@ -87,10 +116,20 @@ mod tests {
     #[test]
     fn the_median_of_three_decides() {
         let band = Band::book("valid.accuracy", 0.8, 0.82, 0.84, 30);
-        assert!(band.judge_median(&[Some(0.5), Some(0.81), Some(0.84)]).within);
-        assert!(!band.judge_median(&[Some(0.5), Some(0.79), Some(0.84)]).within);
+        assert!(
+            band.judge_median(&[Some(0.5), Some(0.81), Some(0.84)])
+                .within
+        );
+        assert!(
+            !band
+                .judge_median(&[Some(0.5), Some(0.79), Some(0.84)])
+                .within
+        );
         assert_eq!(band.judge_median(&[Some(0.5), Some(0.7)]).value, Some(0.6));
-        assert!(!band.judge_median(&[Some(0.81), None, Some(0.81)]).within, "a missing value is no pass");
+        assert!(
+            !band.judge_median(&[Some(0.81), None, Some(0.81)]).within,
+            "a missing value is no pass"
+        );
         assert!(!band.judge_median(&[]).within);
     }
 
@@ -104,6 +143,10 @@ mod tests {
 
     #[test]
     fn not_a_number_is_outside() {
-        assert!(!Band::book("valid.loss", 0.0, 1.0, 2.0, 30).judge(Some(f64::NAN)).within);
+        assert!(
+            !Band::book("valid.loss", 0.0, 1.0, 2.0, 30)
+                .judge(Some(f64::NAN))
+                .within
+        );
     }
 }

@@ -44,7 +44,12 @@ pub fn chapter(
     args: &Args,
     train: impl Fn(&mut Run) -> Result<()>,
 ) -> Result<Outcome> {
-    let preset = Preset::find(presets, args.model.as_deref(), args.implementation, args.preset)?;
+    let preset = Preset::find(
+        presets,
+        args.model.as_deref(),
+        args.implementation,
+        args.preset,
+    )?;
     device::set_threads(args.threads)?;
     catch_interrupts()?;
     let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
@@ -55,14 +60,22 @@ pub fn chapter(
         }
         let mut run = Run::new(name, preset, &args, seed)?;
         if let Err(error) = train(&mut run) {
-            let status = if error.is::<Interrupted>() { Status::Interrupted } else { Status::Failed };
+            let status = if error.is::<Interrupted>() {
+                Status::Interrupted
+            } else {
+                Status::Failed
+            };
             run.close_early(status, &format!("{error:#}"))?;
             return Err(error);
         }
         verdicts.push(run.close()?);
     }
     let within = print_verdict(preset.bands, &verdicts, args.verify || !args.quiet);
-    Ok(if args.verify && !within { Outcome::OutsideBands } else { Outcome::Done })
+    Ok(if args.verify && !within {
+        Outcome::OutsideBands
+    } else {
+        Outcome::Done
+    })
 }
 
 /// Prints the bands beside the median over the runs; whether all medians lie within.
@@ -72,12 +85,18 @@ fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> b
     }
     let mut within = true;
     for (index, band) in bands.iter().enumerate() {
-        let values: Vec<Option<f64>> =
-            verdicts.iter().map(|verdict| verdict.get(index).and_then(|result| result.value)).collect();
+        let values: Vec<Option<f64>> = verdicts
+            .iter()
+            .map(|verdict| verdict.get(index).and_then(|result| result.value))
+            .collect();
         let result = band.judge_median(&values);
         within &= result.within;
         if shown {
-            let what = if values.len() > 1 { format!(" (median of {})", values.len()) } else { String::new() };
+            let what = if values.len() > 1 {
+                format!(" (median of {})", values.len())
+            } else {
+                String::new()
+            };
             print(&format!(
                 "{} {}{what} {}: {} has {} .. {} .. {} over {} runs",
                 if result.within { "within " } else { "OUTSIDE" },

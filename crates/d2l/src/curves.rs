@@ -17,14 +17,26 @@ pub(crate) fn draw(figures: &Path, model: &str, epochs: &[Epoch]) -> Result<()> 
         for (name, value) in epoch.metrics() {
             if let Some((group, quantity)) = name.split_once('.') {
                 let groups = quantities.entry(quantity.to_string()).or_default();
-                groups.entry(group.replace('_', " ")).or_default().push((epoch.epoch as f64, value));
+                groups
+                    .entry(group.replace('_', " "))
+                    .or_default()
+                    .push((epoch.epoch as f64, value));
             }
         }
     }
     for (quantity, groups) in quantities {
-        let series: Vec<Series> = groups.into_iter().map(|(name, points)| Series { name, points }).collect();
+        let series: Vec<Series> = groups
+            .into_iter()
+            .map(|(name, points)| Series { name, points })
+            .collect();
         let title = format!("{model}: {quantity}");
-        d2l_plot::curves(&figures.join(format!("{quantity}.svg")), &title, "epoch", &quantity, &series)?;
+        d2l_plot::curves(
+            &figures.join(format!("{quantity}.svg")),
+            &title,
+            "epoch",
+            &quantity,
+            &series,
+        )?;
     }
     Ok(())
 }

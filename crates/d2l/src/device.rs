@@ -31,7 +31,9 @@ impl FromStr for DeviceChoice {
             "metal" => Ok(Self::Metal),
             other => match other.strip_prefix("cuda:").map(str::parse) {
                 Some(Ok(ordinal)) => Ok(Self::Cuda(ordinal)),
-                _ => Err(format!("`{other}`: wanted auto, cpu, cuda, cuda:N or metal")),
+                _ => Err(format!(
+                    "`{other}`: wanted auto, cpu, cuda, cuda:N or metal"
+                )),
             },
         }
     }
@@ -69,17 +71,20 @@ impl DeviceChoice {
     pub fn open(self) -> Result<Device> {
         match self.resolve() {
             Self::Cuda(_) if !utils::cuda_is_available() => {
-                usage!("--device cuda: this program was built for the CPU; build it with --features cuda")
+                usage!(
+                    "--device cuda: this program was built for the CPU; build it with --features cuda"
+                )
             }
             Self::Metal if !utils::metal_is_available() => {
-                usage!("--device metal: this program was built for the CPU; build it with --features metal")
+                usage!(
+                    "--device metal: this program was built for the CPU; build it with --features metal"
+                )
             }
             Self::Cuda(ordinal) => Device::new_cuda(ordinal).map_err(|cause| {
                 anyhow::anyhow!("no CUDA GPU number {ordinal} answered ({cause}); use --device cpu")
             }),
-            Self::Metal => {
-                Device::new_metal(0).map_err(|cause| anyhow::anyhow!("Metal: {cause}; use --device cpu"))
-            }
+            Self::Metal => Device::new_metal(0)
+                .map_err(|cause| anyhow::anyhow!("Metal: {cause}; use --device cpu")),
             Self::Auto | Self::Cpu => Ok(Device::Cpu),
         }
     }
@@ -87,8 +92,12 @@ impl DeviceChoice {
 
 /// Sets the number of CPU threads of everything that computes; once per process, before the first tensor.
 pub fn set_threads(threads: Option<u64>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global();
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads as usize)
+        .build_global();
     pool.map_err(|cause| anyhow::anyhow!("--threads {threads}: {cause}"))
 }
 

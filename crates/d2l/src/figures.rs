@@ -13,8 +13,13 @@ const SHOWN: usize = 18;
 
 /// Draws `figures/confusion.svg`, which classes are taken for which on the validation set, and
 /// `figures/predictions.svg`, the first validation pictures with their true and predicted names.
-pub fn draw_classification<M: Network>(run: &Run, task: &Classifier<M>, images: &ImageClasses) -> Result<()> {
-    let (Some(confusion), Some(predictions)) = (run.figure("confusion"), run.figure("predictions")) else {
+pub fn draw_classification<M: Network>(
+    run: &Run,
+    task: &Classifier<M>,
+    images: &ImageClasses,
+) -> Result<()> {
+    let (Some(confusion), Some(predictions)) = (run.figure("confusion"), run.figure("predictions"))
+    else {
         return Ok(());
     };
     let names: Vec<String> = images.class_names.iter().map(ToString::to_string).collect();
@@ -33,8 +38,19 @@ pub fn draw_classification<M: Network>(run: &Run, task: &Classifier<M>, images: 
         }
     }
     let model = run.model();
-    let matrix = Matrix { values: &counts, rows: &names, columns: &names };
-    d2l_plot::heat_map(&confusion, &format!("{model}: confusion matrix"), "true", "predicted", &matrix, true)?;
+    let matrix = Matrix {
+        values: &counts,
+        rows: &names,
+        columns: &names,
+    };
+    d2l_plot::heat_map(
+        &confusion,
+        &format!("{model}: confusion matrix"),
+        "true",
+        "predicted",
+        &matrix,
+        true,
+    )?;
 
     let rows: Vec<usize> = (0..SHOWN.min(valid.len())).collect();
     let (height, width) = images.size();
@@ -52,5 +68,11 @@ pub fn draw_classification<M: Network>(run: &Run, task: &Classifier<M>, images: 
             highlight: truth != predicted,
         })
         .collect();
-    d2l_plot::image_grid(&predictions, &format!("{model}: predictions"), &pictures, 6, Scale::Unit)
+    d2l_plot::image_grid(
+        &predictions,
+        &format!("{model}: predictions"),
+        &pictures,
+        6,
+        Scale::Unit,
+    )
 }

@@ -18,7 +18,10 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        for batch in data.train.batches(run.order(), run.batch_size(), &run.device()) {
+        for batch in data
+            .train
+            .batches(run.order(), run.batch_size(), &run.device())
+        {
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let mut gradients = loss.backward()?;
@@ -28,7 +31,11 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
         }
         let evaluation = Evaluation {
             valid: evaluate(task, &data.valid, run)?,
-            train_after: if run.logs("train_after") { evaluate(task, &data.train, run)? } else { Scores::default() },
+            train_after: if run.logs("train_after") {
+                evaluate(task, &data.train, run)?
+            } else {
+                Scores::default()
+            },
         };
         run.record_epoch(&evaluation, optimizer)?;
     }
@@ -45,7 +52,11 @@ pub struct Evaluation {
 }
 
 /// Scores of all examples of `data` in evaluation mode.
-pub fn evaluate<T: Task<N>, const N: usize>(task: &T, data: &Dataset<N>, run: &Run) -> Result<Scores> {
+pub fn evaluate<T: Task<N>, const N: usize>(
+    task: &T,
+    data: &Dataset<N>,
+    run: &Run,
+) -> Result<Scores> {
     let mut scores = Scores::default();
     for batch in data.batches((0..data.len()).collect(), run.batch_size(), &run.device()) {
         task.evaluate(&batch?, &mut scores)?;

@@ -61,14 +61,22 @@ impl Preset {
             usage!("this chapter has no presets");
         };
         if !models.contains(&model) {
-            usage!("no model `{model}` in this chapter: choose from {}", models.join(", "));
+            usage!(
+                "no model `{model}` in this chapter: choose from {}",
+                models.join(", ")
+            );
         }
         let of_model = || presets.iter().filter(|preset| preset.model == model);
-        let found = of_model().find(|preset| preset.implementation == implementation && preset.name == name);
+        let found = of_model()
+            .find(|preset| preset.implementation == implementation && preset.name == name);
         let Some(preset) = found else {
-            let there: Vec<String> =
-                of_model().map(|preset| format!("{} {}", preset.implementation, preset.name)).collect();
-            usage!("`{model}` has no preset {implementation} {name}: choose from {}", there.join(", "));
+            let there: Vec<String> = of_model()
+                .map(|preset| format!("{} {}", preset.implementation, preset.name))
+                .collect();
+            usage!(
+                "`{model}` has no preset {implementation} {name}: choose from {}",
+                there.join(", ")
+            );
         };
         Ok(preset)
     }

@@ -76,13 +76,19 @@ impl Recipe {
             usage!("--batch-size 0: wanted 1 or more");
         }
         if !positive(self.learning_rate) {
-            usage!("--learning-rate {}: wanted a number above 0", self.learning_rate);
+            usage!(
+                "--learning-rate {}: wanted a number above 0",
+                self.learning_rate
+            );
         }
         if !(0.0..1.0).contains(&self.momentum) {
             usage!("--momentum {}: wanted 0 or more, below 1", self.momentum);
         }
         if self.momentum != 0.0 && self.optimizer != OptimizerKind::Sgd {
-            usage!("--momentum belongs to --optimizer sgd, not to {}", self.optimizer);
+            usage!(
+                "--momentum belongs to --optimizer sgd, not to {}",
+                self.optimizer
+            );
         }
         if self.nesterov && self.momentum == 0.0 {
             usage!("--nesterov needs a --momentum above 0");
@@ -91,7 +97,10 @@ impl Recipe {
             usage!("--weight-decay {}: wanted 0 or more", self.weight_decay);
         }
         if self.clip_norm.is_some_and(|norm| !positive(norm)) {
-            usage!("--clip-norm {}: wanted a number above 0", self.clip_norm.unwrap_or_default());
+            usage!(
+                "--clip-norm {}: wanted a number above 0",
+                self.clip_norm.unwrap_or_default()
+            );
         }
         Ok(())
     }
@@ -104,7 +113,12 @@ impl Recipe {
             weight_decay: self.weight_decay,
         }];
         Ok(match self.optimizer {
-            OptimizerKind::Sgd => Box::new(Sgd::new(groups, self.learning_rate, self.momentum, self.nesterov)?),
+            OptimizerKind::Sgd => Box::new(Sgd::new(
+                groups,
+                self.learning_rate,
+                self.momentum,
+                self.nesterov,
+            )?),
             OptimizerKind::Adam => Box::new(Adam::new(groups, self.learning_rate)?),
             OptimizerKind::Adamw => Box::new(Adam::decoupled(groups, self.learning_rate)?),
         })
@@ -167,24 +181,53 @@ impl RecipeArgs {
         ) {
             if let Some(value) = value.as_ref().filter(|value| *value != field) {
                 *field = value.clone();
-                overrides.push(Override { flag, value: value.to_string() });
+                overrides.push(Override {
+                    flag,
+                    value: value.to_string(),
+                });
             }
         }
         let mut recipe = preset.clone();
         let mut overrides = Vec::new();
         let changes = &mut overrides;
         set(&mut recipe.epochs, "epochs", &self.epochs, changes);
-        set(&mut recipe.batch_size, "batch-size", &self.batch_size, changes);
-        set(&mut recipe.learning_rate, "learning-rate", &self.learning_rate, changes);
+        set(
+            &mut recipe.batch_size,
+            "batch-size",
+            &self.batch_size,
+            changes,
+        );
+        set(
+            &mut recipe.learning_rate,
+            "learning-rate",
+            &self.learning_rate,
+            changes,
+        );
         set(&mut recipe.optimizer, "optimizer", &self.optimizer, changes);
         set(&mut recipe.momentum, "momentum", &self.momentum, changes);
         set(&mut recipe.nesterov, "nesterov", &self.nesterov, changes);
-        set(&mut recipe.weight_decay, "weight-decay", &self.weight_decay, changes);
+        set(
+            &mut recipe.weight_decay,
+            "weight-decay",
+            &self.weight_decay,
+            changes,
+        );
         set(&mut recipe.schedule, "schedule", &self.schedule, changes);
-        set(&mut recipe.initializer, "initializer", &self.initializer, changes);
-        if let Some(norm) = self.clip_norm.filter(|&norm| recipe.clip_norm != Some(norm)) {
+        set(
+            &mut recipe.initializer,
+            "initializer",
+            &self.initializer,
+            changes,
+        );
+        if let Some(norm) = self
+            .clip_norm
+            .filter(|&norm| recipe.clip_norm != Some(norm))
+        {
             recipe.clip_norm = Some(norm);
-            changes.push(Override { flag: "clip-norm", value: norm.to_string() });
+            changes.push(Override {
+                flag: "clip-norm",
+                value: norm.to_string(),
+            });
         }
         (recipe, overrides)
     }
@@ -196,25 +239,63 @@ mod tests {
 
     #[test]
     fn a_flag_that_repeats_the_preset_changes_nothing() {
-        let same = RecipeArgs { learning_rate: Some(0.1), ..Default::default() };
+        let same = RecipeArgs {
+            learning_rate: Some(0.1),
+            ..Default::default()
+        };
         assert_eq!(same.apply(&Recipe::SGD), (Recipe::SGD, vec![]));
-        let other = RecipeArgs { learning_rate: Some(0.5), epochs: Some(3), ..Default::default() };
+        let other = RecipeArgs {
+            learning_rate: Some(0.5),
+            epochs: Some(3),
+            ..Default::default()
+        };
         let (recipe, overrides) = other.apply(&Recipe::SGD);
         assert_eq!((recipe.learning_rate, recipe.epochs), (0.5, 3));
-        assert_eq!(overrides[1], Override { flag: "learning-rate", value: "0.5".into() });
+        assert_eq!(
+            overrides[1],
+            Override {
+                flag: "learning-rate",
+                value: "0.5".into()
+            }
+        );
     }
 
     #[test]
     fn impossible_recipes_are_usage_errors() {
         let bad = [
-            Recipe { batch_size: 0, ..Recipe::SGD },
-            Recipe { learning_rate: 0.0, ..Recipe::SGD },
-            Recipe { learning_rate: f64::NAN, ..Recipe::SGD },
-            Recipe { momentum: 1.0, ..Recipe::SGD },
-            Recipe { nesterov: true, ..Recipe::SGD },
-            Recipe { weight_decay: -1.0, ..Recipe::SGD },
-            Recipe { clip_norm: Some(0.0), ..Recipe::SGD },
-            Recipe { momentum: 0.9, optimizer: OptimizerKind::Adam, ..Recipe::SGD },
+            Recipe {
+                batch_size: 0,
+                ..Recipe::SGD
+            },
+            Recipe {
+                learning_rate: 0.0,
+                ..Recipe::SGD
+            },
+            Recipe {
+                learning_rate: f64::NAN,
+                ..Recipe::SGD
+            },
+            Recipe {
+                momentum: 1.0,
+                ..Recipe::SGD
+            },
+            Recipe {
+                nesterov: true,
+                ..Recipe::SGD
+            },
+            Recipe {
+                weight_decay: -1.0,
+                ..Recipe::SGD
+            },
+            Recipe {
+                clip_norm: Some(0.0),
+                ..Recipe::SGD
+            },
+            Recipe {
+                momentum: 0.9,
+                optimizer: OptimizerKind::Adam,
+                ..Recipe::SGD
+            },
         ];
         for recipe in bad {
             let error = recipe.validate().expect_err("must be refused");

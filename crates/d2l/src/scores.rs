@@ -51,18 +51,36 @@ struct Window {
 impl Scores {
     /// Scores that also keep the mean loss of the last complete window of `length` batches.
     pub fn with_window(length: usize) -> Self {
-        let window = Window { length: length.max(1), sum: 0.0, batches: 0, last: None };
-        Self { window: Some(window), ..Self::default() }
+        let window = Window {
+            length: length.max(1),
+            sum: 0.0,
+            batches: 0,
+            last: None,
+        };
+        Self {
+            window: Some(window),
+            ..Self::default()
+        }
     }
 
     /// Adds a scalar that is the mean over a batch of `examples` examples, such as a loss.
     pub fn add_mean(&mut self, name: &'static str, mean: &Tensor, examples: usize) -> Result<()> {
-        self.add(Unread { name, value: mean.detach(), is_mean: true, examples })
+        self.add(Unread {
+            name,
+            value: mean.detach(),
+            is_mean: true,
+            examples,
+        })
     }
 
     /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
     pub fn add_sum(&mut self, name: &'static str, sum: &Tensor, examples: usize) -> Result<()> {
-        self.add(Unread { name, value: sum.detach(), is_mean: false, examples })
+        self.add(Unread {
+            name,
+            value: sum.detach(),
+            is_mean: false,
+            examples,
+        })
     }
 
     /// Adds a mean over a batch that is already a number.
@@ -85,14 +103,32 @@ impl Scores {
     fn add(&mut self, unread: Unread) -> Result<()> {
         let read_now = unread.value.device().is_cpu();
         self.unread.push(unread);
-        if read_now || self.unread.len() >= READ_EVERY * 3 { self.read() } else { Ok(()) }
+        if read_now || self.unread.len() >= READ_EVERY * 3 {
+            self.read()
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads what is still on the device.
     pub fn read(&mut self) -> Result<()> {
-        for Unread { name, value, is_mean, examples } in std::mem::take(&mut self.unread) {
+        for Unread {
+            name,
+            value,
+            is_mean,
+            examples,
+        } in std::mem::take(&mut self.unread)
+        {
             let value = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-            self.add_value(name, if is_mean { value } else { value / examples as f64 }, examples);
+            self.add_value(
+                name,
+                if is_mean {
+                    value
+                } else {
+                    value / examples as f64
+                },
+                examples,
+            );
         }
         Ok(())
     }
@@ -124,7 +160,10 @@ impl Scores {
     }
 
     fn each(&self, mean: impl Fn(&Sum) -> f64) -> Metrics {
-        self.sums.iter().map(|(name, sum)| (name.clone(), mean(sum))).collect()
+        self.sums
+            .iter()
+            .map(|(name, sum)| (name.clone(), mean(sum)))
+            .collect()
     }
 }
 
@@ -152,8 +191,14 @@ mod tests {
         scores.add_mean("loss", &Tensor::new(5f32, &Device::Cpu)?, 10)?;
         scores.add_sum("accuracy", &Tensor::new(15u32, &Device::Cpu)?, 30)?;
         scores.add_sum("accuracy", &Tensor::new(0u32, &Device::Cpu)?, 10)?;
-        assert_eq!(scores.means(), Metrics::from([("accuracy".into(), 0.375), ("loss".into(), 2.0)]));
-        assert_eq!(scores.batch_means(), Metrics::from([("accuracy".into(), 0.25), ("loss".into(), 3.0)]));
+        assert_eq!(
+            scores.means(),
+            Metrics::from([("accuracy".into(), 0.375), ("loss".into(), 2.0)])
+        );
+        assert_eq!(
+            scores.batch_means(),
+            Metrics::from([("accuracy".into(), 0.25), ("loss".into(), 3.0)])
+        );
         Ok(())
     }
 

@@ -9,7 +9,8 @@ use crate::Scores;
 pub trait Task<const N: usize> {
     /// Mean loss of a batch in training mode: a scalar that carries the graph. Adds to `scores` whatever else the
     /// log shows of training; the loop itself adds the loss.
-    fn training_loss(&self, batch: &[Tensor; N], step: Step, scores: &mut Scores) -> Result<Tensor>;
+    fn training_loss(&self, batch: &[Tensor; N], step: Step, scores: &mut Scores)
+    -> Result<Tensor>;
 
     /// Adds a batch to `scores` in evaluation mode, the loss too.
     fn evaluate(&self, batch: &[Tensor; N], scores: &mut Scores) -> Result<()>;
@@ -28,7 +29,10 @@ pub struct Regressor<M> {
 impl<M: Network> Regressor<M> {
     /// Regression with the mean squared error, without the factor ½.
     pub fn new(network: M) -> Self {
-        Self { network, loss: d2l_nn::mse_loss }
+        Self {
+            network,
+            loss: d2l_nn::mse_loss,
+        }
     }
 }
 
@@ -68,7 +72,12 @@ impl<M: Network> Classifier<M> {
 }
 
 impl<M: Network> Task<2> for Classifier<M> {
-    fn training_loss(&self, [x, y]: &[Tensor; 2], step: Step, scores: &mut Scores) -> Result<Tensor> {
+    fn training_loss(
+        &self,
+        [x, y]: &[Tensor; 2],
+        step: Step,
+        scores: &mut Scores,
+    ) -> Result<Tensor> {
         let y_hat = self.network.forward_t(x, Mode::Train(step))?;
         scores.add_sum("accuracy", &hits(&y_hat, y)?, y.dim(0)?)?;
         (self.loss)(&y_hat, y)
@@ -83,5 +92,10 @@ impl<M: Network> Task<2> for Classifier<M> {
 
 /// How many of a batch's classes have the largest output: a scalar.
 fn hits(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
-    y_hat.detach().argmax(D::Minus1)?.eq(y)?.to_dtype(DType::U32)?.sum_all()
+    y_hat
+        .detach()
+        .argmax(D::Minus1)?
+        .eq(y)?
+        .to_dtype(DType::U32)?
+        .sum_all()
 }

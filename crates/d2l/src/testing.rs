@@ -30,13 +30,26 @@ pub fn check_against_golden<M: Network>(
     let device = Device::Cpu;
     let store = ParamStore::with_dtype(0, DType::F64, &device);
     let network = build(&store)?;
-    let wanted = golden["parameters"].as_array().context("the file lists parameters")?;
-    let names: Vec<&str> = wanted.iter().filter_map(|parameter| parameter["name"].as_str()).collect();
-    ensure!(store.parameters().len() == names.len(), "the model has other parameters than {names:?}");
+    let wanted = golden["parameters"]
+        .as_array()
+        .context("the file lists parameters")?;
+    let names: Vec<&str> = wanted
+        .iter()
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    ensure!(
+        store.parameters().len() == names.len(),
+        "the model has other parameters than {names:?}"
+    );
     for parameter in wanted {
         let variable = variable(&store, parameter)?;
         let values = fill(parameter, &device)?;
-        ensure!(variable.dims() == values.dims(), "{}: shape {:?}", parameter["name"], variable.dims());
+        ensure!(
+            variable.dims() == values.dims(),
+            "{}: shape {:?}",
+            parameter["name"],
+            variable.dims()
+        );
         variable.set(&values)?;
     }
     let inputs = fill(&golden["inputs"], &device)?;
@@ -50,17 +63,29 @@ pub fn check_against_golden<M: Network>(
     for parameter in wanted {
         let variable = variable(&store, parameter)?;
         let gradient = gradients.get(&variable).context("checked above")?;
-        summary(&format!("gradient of {}", parameter["name"]), gradient, &parameter["gradient"])?;
+        summary(
+            &format!("gradient of {}", parameter["name"]),
+            gradient,
+            &parameter["gradient"],
+        )?;
     }
 
-    let group = ParamGroup { parameters: store.parameters(), learning_rate_factor: 1.0, weight_decay: 0.0 };
+    let group = ParamGroup {
+        parameters: store.parameters(),
+        learning_rate_factor: 1.0,
+        weight_decay: 0.0,
+    };
     let mut sgd = Sgd::new(vec![group], float(&golden["learning_rate"])?, 0.0, false)?;
     for _ in 0..golden["steps"].as_u64().context("a number of steps")? {
         sgd.step(&loss_now()?.backward()?)?;
     }
     for parameter in wanted {
         let variable = variable(&store, parameter)?;
-        summary(&format!("{} after training", parameter["name"]), &variable, &parameter["after"])?;
+        summary(
+            &format!("{} after training", parameter["name"]),
+            &variable,
+            &parameter["after"],
+        )?;
     }
     Ok(())
 }
@@ -68,30 +93,50 @@ pub fn check_against_golden<M: Network>(
 /// The tensor that an entry of the file describes by shape, salt and scale.
 fn fill(entry: &Value, device: &Device) -> Result<Tensor> {
     let salt = entry["salt"].as_u64().context("a salt")? as u32;
-    Ok(filled(shape(entry)?, salt, float(&entry["scale"])?, DType::F64, device)?)
+    Ok(filled(
+        shape(entry)?,
+        salt,
+        float(&entry["scale"])?,
+        DType::F64,
+        device,
+    )?)
 }
 
 /// Regression targets, or classes where the entry says how many.
 fn targets(entry: &Value, device: &Device) -> Result<Tensor> {
-    let Some(classes) = entry["classes"].as_u64() else { return fill(entry, device) };
+    let Some(classes) = entry["classes"].as_u64() else {
+        return fill(entry, device);
+    };
     let salt = entry["salt"].as_u64().context("a salt")? as u32;
     let count: usize = shape(entry)?.iter().product();
-    let classes: Vec<u32> = (0..count as u32).map(|index| hash(index, salt) % classes as u32).collect();
+    let classes: Vec<u32> = (0..count as u32)
+        .map(|index| hash(index, salt) % classes as u32)
+        .collect();
     Ok(Tensor::new(classes, device)?)
 }
 
 fn shape(entry: &Value) -> Result<Vec<usize>> {
     let dims = entry["shape"].as_array().context("a shape")?;
-    Ok(dims.iter().filter_map(|dim| dim.as_u64().map(|dim| dim as usize)).collect())
+    Ok(dims
+        .iter()
+        .filter_map(|dim| dim.as_u64().map(|dim| dim as usize))
+        .collect())
 }
 
 fn float(value: &Value) -> Result<f64> {
-    value.as_f64().with_context(|| format!("{value} is no number"))
+    value
+        .as_f64()
+        .with_context(|| format!("{value} is no number"))
 }
 
 fn variable(store: &ParamStore, parameter: &Value) -> Result<candle_core::Var> {
-    let found = store.parameters().into_iter().find(|(name, _)| parameter["name"] == name.as_str());
-    found.map(|(_, variable)| variable).with_context(|| format!("the model has no {}", parameter["name"]))
+    let found = store
+        .parameters()
+        .into_iter()
+        .find(|(name, _)| parameter["name"] == name.as_str());
+    found
+        .map(|(_, variable)| variable)
+        .with_context(|| format!("the model has no {}", parameter["name"]))
 }
 
 /// Compares a tensor's norm and some of its entries.
@@ -100,11 +145,19 @@ fn summary(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
     let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     let wanted_norm = float(&wanted["norm"])?;
     compare(&format!("norm of {what}"), norm, wanted_norm)?;
-    let (at, wanted) = (wanted["at"].as_array().context("indices")?, wanted["values"].as_array().context("values")?);
-    ensure!(at.len() == wanted.len() && !at.is_empty(), "{what}: the file is not whole");
+    let (at, wanted) = (
+        wanted["at"].as_array().context("indices")?,
+        wanted["values"].as_array().context("values")?,
+    );
+    ensure!(
+        at.len() == wanted.len() && !at.is_empty(),
+        "{what}: the file is not whole"
+    );
     for (index, wanted) in at.iter().zip(wanted) {
         let index = index.as_u64().context("an index")? as usize;
-        let value = values.get(index).with_context(|| format!("{what}: no entry {index}"))?;
+        let value = values
+            .get(index)
+            .with_context(|| format!("{what}: no entry {index}"))?;
         ensure!(
             (value - float(wanted)?).abs() <= TOLERANCE * wanted_norm,
             "{what}: entry {index} is {value}, PyTorch has {wanted}"
@@ -114,6 +167,9 @@ fn summary(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
 }
 
 fn compare(what: &str, value: f64, wanted: f64) -> Result<()> {
-    ensure!((value - wanted).abs() <= TOLERANCE * wanted.abs(), "{what} is {value}, PyTorch has {wanted}");
+    ensure!(
+        (value - wanted).abs() <= TOLERANCE * wanted.abs(),
+        "{what} is {value}, PyTorch has {wanted}"
+    );
     Ok(())
 }

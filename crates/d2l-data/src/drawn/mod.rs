@@ -74,12 +74,17 @@ fn picture(set: ImageSet, name: &str, index: usize, label: u8) -> Picture {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::OnceLock;
 
     use super::*;
-    use crate::{Choice, Column, Dataset, image_classes};
+    use crate::{Choice, Column, Dataset, Splits, image_classes};
 
-    fn builtin(set: ImageSet) -> crate::ImageClasses {
-        image_classes(set, Choice::Builtin, Path::new("nowhere")).unwrap()
+    /// The drawn sets, made once for all tests.
+    fn builtin(set: ImageSet) -> &'static Splits<2> {
+        static SETS: [OnceLock<Splits<2>>; 2] = [OnceLock::new(), OnceLock::new()];
+        let place = &SETS[usize::from(set == ImageSet::Mnist)];
+        let draw = || image_classes(set, Choice::Builtin, Path::new("nowhere")).unwrap();
+        place.get_or_init(|| draw().splits)
     }
 
     fn parts(data: &Dataset<2>) -> (&[u8], &[u8]) {
@@ -104,7 +109,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                builtin(set).splits.provenance.sha256,
+                builtin(set).provenance.sha256,
                 sha256,
                 "{}",
                 set.builtin_name()
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn a_picture_depends_on_its_place_alone() {
         let set = ImageSet::Mnist;
-        let splits = builtin(set).splits;
+        let splits = builtin(set);
         for (data, name) in [
             (&splits.train, "drawn-digits train"),
             (&splits.valid, "drawn-digits test"),
@@ -152,7 +157,7 @@ mod tests {
             (ImageSet::FashionMnist, 0.60, 0.67),
             (ImageSet::Mnist, 0.72, 0.79),
         ] {
-            let splits = builtin(set).splits;
+            let splits = builtin(set);
             let pixels = SIDE * SIDE;
             let mut means = vec![vec![0f64; pixels]; 10];
             let (images, labels) = parts(&splits.train);

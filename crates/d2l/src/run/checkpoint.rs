@@ -41,7 +41,9 @@ impl Run {
     /// Writes parameters, buffers, optimizer state and progress to `checkpoint.safetensors`: to a temporary file,
     /// synced, renamed, so that a crash leaves the old or the new one whole.
     pub(super) fn save_checkpoint<O: Optimizer + ?Sized>(&mut self, optimizer: &O) -> Result<()> {
-        let (Some(folder), Some(log)) = (&self.folder, &self.log) else { bail!("the run has not started") };
+        let (Some(folder), Some(log)) = (&self.folder, &self.log) else {
+            bail!("the run has not started")
+        };
         log.sync()?; // a power cut must not leave the log shorter than the checkpoint says
         self.progress.log_length = log.length();
         self.progress.seconds = self.clock.before + self.clock.run.elapsed().as_secs_f64();
@@ -58,19 +60,31 @@ impl Run {
     }
 
     /// Takes the run of this name back to its last checkpoint.
-    pub(super) fn resume<O: Optimizer + ?Sized>(&mut self, header: &Header, optimizer: &mut O) -> Result<()> {
+    pub(super) fn resume<O: Optimizer + ?Sized>(
+        &mut self,
+        header: &Header,
+        optimizer: &mut O,
+    ) -> Result<()> {
         let folder = folder::newest(&self.args, self.chapter, &self.default_name())?;
         let log_file = folder.join(d2l_log::FILE_NAME);
         let mut log = Log::read(&log_file)?;
         if let Some(difference) = difference(&log.header, header) {
-            usage!("--resume {}: {difference}; wanted the flags of the first start", folder.display());
+            usage!(
+                "--resume {}: {difference}; wanted the flags of the first start",
+                folder.display()
+            );
         }
         let file = folder.join(FILE_NAME);
         if !file.exists() {
-            bail!("{} has no checkpoint yet: nothing to resume; start again with --overwrite", folder.display());
+            bail!(
+                "{} has no checkpoint yet: nothing to resume; start again with --overwrite",
+                folder.display()
+            );
         }
         let (progress, parameters, moments) = read(&file, &self.device)?;
-        let have = std::fs::metadata(&log_file).with_context(|| log_file.display().to_string())?.len();
+        let have = std::fs::metadata(&log_file)
+            .with_context(|| log_file.display().to_string())?
+            .len();
         if have < progress.log_length {
             bail!(
                 "{}: {have} bytes, the checkpoint wants at least {}: the log was cut; start again with --overwrite",
@@ -78,8 +92,12 @@ impl Run {
                 progress.log_length
             );
         }
-        self.params.load_state(&parameters).with_context(|| file.display().to_string())?;
-        optimizer.load_state(&moments).with_context(|| file.display().to_string())?;
+        self.params
+            .load_state(&parameters)
+            .with_context(|| file.display().to_string())?;
+        optimizer
+            .load_state(&moments)
+            .with_context(|| file.display().to_string())?;
         log.epochs.truncate(progress.epochs_done);
         self.epochs = log.epochs;
         self.log = Some(Writer::resume(&log_file, progress.log_length)?);
@@ -94,7 +112,10 @@ impl Run {
         HashMap::from([
             ("chapter".into(), self.chapter.into()),
             ("model".into(), self.preset.model.into()),
-            ("implementation".into(), self.preset.implementation.to_string()),
+            (
+                "implementation".into(),
+                self.preset.implementation.to_string(),
+            ),
             ("seed".into(), self.seed.to_string()),
         ])
     }
@@ -105,7 +126,10 @@ type Tensors = BTreeMap<String, Tensor>;
 fn read(file: &Path, device: &Device) -> Result<(Progress, Tensors, Tensors)> {
     let (tensors, metadata) = d2l_nn::load_tensors(file, device)?;
     let Some(progress) = metadata.get(PROGRESS) else {
-        bail!("{}: a safetensors file, but no checkpoint of a run (no {PROGRESS} in it)", file.display());
+        bail!(
+            "{}: a safetensors file, but no checkpoint of a run (no {PROGRESS} in it)",
+            file.display()
+        );
     };
     let progress = serde_json::from_str(progress).with_context(|| file.display().to_string())?;
     let mut parameters = Tensors::new();
@@ -124,13 +148,20 @@ fn read(file: &Path, device: &Device) -> Result<(Progress, Tensors, Tensors)> {
 fn difference(logged: &Header, asked: &Header) -> Option<String> {
     for (key, value) in &asked.recipe {
         if logged.recipe.get(key) != Some(value) {
-            let before = logged.recipe.get(key).map_or("nothing".to_string(), ToString::to_string);
+            let before = logged
+                .recipe
+                .get(key)
+                .map_or("nothing".to_string(), ToString::to_string);
             return Some(format!("{key} was {before} and is now {value}"));
         }
     }
     let strings = [
         ("model", &logged.model, &asked.model),
-        ("implementation", &logged.implementation, &asked.implementation),
+        (
+            "implementation",
+            &logged.implementation,
+            &asked.implementation,
+        ),
         ("device", &logged.device, &asked.device),
         ("data", &logged.data.sha256, &asked.data.sha256),
     ];
@@ -140,8 +171,15 @@ fn difference(logged: &Header, asked: &Header) -> Option<String> {
         }
     }
     if logged.seed != asked.seed {
-        return Some(format!("seed was {} and is now {}", logged.seed, asked.seed));
+        return Some(format!(
+            "seed was {} and is now {}",
+            logged.seed, asked.seed
+        ));
     }
-    (logged.data.train != asked.data.train)
-        .then(|| format!("the training set had {} examples and has now {}", logged.data.train, asked.data.train))
+    (logged.data.train != asked.data.train).then(|| {
+        format!(
+            "the training set had {} examples and has now {}",
+            logged.data.train, asked.data.train
+        )
+    })
 }

@@ -63,7 +63,8 @@ impl Run {
             self.log = Some(log);
             self.folder = Some(folder);
         }
-        self.report.started(&header, self.preset.section, self.folder.as_deref());
+        self.report
+            .started(&header, self.preset.section, self.folder.as_deref());
         self.clock.run = Instant::now();
         Ok(())
     }
@@ -74,8 +75,17 @@ impl Run {
         let more = self.progress.epochs_done < self.recipe.epochs
             || (self.recipe.epochs == 0 && self.epochs.is_empty());
         if more {
-            let batches = if self.recipe.epochs == 0 { 0 } else { self.batches_per_epoch() };
-            self.report.epoch_begins(self.epoch(), self.recipe.epochs, batches, self.progress.steps_in_epoch);
+            let batches = if self.recipe.epochs == 0 {
+                0
+            } else {
+                self.batches_per_epoch()
+            };
+            self.report.epoch_begins(
+                self.epoch(),
+                self.recipe.epochs,
+                batches,
+                self.progress.steps_in_epoch,
+            );
             self.clock.epoch = Instant::now();
             self.clock.training = 0.0;
         }
@@ -84,13 +94,21 @@ impl Run {
 
     /// The epoch that is running, counted from 1; 0 for a recipe of no epochs.
     pub fn epoch(&self) -> usize {
-        if self.recipe.epochs == 0 { 0 } else { self.progress.epochs_done + 1 }
+        if self.recipe.epochs == 0 {
+            0
+        } else {
+            self.progress.epochs_done + 1
+        }
     }
 
     /// Learning rate of this epoch.
     pub fn learning_rate(&self) -> f64 {
         let recipe = &self.recipe;
-        recipe.schedule.learning_rate(recipe.learning_rate, self.progress.epochs_done, recipe.epochs)
+        recipe.schedule.learning_rate(
+            recipe.learning_rate,
+            self.progress.epochs_done,
+            recipe.epochs,
+        )
     }
 
     /// The training examples in this epoch's order; after an interruption, those that are still to come.
@@ -103,7 +121,14 @@ impl Run {
             (0..examples).collect()
         } else {
             let epoch = self.epoch();
-            Stream { seed: self.seed, purpose: Purpose::Shuffle, name: "train", epoch, step: 0 }.permutation(examples)
+            Stream {
+                seed: self.seed,
+                purpose: Purpose::Shuffle,
+                name: "train",
+                epoch,
+                step: 0,
+            }
+            .permutation(examples)
         };
         order.drain(..(self.progress.steps_in_epoch * self.recipe.batch_size).min(examples));
         order
@@ -111,7 +136,11 @@ impl Run {
 
     /// The place of the coming step in the run: what dropout's draws depend on.
     pub fn step(&self) -> Step {
-        Step { seed: self.seed, epoch: self.epoch(), step: self.progress.steps_done + 1 }
+        Step {
+            seed: self.seed,
+            epoch: self.epoch(),
+            step: self.progress.steps_done + 1,
+        }
     }
 
     /// Sums of this epoch's training.
@@ -168,7 +197,11 @@ impl Run {
     }
 
     /// Writes the epoch's line and a checkpoint.
-    pub fn record_epoch<O: Optimizer + ?Sized>(&mut self, evaluation: &Evaluation, optimizer: &O) -> Result<()> {
+    pub fn record_epoch<O: Optimizer + ?Sized>(
+        &mut self,
+        evaluation: &Evaluation,
+        optimizer: &O,
+    ) -> Result<()> {
         self.device.synchronize()?; // or the clock would be read before the work is done
         self.progress.train.read()?;
         let mut train = self.progress.train.means();
@@ -182,7 +215,13 @@ impl Run {
         add("train_after", evaluation.train_after.means());
         add("valid_batches", evaluation.valid.batch_means());
         let window = self.progress.train.window_loss();
-        add("train_window", window.into_iter().map(|loss| ("loss".to_string(), loss)).collect());
+        add(
+            "train_window",
+            window
+                .into_iter()
+                .map(|loss| ("loss".to_string(), loss))
+                .collect(),
+        );
         let trained = self.progress.train.batch_means();
         let examples = self.progress.steps_this_process * self.recipe.batch_size;
         let epoch = Epoch {
@@ -195,7 +234,8 @@ impl Run {
             more,
             gradient_norm: trained.get("gradient_norm").copied().unwrap_or(0.0),
             seconds: self.clock.epoch.elapsed().as_secs_f64(),
-            examples_per_second: examples.min(self.progress.examples) as f64 / self.clock.training.max(1e-9),
+            examples_per_second: examples.min(self.progress.examples) as f64
+                / self.clock.training.max(1e-9),
         };
         self.report.epoch(&epoch, self.recipe.epochs);
         self.write(Record::Epoch(epoch.clone()))?;
@@ -212,8 +252,11 @@ impl Run {
     /// Saves the trained parameters as `model.safetensors` and draws the curves.
     pub fn finish(&mut self) -> Result<()> {
         self.report.clear();
-        let Some(folder) = self.folder.clone() else { bail!("the run has not started") };
-        self.params.save(&folder.join("model.safetensors"), self.metadata())?;
+        let Some(folder) = self.folder.clone() else {
+            bail!("the run has not started")
+        };
+        self.params
+            .save(&folder.join("model.safetensors"), self.metadata())?;
         curves::draw(&folder.join("figures"), self.preset.model, &self.epochs)
     }
 

@@ -19,7 +19,11 @@ impl Run {
             preset.model, preset.implementation, preset.name, self.device_choice, self.seed
         );
         for change in &self.overrides {
-            let value: String = change.value.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+            let value: String = change
+                .value
+                .chars()
+                .map(|c| if is_plain(c) { c } else { '_' })
+                .collect();
             name += &format!("-{}{value}", change.flag);
         }
         name
@@ -56,7 +60,11 @@ impl Run {
                 sha256: data.provenance.sha256.clone(),
             },
             parameters: self.params.parameter_count(),
-            versions: [version("d2l", env!("CARGO_PKG_VERSION")), version("candle", CANDLE)].into(),
+            versions: [
+                version("d2l", env!("CARGO_PKG_VERSION")),
+                version("candle", CANDLE),
+            ]
+            .into(),
             started: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
         }
     }
@@ -74,13 +82,17 @@ fn is_plain(c: char) -> bool {
 pub(super) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<PathBuf> {
     let runs = args.runs_dir.join(chapter);
     std::fs::create_dir_all(&runs).with_context(|| {
-        format!("cannot make the folder {} for the runs; choose another with --runs-dir", runs.display())
+        format!(
+            "cannot make the folder {} for the runs; choose another with --runs-dir",
+            runs.display()
+        )
     })?;
     let name = wanted_name(args, default_name)?;
     let folder = runs.join(name);
     if args.overwrite && folder.exists() {
         replaceable(&folder)?;
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot replace {}", folder.display()))?;
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot replace {}", folder.display()))?;
     }
     let mut candidate = folder.clone();
     for number in 2.. {
@@ -88,7 +100,10 @@ pub(super) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<P
             Ok(()) => break,
             Err(cause) if cause.kind() != std::io::ErrorKind::AlreadyExists => {
                 return Err(cause).with_context(|| {
-                    format!("cannot make the run's folder {}; choose another with --runs-dir", candidate.display())
+                    format!(
+                        "cannot make the run's folder {}; choose another with --runs-dir",
+                        candidate.display()
+                    )
                 });
             }
             Err(_) if args.name.is_some() => bail!(
@@ -103,9 +118,15 @@ pub(super) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<P
 
 /// The folder of the run to resume: `--name`, or the newest of the default name.
 pub(super) fn newest(args: &Args, chapter: &str, default_name: &str) -> Result<PathBuf> {
-    let first = args.runs_dir.join(chapter).join(wanted_name(args, default_name)?);
+    let first = args
+        .runs_dir
+        .join(chapter)
+        .join(wanted_name(args, default_name)?);
     if !first.is_dir() {
-        bail!("no run {} to resume: wanted one that was started with the same flags", first.display());
+        bail!(
+            "no run {} to resume: wanted one that was started with the same flags",
+            first.display()
+        );
     }
     let mut newest = first.clone();
     if args.name.is_none() {
@@ -129,7 +150,9 @@ fn numbered(folder: &Path, number: usize) -> PathBuf {
 fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
     let name = args.name.as_deref().unwrap_or(default_name);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-        usage!("--name {name:?}: wanted letters, digits and . - _ + only, not beginning with a dot");
+        usage!(
+            "--name {name:?}: wanted letters, digits and . - _ + only, not beginning with a dot"
+        );
     }
     Ok(name)
 }
@@ -137,7 +160,11 @@ fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
 /// `--overwrite` removes a whole folder, so it must be a run's.
 fn replaceable(folder: &Path) -> Result<()> {
     if !folder.join(d2l_log::FILE_NAME).is_file() {
-        bail!("{} holds no {}: not a run, so --overwrite leaves it alone", folder.display(), d2l_log::FILE_NAME);
+        bail!(
+            "{} holds no {}: not a run, so --overwrite leaves it alone",
+            folder.display(),
+            d2l_log::FILE_NAME
+        );
     }
     Ok(())
 }

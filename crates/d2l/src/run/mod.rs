@@ -61,18 +61,32 @@ struct Clock {
 
 impl Run {
     /// A run of `preset` with the flags' changes; opens the device, writes nothing.
-    pub(crate) fn new(chapter: &'static str, preset: &Preset, args: &Args, seed: u64) -> Result<Self> {
+    pub(crate) fn new(
+        chapter: &'static str,
+        preset: &Preset,
+        args: &Args,
+        seed: u64,
+    ) -> Result<Self> {
         let (recipe, mut overrides) = args.recipe.apply(&preset.recipe);
         recipe.validate()?;
         if let Some(examples) = args.examples {
-            overrides.push(Override { flag: "examples", value: examples.to_string() });
+            overrides.push(Override {
+                flag: "examples",
+                value: examples.to_string(),
+            });
         }
         if args.no_shuffle {
-            overrides.push(Override { flag: "no-shuffle", value: String::new() });
+            overrides.push(Override {
+                flag: "no-shuffle",
+                value: String::new(),
+            });
         }
         if let Some(init) = &args.init {
             let stem = init.file_stem().unwrap_or_default().to_string_lossy();
-            overrides.push(Override { flag: "init-", value: stem.into_owned() });
+            overrides.push(Override {
+                flag: "init-",
+                value: stem.into_owned(),
+            });
         }
         let device_choice = args.device.resolve();
         let device = device_choice.open()?;
@@ -95,7 +109,12 @@ impl Run {
             epochs: Vec::new(),
             measured: Metrics::new(),
             on_builtin_data: false,
-            clock: Clock { epoch: now, training: 0.0, before: 0.0, run: now },
+            clock: Clock {
+                epoch: now,
+                training: 0.0,
+                before: 0.0,
+                run: now,
+            },
         })
     }
 
@@ -147,9 +166,13 @@ impl Run {
     {
         let chosen = value.unwrap_or(default);
         if chosen != default {
-            self.overrides.push(Override { flag, value: chosen.to_string() });
+            self.overrides.push(Override {
+                flag,
+                value: chosen.to_string(),
+            });
         }
-        self.hyperparameters.insert(flag.replace('-', "_"), chosen.into());
+        self.hyperparameters
+            .insert(flag.replace('-', "_"), chosen.into());
         chosen
     }
 
@@ -157,7 +180,10 @@ impl Run {
     pub fn images(&mut self, set: Option<ImageSet>, default: ImageSet) -> Result<ImageClasses> {
         let set = set.unwrap_or(default);
         if set != default {
-            self.overrides.push(Override { flag: "data-set-", value: set.name().to_string() });
+            self.overrides.push(Override {
+                flag: "data-set-",
+                value: set.name().to_string(),
+            });
         }
         let mut images = d2l_data::image_classes(set, self.args.data, &self.args.data_dir)?;
         if let Some(notice) = &images.notice {
@@ -169,8 +195,15 @@ impl Run {
 
     /// The first `--examples` examples of each split; all of them without that flag.
     pub fn first_examples<const N: usize>(&self, splits: Splits<N>) -> Splits<N> {
-        let limit = self.args.examples.map_or(usize::MAX, |examples| examples as usize);
-        Splits { train: splits.train.first(limit), valid: splits.valid.first(limit), ..splits }
+        let limit = self
+            .args
+            .examples
+            .map_or(usize::MAX, |examples| examples as usize);
+        Splits {
+            train: splits.train.first(limit),
+            valid: splits.valid.first(limit),
+            ..splits
+        }
     }
 
     /// With `--summary`: prints each layer's output shape and number of parameters for the input `x`, and returns
@@ -207,10 +240,14 @@ impl Run {
         if self.log.is_none() {
             return Ok(Vec::new()); // `--summary`: nothing was trained
         }
-        let bands: Vec<BandResult> =
-            self.judged_bands().iter().map(|band| band.judge(self.value(band.metric))).collect();
+        let bands: Vec<BandResult> = self
+            .judged_bands()
+            .iter()
+            .map(|band| band.judge(self.value(band.metric)))
+            .collect();
         let end = self.end(Status::Finished, None, bands.clone());
-        self.report.finished(&end, &self.epochs, self.folder.as_deref());
+        self.report
+            .finished(&end, &self.epochs, self.folder.as_deref());
         self.write(Record::End(end))?;
         Ok(bands)
     }
@@ -228,9 +265,16 @@ impl Run {
     /// With `--verify`: a usage error where there is nothing to verify.
     fn check_verifiable(&self) -> Result<()> {
         let preset = &self.preset;
-        let flags: Vec<String> = self.overrides.iter().map(|change| format!("--{}", change.flag)).collect();
+        let flags: Vec<String> = self
+            .overrides
+            .iter()
+            .map(|change| format!("--{}", change.flag))
+            .collect();
         let reason = if preset.bands.is_empty() {
-            format!("preset {} of {} {} has no band", preset.name, preset.model, preset.implementation)
+            format!(
+                "preset {} of {} {} has no band",
+                preset.name, preset.model, preset.implementation
+            )
         } else if !flags.is_empty() {
             format!("{} changed the preset", flags.join(", "))
         } else if self.on_builtin_data {
@@ -243,7 +287,11 @@ impl Run {
 
     /// The preset's bands, if this run is the preset's experiment: the same recipe on the same data.
     fn judged_bands(&self) -> &'static [crate::Band] {
-        if self.overrides.is_empty() && !self.on_builtin_data { self.preset.bands } else { &[] }
+        if self.overrides.is_empty() && !self.on_builtin_data {
+            self.preset.bands
+        } else {
+            &[]
+        }
     }
 
     /// A metric of the finished run: `valid.accuracy` of the last epoch, `valid.accuracy.best`,

@@ -27,7 +27,11 @@ pub(crate) fn print(line: &str) {
 
 impl Report {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: None, heading_shown: false }
+        Self {
+            quiet,
+            bar: None,
+            heading_shown: false,
+        }
     }
 
     /// A line that `--quiet` silences.
@@ -59,10 +63,16 @@ impl Report {
             grouped(header.data.train),
             grouped(header.data.valid)
         ));
-        let recipe: Vec<String> =
-            header.recipe.iter().filter_map(|(key, value)| shown(value).map(|value| format!("{key} {value}"))).collect();
+        let recipe: Vec<String> = header
+            .recipe
+            .iter()
+            .filter_map(|(key, value)| shown(value).map(|value| format!("{key} {value}")))
+            .collect();
         self.line(&format!("recipe  {}", recipe.join(", ")));
-        self.line(&format!("device  {}, {threads}, seed {}", header.device, header.seed));
+        self.line(&format!(
+            "device  {}, {threads}, seed {}",
+            header.device, header.seed
+        ));
         if let Some(folder) = folder {
             self.line(&format!("run     {}", folder.display()));
         }
@@ -74,8 +84,13 @@ impl Report {
         if self.quiet {
             return;
         }
-        let bar = ProgressBar::with_draw_target(Some(batches as u64), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {eta}") {
+        let bar = ProgressBar::with_draw_target(
+            Some(batches as u64),
+            ProgressDrawTarget::stderr_with_hz(10),
+        );
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {eta}")
+        {
             bar.set_style(style);
         }
         bar.set_prefix(format!("epoch {epoch}/{epochs}"));
@@ -100,16 +115,33 @@ impl Report {
 
     pub fn epoch(&mut self, epoch: &Epoch, epochs: usize) {
         self.clear();
-        let columns: Vec<(String, f64)> =
-            epoch.metrics().into_iter().filter(|(name, _)| name != "gradient_norm").collect();
+        let columns: Vec<(String, f64)> = epoch
+            .metrics()
+            .into_iter()
+            .filter(|(name, _)| name != "gradient_norm")
+            .collect();
         if !self.heading_shown {
-            self.line(&row("epoch", columns.iter().map(|(name, _)| (name.clone(), name.as_str())), "examples/s", "seconds"));
+            self.line(&row(
+                "epoch",
+                columns
+                    .iter()
+                    .map(|(name, _)| (name.clone(), name.as_str())),
+                "examples/s",
+                "seconds",
+            ));
             self.heading_shown = true;
         }
-        let cells = columns.iter().map(|(name, value)| (number(*value), name.as_str()));
+        let cells = columns
+            .iter()
+            .map(|(name, value)| (number(*value), name.as_str()));
         let speed = grouped(epoch.examples_per_second.round() as usize);
         let label = format!("{}/{epochs}", epoch.epoch);
-        self.line(&row(&label, cells, &speed, &format!("{:.1}", epoch.seconds)));
+        self.line(&row(
+            &label,
+            cells,
+            &speed,
+            &format!("{:.1}", epoch.seconds),
+        ));
     }
 
     /// The result, also under `--quiet`.
@@ -117,37 +149,66 @@ impl Report {
         self.clear();
         self.line("");
         for name in ["train.loss", "valid.loss"] {
-            let values: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.metric(name)).collect();
+            let values: Vec<f64> = epochs
+                .iter()
+                .filter_map(|epoch| epoch.metric(name))
+                .collect();
             if values.len() > 2 {
                 self.line(&format!("{name:<16}{}", d2l_plot::sparkline(&values)));
             }
         }
-        let memory = end.peak_memory_bytes.map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
-        self.line(&format!("finished in {:.1} s{}", end.seconds, memory.unwrap_or_default()));
+        let memory = end
+            .peak_memory_bytes
+            .map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
+        self.line(&format!(
+            "finished in {:.1} s{}",
+            end.seconds,
+            memory.unwrap_or_default()
+        ));
         for (name, value) in &end.last {
             let best = end.best.get(name).filter(|best| best.value != *value);
-            let best = best.map(|best| format!("   best {} in epoch {}", number(best.value), best.epoch));
-            print(&format!("{name:<24}{:>12}{}", number(*value), best.unwrap_or_default()));
+            let best =
+                best.map(|best| format!("   best {} in epoch {}", number(best.value), best.epoch));
+            print(&format!(
+                "{name:<24}{:>12}{}",
+                number(*value),
+                best.unwrap_or_default()
+            ));
         }
         if let Some(folder) = folder {
-            self.line(&format!("log, parameters and figures are in {}", folder.display()));
+            self.line(&format!(
+                "log, parameters and figures are in {}",
+                folder.display()
+            ));
         }
     }
 }
 
 /// One aligned line: each metric is as wide as its name, so that heading and numbers agree.
-fn row<'a>(epoch: &str, cells: impl Iterator<Item = (String, &'a str)>, speed: &str, seconds: &str) -> String {
-    let cells: String = cells.map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10))).collect();
+fn row<'a>(
+    epoch: &str,
+    cells: impl Iterator<Item = (String, &'a str)>,
+    speed: &str,
+    seconds: &str,
+) -> String {
+    let cells: String = cells
+        .map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10)))
+        .collect();
     format!("{epoch:>7}{cells}  {speed:>10}  {seconds:>7}")
 }
 
-/// Four significant digits: losses of 2.3 and of 0.00005 both read well.
+/// About four significant digits: losses of 2.3 and of 0.00005 both read well.
 pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e5).contains(&magnitude) {
         return format!("{value:.3e}");
     }
-    format!("{value:.4}")
+    let decimals = if magnitude == 0.0 {
+        4
+    } else {
+        (3 - magnitude.log10().floor() as i32).clamp(4, 6)
+    };
+    format!("{value:.*}", decimals as usize)
 }
 
 /// 60000 as `60,000`.
@@ -176,16 +237,31 @@ fn shown(value: &Value) -> Option<String> {
 /// Prints a model's layers: name, output shape without the batch, number of parameters.
 pub(super) fn print_summary(network: &impl Network, x: &Tensor, params: &ParamStore) -> Result<()> {
     let shape = |tensor: &Tensor| format!("{:?}", tensor.dims().get(1..).unwrap_or_default());
-    print(&format!("{:<24}{:<20}{:>12}", "layer", "output", "parameters"));
+    print(&format!(
+        "{:<24}{:<20}{:>12}",
+        "layer", "output", "parameters"
+    ));
     print(&format!("{:<24}{:<20}{:>12}", "input", shape(x), ""));
     let mut listed = 0;
     for (name, output) in network.layers(x)? {
         let count = params.count_under(&name);
         listed += count;
-        print(&format!("{name:<24}{:<20}{:>12}", shape(&output), grouped(count)));
+        print(&format!(
+            "{name:<24}{:<20}{:>12}",
+            shape(&output),
+            grouped(count)
+        ));
     }
-    print(&format!("{:<24}{:<20}{:>12}", "total", "", grouped(params.parameter_count())));
-    anyhow::ensure!(listed == params.parameter_count(), "the layers hold {listed} of the parameters: one is missing");
+    print(&format!(
+        "{:<24}{:<20}{:>12}",
+        "total",
+        "",
+        grouped(params.parameter_count())
+    ));
+    anyhow::ensure!(
+        listed == params.parameter_count(),
+        "the layers hold {listed} of the parameters: one is missing"
+    );
     Ok(())
 }
 
@@ -198,6 +274,8 @@ mod tests {
         assert_eq!(number(2.302585), "2.3026");
         assert_eq!(number(0.0000512), "5.120e-5");
         assert_eq!(number(0.0), "0.0000");
+        assert_eq!(number(-0.00141), "-0.001410");
+        assert_eq!(number(0.8345), "0.8345");
         assert_eq!(grouped(60000), "60,000");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1234567), "1,234,567");
