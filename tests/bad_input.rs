@@ -95,19 +95,20 @@ fn write_idx(path: &Path, dims: &[u32], bytes: &[u8]) -> Result<()> {
     Ok(std::fs::write(path, content)?)
 }
 
-/// A small but whole data set in the folder `data` of the desk.
+/// A whole data set of the published sizes in the folder `data` of the desk, blank but for its labels.
 fn write_data(desk: &Desk) -> Result<std::path::PathBuf> {
     let folder = desk.path().join("data").join("fashion-mnist");
-    for split in ["train", "t10k"] {
+    for (split, examples) in [("train", 60_000), ("t10k", 10_000)] {
+        let pixels = vec![0; examples as usize * 784];
         write_idx(
             &folder.join(format!("{split}-images-idx3-ubyte")),
-            &[20, 28, 28],
-            &[7; 20 * 784],
+            &[examples, 28, 28],
+            &pixels,
         )?;
-        let labels: Vec<u8> = (0..20).map(|i| i % 10).collect();
+        let labels: Vec<u8> = (0..examples).map(|i| (i % 10) as u8).collect();
         write_idx(
             &folder.join(format!("{split}-labels-idx1-ubyte")),
-            &[20],
+            &[examples],
             &labels,
         )?;
     }
@@ -129,6 +130,7 @@ fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
     let folder = write_data(&desk)?;
     let images = folder.join("train-images-idx3-ubyte");
     let labels = folder.join("train-labels-idx1-ubyte");
+    desk.succeed("mlp", &real)?; // what is damaged below was whole
     let whole = std::fs::read(&images)?;
     let whole_labels = std::fs::read(&labels)?;
 
@@ -151,10 +153,16 @@ fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
     refuse(&desk, "mlp", &real, 1, &["train-images-idx3-ubyte"])?;
 
     std::fs::write(&images, &whole)?;
-    write_idx(&labels, &[20], &[250; 20])?;
+    write_idx(&labels, &[60_000], &[250; 60_000])?;
     refuse(&desk, "mlp", &real, 1, &["train-labels-idx1-ubyte", "250"])?;
-    write_idx(&labels, &[19], &[1; 19])?;
-    refuse(&desk, "mlp", &real, 1, &["19", "20"])?;
+    write_idx(&labels, &[59_999], &[1; 59_999])?;
+    refuse(
+        &desk,
+        "mlp",
+        &real,
+        1,
+        &["train-labels-idx1-ubyte", "59999", "60000"],
+    )?;
     Ok(())
 }
 

@@ -32,14 +32,14 @@ fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
     value
         .get(key)
         .and_then(Value::as_str)
-        .with_context(|| format!("no text {key} in {value}"))
+        .with_context(|| format!("no text {key} in {value:?}"))
 }
 
 fn number(value: &Value, key: &str) -> Result<f64> {
     let found = value
         .get(key)
         .and_then(|found| found.as_float().or(found.as_integer().map(|n| n as f64)));
-    found.with_context(|| format!("no number {key} in {value}"))
+    found.with_context(|| format!("no number {key} in {value:?}"))
 }
 
 /// The preset that stands for an entry of the book.
@@ -55,7 +55,7 @@ fn preset_of<'a>(presets: &'a [Preset], entry: &Value) -> Result<&'a Preset> {
             && preset.implementation.to_string() == implementation
             && preset.name == name
     });
-    found.with_context(|| format!("no preset for {}", entry["id"]))
+    found.with_context(|| format!("no preset for {model} {implementation}"))
 }
 
 /// The book's name of a quantity as the log has it.
@@ -84,7 +84,7 @@ fn hyperparameters_are_the_books() -> Result<()> {
     ensure!(entries.len() == 12, "{} entries", entries.len());
     for entry in &entries {
         let preset = preset_of(&presets, entry)?;
-        let id = &entry["id"];
+        let id = text(entry, "id")?;
         let (recipe, optimizer) = (&preset.recipe, &entry["optimizer"]);
         ensure!(
             preset.section == format!("{} {}", text(entry, "edition")?, text(entry, "section")?),
@@ -131,13 +131,14 @@ fn bands_of_many_builds_are_the_books() -> Result<()> {
     let mut compared = 0;
     for entry in &book()? {
         let preset = preset_of(&presets, entry)?;
+        let id = text(entry, "id")?;
         for band in entry["bands"].as_array().context("bands")? {
             if number(band, "builds")? < ENOUGH_BUILDS as f64 {
                 continue;
             }
             let name = metric(band)?;
             let ours = preset.bands.iter().find(|ours| ours.metric == name);
-            let ours = ours.with_context(|| format!("{}: no band for {name}", entry["id"]))?;
+            let ours = ours.with_context(|| format!("{id}: no band for {name}"))?;
             for (key, value) in [
                 ("low", ours.low),
                 ("median", ours.median),
@@ -146,13 +147,13 @@ fn bands_of_many_builds_are_the_books() -> Result<()> {
                 ensure!(
                     number(band, key)? == value,
                     "{}: {name} {key} is {value}",
-                    entry["id"]
+                    text(entry, "id")?
                 );
             }
             ensure!(
                 number(band, "builds")? == ours.runs as f64 && ours.source == "book",
                 "{}: {name}",
-                entry["id"]
+                text(entry, "id")?
             );
             let decimals = (text(band, "read")? == "printed")
                 .then(|| number(band, "decimals"))
@@ -160,7 +161,7 @@ fn bands_of_many_builds_are_the_books() -> Result<()> {
             ensure!(
                 decimals == ours.decimals.map(f64::from),
                 "{}: {name}: decimals",
-                entry["id"]
+                text(entry, "id")?
             );
             compared += 1;
         }

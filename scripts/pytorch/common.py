@@ -169,7 +169,7 @@ class Mean:
 
     @property
     def value(self) -> float:
-        return self.total / self.weight if self.weight else math.nan
+        return self.total / self.weight if self.weight else 0.0
 
 
 @dataclass

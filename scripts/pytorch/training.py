@@ -41,14 +41,13 @@ def training(
     log.write("run", **header(chapter, options, preset, epochs, data, model))
     started = time.perf_counter()
     step, best = 0, {}
-    groups = evaluations(model, loss, data, preset, classes) if epochs == 0 else {}
 
-    for epoch in range(1, epochs + 1):
+    for epoch in range(1, epochs + 1) if epochs else [0]:  # 0: no steps, only an evaluation
         order = torch.arange(len(inputs)) if options.no_shuffle else torch.randperm(len(inputs), generator=shuffle)
         train, gradient_norm = {name: Mean() for name in (["loss", "accuracy"] if classes else ["loss"])}, Mean()
         epoch_started = time.perf_counter()
         model.train()
-        for indices in order.split(preset.batch_size):
+        for indices in order.split(preset.batch_size) if epoch else []:
             x, y = to_float(inputs[indices]), targets[indices]
             y_hat = model(x)
             batch_loss = loss(y_hat, y)
@@ -69,7 +68,7 @@ def training(
                 train["accuracy"].add(accuracy(y_hat, y), len(y))
         seconds = time.perf_counter() - epoch_started
 
-        groups = {"train": {name: mean.value for name, mean in train.items()}}
+        groups = {"train": {name: mean.value for name, mean in train.items()} if epoch else {}}
         if preset.windows and window.last is not None:
             groups["train_window"] = {"loss": window.last}
         groups |= evaluations(model, loss, data, preset, classes)
@@ -78,7 +77,8 @@ def training(
             if metric not in best or sign * value > sign * best[metric]["value"]:
                 best[metric] = {"value": value, "epoch": epoch}
         log.write("epoch", epoch=epoch, step=step, learning_rate=preset.learning_rate, **groups,
-                  gradient_norm=gradient_norm.value, seconds=seconds, examples_per_second=len(inputs) / seconds)
+                  gradient_norm=gradient_norm.value, seconds=seconds,
+                  examples_per_second=len(inputs) / seconds if epoch else 0.0)
         if not options.quiet:
             print(f"epoch {epoch}/{epochs}  {line(flat(groups))}  {seconds:.1f} s", flush=True)
 
@@ -139,10 +139,11 @@ def header(chapter: str, options, preset: Preset, epochs: int, data: Data, model
             "momentum": 0.0,
             "nesterov": False,
             "weight_decay": 0.0,
+            "schedule": "constant",
             "clip_norm": None,
             "shuffle": not options.no_shuffle,
         }
-        | ({"init": options.init.name} if options.init else {}),
+        | ({"init": str(options.init)} if options.init else {}),
         "data": {
             "name": data.name,
             "source": data.source,

@@ -83,3 +83,67 @@ fn replace(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::filled;
+
+    fn parameters() -> Result<(Vec<(String, Var)>, GradStore)> {
+        let vars = [
+            Var::zeros((3, 4), DType::F32, &Device::Cpu)?,
+            Var::zeros(5, DType::F32, &Device::Cpu)?,
+        ];
+        let loss =
+            (vars[0].as_tensor() * filled((3, 4), 1, 2.0, DType::F32, &Device::Cpu)?)?.sum_all()?;
+        let names = ["a", "without"].map(String::from);
+        Ok((names.into_iter().zip(vars).collect(), loss.backward()?))
+    }
+
+    #[test]
+    fn a_small_norm_is_left_alone_and_a_large_one_is_scaled_down() -> Result<()> {
+        let (parameters, mut gradients) = parameters()?;
+        let before = gradients
+            .get(&parameters[0].1)
+            .expect("a gradient")
+            .to_vec2::<f32>()?;
+        let norm = clip_gradient_norm(&parameters, &mut gradients, 100.0)?;
+        assert_eq!(
+            before,
+            gradients
+                .get(&parameters[0].1)
+                .expect("a gradient")
+                .to_vec2::<f32>()?
+        );
+        assert_eq!(norm, clip_gradient_norm(&parameters, &mut gradients, 0.5)?);
+        assert!((gradient_norm(&parameters, &gradients)? - 0.5).abs() < 1e-6);
+        assert!(
+            gradients.get(&parameters[1].1).is_none(),
+            "no gradient is made up"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_limits_are_refused() -> Result<()> {
+        let (parameters, mut gradients) = parameters()?;
+        for wrong in [0.0, -1.0, f64::NAN] {
+            assert!(
+                clip_gradient_norm(&parameters, &mut gradients, wrong).is_err(),
+                "{wrong}"
+            );
+        }
+        assert!(clip_gradient_value(&parameters, &mut gradients, f64::NAN).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn other_types_than_the_kernels_have_a_norm_too() -> Result<()> {
+        let x = Var::from_tensor(&Tensor::new(&[3f32, 4.0], &Device::Cpu)?.to_dtype(DType::BF16)?)?;
+        let gradients = (x.sqr()?.sum_all()? * 0.5)?.backward()?;
+        assert_eq!(gradient_norm(&[("x".to_string(), x)], &gradients)?, 5.0);
+        Ok(())
+    }
+}

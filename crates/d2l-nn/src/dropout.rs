@@ -145,3 +145,123 @@ impl CustomOp1 for Dropped {
         Ok(Some(dy.contiguous()?.apply_op1_no_bwd(self)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    const HERE: Step = Step {
+        seed: 7,
+        epoch: 1,
+        step: 2,
+    };
+
+    fn ones(n: usize) -> Result<Tensor> {
+        Tensor::ones(n, DType::F32, &Device::Cpu)
+    }
+
+    #[test]
+    fn the_mask_depends_on_seed_name_epoch_and_step_alone() -> Result<()> {
+        let drop = |name: &str, step: Step| -> Result<Vec<f32>> {
+            Dropout::new(0.5, name)?
+                .forward_t(&ones(64)?, Mode::Train(step))?
+                .to_vec1()
+        };
+        let base = drop("dropout1", HERE)?;
+        assert_eq!(base, drop("dropout1", HERE)?);
+        assert_ne!(base, drop("dropout2", HERE)?);
+        for other in [
+            Step { seed: 8, ..HERE },
+            Step { epoch: 2, ..HERE },
+            Step { step: 3, ..HERE },
+        ] {
+            assert_ne!(base, drop("dropout1", other)?, "{other:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_part_of_the_stream_is_found_by_seeking() -> Result<()> {
+        // What one generator that never seeks draws, across several chunks and an odd rest.
+        let n = 5 * kernel::CHUNK + 13;
+        let stream = Stream {
+            seed: 7,
+            purpose: Purpose::Dropout,
+            name: "d",
+            epoch: 1,
+            step: 2,
+        };
+        let mut rng = stream.rng();
+        let wanted: Vec<u8> = (0..n)
+            .map(|_| (rng.random::<u32>() >= 1 << 30) as u8)
+            .collect();
+        assert!(Dropout::new(0.25, "d")?.kept(HERE, n) == wanted);
+        Ok(())
+    }
+
+    #[test]
+    fn a_share_of_p_falls_out_and_the_mean_stays() -> Result<()> {
+        let n = 100_000;
+        for p in [0.1, 0.5, 0.9] {
+            let y = Dropout::new(p, "d")?
+                .forward_t(&ones(n)?, Mode::Train(HERE))?
+                .to_vec1::<f32>()?;
+            let zeros = y.iter().filter(|&&y| y == 0.0).count() as f64 / n as f64;
+            // Four standard errors.
+            assert!(
+                (zeros - p).abs() < 4.0 * (p * (1.0 - p) / n as f64).sqrt(),
+                "p = {p}: {zeros}"
+            );
+            let scale = (1.0 / (1.0 - p)) as f32;
+            assert!(y.iter().all(|&y| y == 0.0 || y == scale));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_falls_out_at_zero_or_in_evaluation_and_everything_at_one() -> Result<()> {
+        let x = filled((3, 4), 1, 1.0, DType::F32, &Device::Cpu)?;
+        let same = |y: Tensor| -> Result<bool> { Ok(y.to_vec2::<f32>()? == x.to_vec2::<f32>()?) };
+        assert!(same(
+            Dropout::new(0.5, "d")?.forward_t(&x, Mode::Evaluate)?
+        )?);
+        assert!(same(
+            Dropout::new(0.0, "d")?.forward_t(&x, Mode::Train(HERE))?
+        )?);
+        let y = Dropout::new(1.0, "d")?.forward_t(&x, Mode::Train(HERE))?;
+        assert_eq!(y.to_vec2::<f32>()?, [[0f32; 4]; 3]);
+        for wrong in [-0.1, 1.1, f64::NAN] {
+            assert!(Dropout::new(wrong, "d").is_err(), "{wrong}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn gradients_are_right_for_transposed_inputs_too() -> anyhow::Result<()> {
+        let x = Var::from_tensor(&filled((4, 6), 1, 2.0, DType::F64, &Device::Cpu)?)?;
+        let layer = Dropout::new(0.4, "d")?;
+        let f = || {
+            layer
+                .forward_t(&x.t()?, Mode::Train(HERE))?
+                .sqr()?
+                .sum_all()
+        };
+        check_gradients(std::slice::from_ref(&x), f, 1e-8)
+    }
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> Result<()> {
+        let x = filled((300, 257), 1, 2.0, DType::F32, &Device::Cpu)?;
+        let layer = Dropout::new(0.3, "d")?;
+        let dropped = Dropped {
+            kept: Arc::new(layer.kept(HERE, x.elem_count())),
+            scale: layer.scale(),
+        };
+        let y = layer.forward_t(&x, Mode::Train(HERE))?;
+        assert_eq!(y.to_vec2::<f32>()?, dropped.composed(&x)?.to_vec2::<f32>()?);
+        Ok(())
+    }
+}

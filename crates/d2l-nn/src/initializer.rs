@@ -139,3 +139,60 @@ impl From<Initializer> for String {
         initializer.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notation_is_read_back() -> Result<()> {
+        for text in [
+            "pytorch",
+            "normal:0.01",
+            "normal:0.01,zero-bias",
+            "xavier",
+            "kaiming",
+            "zeros",
+        ] {
+            let initializer: Initializer = text.parse()?;
+            assert_eq!(initializer.to_string(), text);
+            let json = serde_json::to_string(&initializer)?;
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Initializer>(&json)?, initializer);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_notations_are_refused() {
+        for text in [
+            "",
+            "gaussian",
+            "normal",
+            "normal:",
+            "normal:x",
+            "normal:-1",
+            "normal:inf",
+            "normal:0.1,bias",
+        ] {
+            assert!(text.parse::<Initializer>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_layer_without_inputs_has_finite_limits() {
+        for rule in [
+            Initializer::PytorchDefault,
+            Initializer::Xavier,
+            Initializer::Kaiming,
+        ] {
+            for init in [rule.weight(0, 0), rule.bias(0)] {
+                match init {
+                    Init::Uniform { lo, up } => assert!((up - lo).is_finite()),
+                    Init::Randn { stdev, .. } => assert!(stdev.is_finite()),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+}

@@ -307,3 +307,103 @@ impl From<Schedule> for String {
         schedule.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(text: &str, base: f64, epochs: usize) -> Result<Vec<f64>> {
+        let schedule: Schedule = text.parse()?;
+        Ok((0..epochs)
+            .map(|epoch| schedule.learning_rate(base, epoch, epochs))
+            .collect())
+    }
+
+    #[test]
+    fn the_books_schedules_give_the_books_rates() -> Result<()> {
+        assert_eq!(rates("constant", 0.3, 2)?, [0.3, 0.3]);
+        assert_eq!(
+            rates("square-root", 0.1, 4)?,
+            [0.1, 0.1 / 2f64.sqrt(), 0.1 / 3f64.sqrt(), 0.05]
+        );
+        // FactorScheduler with a floor
+        assert_eq!(
+            rates("exponential:factor=0.5,floor=0.3", 1.0, 4)?,
+            [1.0, 0.5, 0.3, 0.3]
+        );
+        // CosineScheduler(20, warmup_steps=5, base_lr=0.3, final_lr=0.01): at 0, 4, 5, 12.5 between, 20 and after
+        let cosine = rates("cosine:epochs=20,end=0.01,warm-up=5", 0.3, 23)?;
+        let wanted = [(0, 0.0), (4, 0.24), (5, 0.3), (20, 0.01), (22, 0.01)];
+        for (epoch, wanted) in wanted {
+            assert!(
+                (cosine[epoch] - wanted).abs() < 1e-15,
+                "{epoch}: {}",
+                cosine[epoch]
+            );
+        }
+        assert!(
+            (cosine[12] + cosine[13] - 0.31).abs() < 1e-15,
+            "symmetric about the middle"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_cosine_without_a_length_takes_the_runs() -> Result<()> {
+        let whole = rates("cosine", 1.0, 4)?;
+        assert_eq!(whole, rates("cosine:epochs=4", 1.0, 4)?);
+        // a run that is shorter than the warm-up never leaves it
+        assert_eq!(rates("cosine:warm-up=5", 1.0, 3)?, [0.0, 0.2, 0.4]);
+        Ok(())
+    }
+
+    #[test]
+    fn every_notation_is_read_back() -> Result<()> {
+        for text in [
+            "constant",
+            "square-root",
+            "exponential:factor=0.9",
+            "exponential:factor=0.9,floor=0.01",
+            "step:every=10,factor=0.5",
+            "multi-step:at=15+30,factor=0.5",
+            "cosine:end=0",
+            "cosine:epochs=20,end=0.01,warm-up=5,start=0",
+            "warm-up:epochs=5,start=0.1",
+        ] {
+            let schedule: Schedule = text.parse()?;
+            assert_eq!(schedule.to_string(), text);
+            let json = serde_json::to_string(&schedule)?;
+            assert_eq!(serde_json::from_str::<Schedule>(&json)?, schedule);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_and_named() {
+        for (text, message) in [
+            ("", "no such schedule"),
+            ("linear", "linear: no such schedule"),
+            ("step", "every=… is missing"),
+            (
+                "step:every=0,factor=0.5",
+                "found every=0, wanted 1 epoch or more",
+            ),
+            ("step:every=2,factor=-1", "found factor=-1"),
+            ("step:every=2,factor=x", "found factor=x, wanted a number"),
+            (
+                "step:every=2,factor=0.5,floor=1",
+                "step has no setting floor",
+            ),
+            ("step:every=2,every=3,factor=0.5", "given twice"),
+            ("step:2,0.5", "found 2, wanted key=value"),
+            ("multi-step:at=30+15,factor=0.5", "wanted rising epochs"),
+            ("multi-step:at=,factor=0.5", "wanted epochs as in 15+30"),
+            ("cosine:epochs=5,warm-up=5", "wanted epochs above warm-up"),
+            ("cosine:end=nan", "found end=NaN"),
+            ("warm-up:epochs=0", "found epochs=0"),
+        ] {
+            let error = format!("{:#}", text.parse::<Schedule>().expect_err(text));
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+}

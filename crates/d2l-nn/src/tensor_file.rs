@@ -118,3 +118,126 @@ fn sync_folder(folder: &Path) {
         let _ = folder.sync_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::DType;
+
+    use super::*;
+
+    #[test]
+    fn every_type_and_shape_comes_back() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        let mut tensors = Tensors::new();
+        for (i, dtype) in [
+            DType::U8,
+            DType::F64,
+            DType::U32,
+            DType::F32,
+            DType::I64,
+            DType::BF16,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            // odd sizes, so that a careless order would leave the wide types unaligned
+            tensors.insert(
+                format!("t{i}"),
+                Tensor::arange(0u8, 3 + i as u8, &Device::Cpu)?.to_dtype(dtype)?,
+            );
+        }
+        tensors.insert("scalar \"ü\"".to_string(), Tensor::new(7u32, &Device::Cpu)?);
+        tensors.insert(
+            "transposed".to_string(),
+            Tensor::new(&[[1f32, 2.0], [3.0, 4.0]], &Device::Cpu)?.t()?,
+        );
+        tensors.insert(
+            "empty".to_string(),
+            Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?,
+        );
+        save_tensors(&file, &tensors, HashMap::new())?;
+        let (found, metadata) = load_tensors(&file, &Device::Cpu)?;
+        assert!(metadata.is_empty() && found.keys().eq(tensors.keys()));
+        for (name, tensor) in &tensors {
+            let found = &found[name];
+            assert_eq!(
+                (found.dims(), found.dtype()),
+                (tensor.dims(), tensor.dtype()),
+                "{name}"
+            );
+            assert_eq!(
+                found
+                    .to_dtype(DType::F64)?
+                    .flatten_all()?
+                    .to_vec1::<f64>()?,
+                tensor
+                    .to_dtype(DType::F64)?
+                    .flatten_all()?
+                    .to_vec1::<f64>()?,
+                "{name}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn damaged_files_are_named_and_refused() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        let tensors = Tensors::from([(
+            "w".to_string(),
+            Tensor::zeros(100, DType::F32, &Device::Cpu)?,
+        )]);
+        save_tensors(&file, &tensors, HashMap::new())?;
+        let whole = fs::read(&file)?;
+        let mut huge_header = whole.clone();
+        huge_header[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        let damaged: [&[u8]; 5] = [
+            &whole[..whole.len() - 1],
+            &whole[..20],
+            &[],
+            b"no safetensors file",
+            &huge_header,
+        ];
+        for bytes in damaged {
+            fs::write(&file, bytes)?;
+            let error = format!(
+                "{:#}",
+                load_tensors(&file, &Device::Cpu).expect_err("damaged")
+            );
+            assert!(
+                error.contains("tensors.safetensors")
+                    && error.contains("not a whole safetensors file"),
+                "{error}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let taken = folder.path().join("folder");
+        fs::create_dir(&taken)?;
+        fs::write(taken.join("inside"), "x")?;
+        let error = save_tensors(&taken, &Tensors::new(), HashMap::new())
+            .expect_err("a folder has that name");
+        assert!(format!("{error:#}").contains("cannot write"), "{error:#}");
+        assert!(
+            save_tensors(
+                &folder.path().join("none/file"),
+                &Tensors::new(),
+                HashMap::new()
+            )
+            .is_err()
+        );
+        assert!(taken.join("inside").exists());
+        assert_eq!(
+            fs::read_dir(folder.path())?.count(),
+            1,
+            "no temporary file stays behind"
+        );
+        Ok(())
+    }
+}

@@ -202,3 +202,147 @@ impl CustomOp2 for CrossEntropy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::*;
+    use crate::testing::{check_gradients, filled, hash};
+
+    fn classes(rows: u32, classes: u32) -> Result<Tensor> {
+        Tensor::from_iter((0..rows).map(|i| hash(i, 99) % classes), &Device::Cpu)
+    }
+
+    #[test]
+    fn gradients_are_right_whatever_lies_around_the_loss() -> anyhow::Result<()> {
+        let x = Var::from_tensor(&filled((4, 6), 1, 4.0, DType::F64, &Device::Cpu)?)?;
+        let targets = classes(4, 6)?;
+        check_gradients(
+            std::slice::from_ref(&x),
+            || cross_entropy(&x, &targets),
+            1e-8,
+        )?;
+        // scaled, squared, and with logits that are a part of a transposed tensor
+        let targets = classes(3, 4)?;
+        let f = || (cross_entropy(&x.t()?.narrow(0, 1, 3)?, &targets)?.sqr()? * 0.7)?.sum_all();
+        check_gradients(std::slice::from_ref(&x), f, 1e-8)?;
+        // a batch of one, and twice the same logits
+        let targets = classes(1, 6)?;
+        let f = || {
+            cross_entropy(&x.narrow(0, 2, 1)?, &targets)?
+                + cross_entropy(&x.narrow(0, 2, 1)?, &targets)?
+        };
+        check_gradients(std::slice::from_ref(&x), f, 1e-8)
+    }
+
+    #[test]
+    fn equal_logits_cost_the_logarithm_of_the_classes() -> Result<()> {
+        for value in [0f32, -1e4, 1e4] {
+            let logits = Var::from_tensor(&Tensor::full(value, (3, 10), &Device::Cpu)?)?;
+            let loss = cross_entropy(&logits, &classes(3, 10)?)?;
+            assert!((loss.to_scalar::<f32>()? - 10f32.ln()).abs() < 1e-6);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
+        for (dtype, tolerance) in [(DType::F64, 1e-14), (DType::F32, 1e-6)] {
+            for (rows, columns, scale) in
+                [(1, 1, 1.0), (7, 3, 9.0), (5000, 10, 30.0), (40, 1000, 2e4)]
+            {
+                let logits =
+                    Var::from_tensor(&filled((rows, columns), 1, scale, dtype, &Device::Cpu)?)?;
+                let targets = classes(rows as u32, columns as u32)?;
+                let (kernel, definition) = (
+                    cross_entropy(&logits, &targets)?,
+                    composed(&logits, &targets)?,
+                );
+                let distance = |a: &Tensor, b: &Tensor| -> Result<f64> {
+                    (a - b)?
+                        .abs()?
+                        .flatten_all()?
+                        .max(0)?
+                        .to_dtype(DType::F64)?
+                        .to_scalar::<f64>()
+                };
+                let gradients = (kernel.backward()?, definition.backward()?);
+                let (Some(a), Some(b)) = (gradients.0.get(&logits), gradients.1.get(&logits))
+                else {
+                    anyhow::bail!("a gradient is missing");
+                };
+                let of_value = distance(&kernel, &definition)?;
+                assert!(
+                    of_value <= tolerance * scale,
+                    "{rows} x {columns}: values differ by {of_value}"
+                );
+                let of_gradient = distance(a, b)?;
+                assert!(
+                    of_gradient <= tolerance,
+                    "{rows} x {columns}: gradients differ by {of_gradient}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_class_that_is_none_is_refused_or_makes_the_loss_nan() -> Result<()> {
+        let logits = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
+        let targets = Tensor::new(&[0u32, 3], &Device::Cpu)?;
+        let error = cross_entropy(&logits, &targets)
+            .expect_err("class 3 of 3")
+            .to_string();
+        assert!(
+            error.contains("found class 3 in row 1, wanted one below 3"),
+            "{error}"
+        );
+        assert!(composed(&logits, &targets)?.to_scalar::<f32>()?.is_nan());
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_shapes_and_types_are_named() -> Result<()> {
+        let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu);
+        for (logits, targets, message) in [
+            (
+                zeros(&[6], DType::F32)?,
+                zeros(&[6], DType::U32)?,
+                "logits of shape [6]",
+            ),
+            (
+                zeros(&[0, 3], DType::F32)?,
+                zeros(&[0], DType::U32)?,
+                "logits of shape [0, 3]",
+            ),
+            (
+                zeros(&[2, 3], DType::F32)?,
+                zeros(&[2, 1], DType::U32)?,
+                "targets of shape [2, 1], wanted [2]",
+            ),
+            (
+                zeros(&[2, 3], DType::F32)?,
+                zeros(&[2], DType::U8)?,
+                "targets of type U8, wanted classes as U32",
+            ),
+        ] {
+            let error = cross_entropy(&logits, &targets)
+                .expect_err(message)
+                .to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn targets_that_were_computed_from_a_parameter_do_no_harm() -> Result<()> {
+        let x = Var::new(&[[1f32, 3.0], [2.0, 0.0]], &Device::Cpu)?;
+        let targets = x
+            .sum(1)?
+            .to_dtype(DType::U32)?
+            .broadcast_minimum(&Tensor::new(1u32, &Device::Cpu)?)?;
+        assert!(cross_entropy(&x, &targets)?.backward()?.get(&x).is_some());
+        Ok(())
+    }
+}

@@ -133,3 +133,61 @@ impl CustomOp2 for Mse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    #[test]
+    fn gradients_are_right_for_both_sides() -> anyhow::Result<()> {
+        let prediction = Var::from_tensor(&filled((4, 3), 1, 2.0, DType::F64, &Device::Cpu)?)?;
+        let target = Var::from_tensor(&filled((3, 4), 2, 2.0, DType::F64, &Device::Cpu)?)?;
+        let both = [prediction.clone(), target.clone()];
+        check_gradients(&both, || mse_loss(&prediction, &target.t()?)?.sqr(), 1e-8)?;
+        let one = [prediction.clone()];
+        check_gradients(
+            &one,
+            || {
+                mse_loss(
+                    &prediction.narrow(0, 3, 1)?,
+                    &target.t()?.narrow(0, 0, 1)?.detach(),
+                )
+            },
+            1e-8,
+        )
+    }
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> Result<()> {
+        for n in [1, 10, 100_000] {
+            let x = filled((n, 1), 1, 2.0, DType::F64, &Device::Cpu)?;
+            let y = filled((n, 1), 2, 2.0, DType::F64, &Device::Cpu)?;
+            let (kernel, definition) = (
+                mse_loss(&x, &y)?.to_scalar::<f64>()?,
+                composed(&x, &y)?.to_scalar::<f64>()?,
+            );
+            assert!(
+                (kernel - definition).abs() <= 1e-13 * definition,
+                "{n}: {kernel} and {definition}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn shapes_that_would_broadcast_are_refused() -> Result<()> {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+        let error = mse_loss(&zeros(&[4])?, &zeros(&[4, 1])?)
+            .expect_err("[4] against [4, 1]")
+            .to_string();
+        assert!(
+            error.contains("found predictions [4] and targets [4, 1], wanted equal shapes"),
+            "{error}"
+        );
+        assert!(mse_loss(&zeros(&[0, 1])?, &zeros(&[0, 1])?).is_err());
+        Ok(())
+    }
+}

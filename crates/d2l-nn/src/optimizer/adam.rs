@@ -255,3 +255,42 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::filled;
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> Result<()> {
+        for decoupled in [false, true] {
+            for (dtype, tolerance) in [(DType::F32, 2e-6), (DType::F64, 4e-15)] {
+                let run = |in_place| -> Result<Vec<f64>> {
+                    let w = Var::from_tensor(&filled((250, 257), 1, 1.0, dtype, &Device::Cpu)?)?;
+                    let group = ParamGroup {
+                        weight_decay: 0.1,
+                        ..ParamGroup::new(vec![("w".to_string(), w.clone())])
+                    };
+                    // An epsilon that keeps the quotient smooth where a gradient is almost zero.
+                    let adam = Adam::new(vec![group], 0.1)?.with_epsilon(1e-3)?;
+                    let mut adam = Adam {
+                        in_place,
+                        decoupled,
+                        ..adam
+                    };
+                    for _ in 0..3 {
+                        adam.step(&w.powf(3.0)?.sum_all()?.backward()?)?;
+                    }
+                    w.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
+                };
+                let (kernel, definition) = (run(true)?, run(false)?);
+                for (a, b) in kernel.iter().zip(&definition) {
+                    assert!((a - b).abs() <= tolerance, "{a} and {b}");
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -198,3 +198,44 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::filled;
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> Result<()> {
+        for (momentum, nesterov, weight_decay) in [
+            (0.0, false, 0.0),
+            (0.0, false, 0.1),
+            (0.9, false, 0.1),
+            (0.9, true, 0.1),
+        ] {
+            for (dtype, tolerance) in [(DType::F32, 1e-6), (DType::F64, 1e-15)] {
+                let run = |in_place| -> Result<Vec<f64>> {
+                    let w = Var::from_tensor(&filled((250, 257), 1, 1.0, dtype, &Device::Cpu)?)?;
+                    let group = ParamGroup {
+                        weight_decay,
+                        ..ParamGroup::new(vec![("w".to_string(), w.clone())])
+                    };
+                    let mut sgd = Sgd {
+                        in_place,
+                        ..Sgd::new(vec![group], 0.1, momentum, nesterov)?
+                    };
+                    for _ in 0..3 {
+                        sgd.step(&w.powf(3.0)?.sum_all()?.backward()?)?;
+                    }
+                    w.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
+                };
+                let (kernel, definition) = (run(true)?, run(false)?);
+                for (a, b) in kernel.iter().zip(&definition) {
+                    assert!((a - b).abs() <= tolerance, "{a} and {b}");
+                }
+            }
+        }
+        Ok(())
+    }
+}

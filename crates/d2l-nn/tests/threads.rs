@@ -1,0 +1,125 @@
+//! One, two and three threads give the same bits, in everything that is shared out to them.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use d2l_nn::testing::{filled, hash};
+use d2l_nn::{Adam, Dropout, Mode, Optimizer, ParamGroup, Sgd, Step};
+
+const CPU: Device = Device::Cpu;
+
+/// Asserts that `f` gives the same numbers on one, two and three threads.
+fn assert_independent_of_threads(f: impl Fn() -> Result<Vec<Tensor>> + Sync) -> Result<()> {
+    let bits = |threads: usize| -> Result<Vec<u64>> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool");
+        let mut bits = Vec::new();
+        for tensor in pool.install(&f)? {
+            let numbers = tensor
+                .flatten_all()?
+                .to_dtype(DType::F64)?
+                .to_vec1::<f64>()?;
+            bits.extend(numbers.into_iter().map(f64::to_bits));
+        }
+        Ok(bits)
+    };
+    let one = bits(1)?;
+    assert!(!one.is_empty());
+    for threads in [2, 3] {
+        assert!(
+            one == bits(threads)?,
+            "{threads} threads give other bits than one"
+        );
+    }
+    Ok(())
+}
+
+/// The value of a loss and its gradient for `x`.
+fn with_gradient(x: &Var, loss: Tensor) -> Result<Vec<Tensor>> {
+    let gradients = loss.backward()?;
+    let gradient = gradients.get(x).expect("a gradient").clone();
+    Ok(vec![loss, gradient])
+}
+
+#[test]
+fn cross_entropy() -> Result<()> {
+    for (rows, classes) in [(20_000, 10), (300, 1001), (3, 50_000)] {
+        let logits = Var::from_tensor(&filled((rows, classes), 1, 9.0, DType::F32, &CPU)?)?;
+        let targets: Vec<u32> = (0..rows as u32)
+            .map(|i| hash(i, 99) % classes as u32)
+            .collect();
+        let targets = Tensor::new(targets, &CPU)?;
+        assert_independent_of_threads(|| {
+            with_gradient(&logits, d2l_nn::cross_entropy(&logits, &targets)?)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn mse_loss() -> Result<()> {
+    let prediction = Var::from_tensor(&filled(123_457, 1, 1.0, DType::F32, &CPU)?)?;
+    let target = filled(123_457, 2, 1.0, DType::F32, &CPU)?;
+    assert_independent_of_threads(|| {
+        with_gradient(&prediction, d2l_nn::mse_loss(&prediction, &target)?)
+    })
+}
+
+#[test]
+fn dropout_and_relu() -> Result<()> {
+    let x = Var::from_tensor(&filled((301, 257), 1, 1.0, DType::F32, &CPU)?)?;
+    let layer = Dropout::new(0.3, "dropout")?;
+    let mode = Mode::Train(Step {
+        seed: 1,
+        epoch: 2,
+        step: 3,
+    });
+    assert_independent_of_threads(|| {
+        let y = d2l_nn::relu(&layer.forward_t(&x, mode)?)?;
+        let mut found = with_gradient(&x, y.sqr()?.sum_all()?)?;
+        found.push(y);
+        Ok(found)
+    })
+}
+
+#[test]
+fn gradient_norm() -> Result<()> {
+    let w = Var::zeros(123_457, DType::F32, &CPU)?;
+    let gradients = (w.as_tensor() * filled(123_457, 1, 1.0, DType::F32, &CPU)?)?
+        .sum_all()?
+        .backward()?;
+    let parameters = [("w".to_string(), w)];
+    let gradients = std::sync::Mutex::new(gradients);
+    assert_independent_of_threads(|| {
+        let gradients = gradients.lock().expect("not poisoned");
+        Ok(vec![Tensor::new(
+            d2l_nn::gradient_norm(&parameters, &gradients)?,
+            &CPU,
+        )?])
+    })
+}
+
+#[test]
+fn steps_of_optimizers() -> Result<()> {
+    type Make = fn(Vec<ParamGroup>) -> Result<Box<dyn Optimizer>>;
+    let makes: [Make; 3] = [
+        |groups| Ok(Box::new(Sgd::new(groups, 0.1, 0.0, false)?)),
+        |groups| Ok(Box::new(Sgd::new(groups, 0.1, 0.9, true)?)),
+        |groups| Ok(Box::new(Adam::new(groups, 0.1)?)),
+    ];
+    for make in makes {
+        assert_independent_of_threads(|| {
+            let w = Var::from_tensor(&filled(123_457, 1, 1.0, DType::F32, &CPU)?)?;
+            let group = ParamGroup {
+                weight_decay: 0.1,
+                ..ParamGroup::new(vec![("w".to_string(), w.clone())])
+            };
+            let mut optimizer = make(vec![group])?;
+            for _ in 0..2 {
+                optimizer.step(&w.powf(3.0)?.sum_all()?.backward()?)?;
+            }
+            Ok(vec![w.as_detached_tensor()])
+        })?;
+    }
+    Ok(())
+}
