@@ -20,12 +20,10 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
         !stderr.contains("panicked") && !stderr.contains("stack backtrace"),
         "{call}: {stderr}"
     );
-    if code == 1 {
-        ensure!(
-            stderr.lines().count() == 1,
-            "{call}: wanted one line, found\n{stderr}"
-        );
-    }
+    ensure!(
+        stderr.lines().count() == 1,
+        "{call}: wanted one line, found\n{stderr}"
+    );
     ensure!(stderr.starts_with("error: "), "{call}: {stderr}");
     for word in wanted {
         ensure!(stderr.contains(word), "{call}: no {word:?} in {stderr}");

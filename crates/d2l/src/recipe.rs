@@ -151,14 +151,19 @@ pub struct RecipeArgs {
     #[arg(long, value_name = "LAMBDA")]
     pub weight_decay: Option<f64>,
     /// Learning rate from epoch to epoch (constant, step:…, cosine, …)
-    #[arg(long)]
+    #[arg(long, value_parser = parse::<Schedule>)]
     pub schedule: Option<Schedule>,
     /// Largest norm of all gradients together
     #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
     /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
-    #[arg(long)]
+    #[arg(long, value_parser = parse::<Initializer>)]
     pub initializer: Option<Initializer>,
+}
+
+/// Reads a flag's value; the message keeps every cause, of which clap alone would show the first only.
+fn parse<T: std::str::FromStr<Err = anyhow::Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|cause| format!("{cause:#}"))
 }
 
 /// A flag that changed the preset, as it goes into the run's name: `learning-rate` and `0.5`.

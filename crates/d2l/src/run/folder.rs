@@ -80,6 +80,7 @@ fn is_plain(c: char) -> bool {
 /// Makes the run's folder: `--name`, which must be free unless `--overwrite`, or the default name, with `-2`, `-3`, …
 /// where it is taken.
 pub(super) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<PathBuf> {
+    let name = wanted_name(args, default_name)?;
     let runs = args.runs_dir.join(chapter);
     std::fs::create_dir_all(&runs).with_context(|| {
         format!(
@@ -87,7 +88,6 @@ pub(super) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<P
             runs.display()
         )
     })?;
-    let name = wanted_name(args, default_name)?;
     let folder = runs.join(name);
     if args.overwrite && folder.exists() {
         replaceable(&folder)?;
