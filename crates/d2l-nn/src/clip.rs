@@ -119,6 +119,8 @@ mod tests {
         );
         assert_eq!(norm, clip_gradient_norm(&parameters, &mut gradients, 0.5)?);
         assert!((gradient_norm(&parameters, &gradients)? - 0.5).abs() < 1e-6);
+        clip_gradient_norm(&parameters, &mut gradients, 0.45)?; // only a little below
+        assert!((gradient_norm(&parameters, &gradients)? - 0.45).abs() < 1e-6);
         assert!(
             gradients.get(&parameters[1].1).is_none(),
             "no gradient is made up"

@@ -1,5 +1,7 @@
 //! The same numbers as PyTorch: `golden.json`, made by `scripts/pytorch/golden_nn.py`, which says what it holds.
 
+#![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
+
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};

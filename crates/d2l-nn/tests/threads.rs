@@ -1,8 +1,10 @@
 //! One, two and three threads give the same bits, in everything that is shared out to them.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+#![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
+
+use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
-use d2l_nn::{Adam, Dropout, Mode, Optimizer, ParamGroup, Sgd, Step};
+use d2l_nn::{Adam, Dropout, Initializer, Mode, Optimizer, ParamGroup, ParamStore, Sgd, Step};
 
 const CPU: Device = Device::Cpu;
 
@@ -78,6 +80,22 @@ fn dropout_and_relu() -> Result<()> {
         let y = d2l_nn::relu(&layer.forward_t(&x, mode)?)?;
         let mut found = with_gradient(&x, y.sqr()?.sum_all()?)?;
         found.push(y);
+        Ok(found)
+    })
+}
+
+#[test]
+fn linear() -> Result<()> {
+    let x = Var::from_tensor(&filled((300, 784), 1, 1.0, DType::F32, &CPU)?)?;
+    let store = ParamStore::new(0, &CPU);
+    let layer = d2l_nn::linear(784, 1030, &Initializer::PytorchDefault, store.builder())?;
+    assert_independent_of_threads(|| {
+        let y = layer.forward(&x)?;
+        let gradients = y.sqr()?.sum_all()?.backward()?;
+        let mut found = vec![y, gradients.get(&x).expect("a gradient").clone()];
+        for (_, var) in store.parameters() {
+            found.push(gradients.get(&var).expect("a gradient").clone());
+        }
         Ok(found)
     })
 }

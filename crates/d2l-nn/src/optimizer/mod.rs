@@ -297,8 +297,14 @@ mod tests {
             second.b.set(&first.b)?;
             first.train(&mut optimizer, 1)?; // changes neither the state taken before nor the second model
             let mut optimizer = make(second.groups())?;
+            let sums = || -> Result<Vec<f64>> {
+                let sum = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.sum_all()?.to_scalar();
+                state.values().map(sum).collect()
+            };
+            let before = sums()?;
             optimizer.load_state(&state)?;
             second.train(&mut optimizer, 3)?;
+            assert_eq!(sums()?, before, "the caller's state is not trained on");
             assert_eq!(second.values()?, whole.values()?);
         }
         Ok(())
