@@ -235,3 +235,32 @@ fn a_diverging_run_names_the_step_and_the_cause_and_closes_its_log() -> Result<(
     );
     Ok(())
 }
+
+#[test]
+fn a_loss_that_only_validation_sees_explode_is_named_too() -> Result<()> {
+    let desk = Desk::new()?;
+    let flags = [
+        "--learning-rate",
+        "1",
+        "--batch-size",
+        "1000",
+        "--epochs",
+        "300",
+        "--quiet",
+    ];
+    refuse(
+        &desk,
+        "linear-regression",
+        &flags,
+        1,
+        &["not a finite number", "epoch", "learning rate"],
+    )?;
+    let huge = ["--initializer", "normal:1e20", "--quiet"];
+    refuse(
+        &desk,
+        "linear-regression",
+        &huge,
+        1,
+        &["epoch 1, step 1", "initial values"],
+    )
+}

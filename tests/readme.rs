@@ -66,7 +66,7 @@ fn every_chapter_command_is_understood() -> Result<()> {
                         _ = words.next()
                     }
                     "--device" if words.peek() == Some(&"cuda") => _ = words.next(),
-                    "--resume" => {}
+                    "--resume" | "--summary" => {}
                     word => call.push(word),
                 }
             }

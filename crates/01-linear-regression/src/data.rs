@@ -45,7 +45,7 @@ pub fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -
     run.record_final("error.weight2", TRUE_WEIGHT[1] - f64::from(w2));
     run.record_final("error.bias", TRUE_BIAS - f64::from(b));
     run.say(&format!(
-        "\nlearned y = {w1:.4} x1 + {w2:.4} x2 + {b:.4}; the data were made with 2, -3.4 and 4.2"
+        "\nlearned y = {w1:.4} x1 {w2:+.4} x2 {b:+.4}; the data were made with 2, -3.4 and 4.2"
     ));
     draw_fit(run, data, w2, b)
 }

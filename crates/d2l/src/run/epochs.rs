@@ -175,12 +175,7 @@ impl Run {
         progress.steps_in_epoch += 1;
         progress.steps_this_process += 1;
         if let Some(step) = progress.train.first_non_finite() {
-            let epoch = self.epoch();
-            bail!(
-                "the loss is not a finite number any more at epoch {epoch}, step {step}: \
-                 the learning rate {} is the likely cause; try a smaller one, or --clip-norm 1",
-                self.learning_rate()
-            );
+            return Err(self.diverged("loss", step));
         }
         self.report.step(&self.progress.train);
         self.clock.training = self.clock.epoch.elapsed().as_secs_f64();
@@ -237,6 +232,13 @@ impl Run {
             examples_per_second: examples.min(self.progress.examples) as f64
                 / self.clock.training.max(1e-9),
         };
+        if let Some((name, _)) = epoch
+            .metrics()
+            .into_iter()
+            .find(|(_, value)| !value.is_finite())
+        {
+            return Err(self.diverged(&name, self.progress.steps_in_epoch));
+        }
         self.report.epoch(&epoch, self.recipe.epochs);
         self.write(Record::Epoch(epoch.clone()))?;
         self.epochs.push(epoch);
@@ -258,6 +260,22 @@ impl Run {
         self.params
             .save(&folder.join("model.safetensors"), self.metadata())?;
         curves::draw(&folder.join("figures"), self.preset.model, &self.epochs)
+    }
+
+    /// What to say when `what` is not a finite number after `step` steps of the running epoch.
+    fn diverged(&self, what: &str, step: usize) -> anyhow::Error {
+        let cause = if self.progress.steps_done <= 1 {
+            "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
+        } else {
+            format!(
+                "the learning rate {} is the likely cause; try a smaller one",
+                self.learning_rate()
+            )
+        };
+        anyhow::anyhow!(
+            "the {what} is not a finite number any more at epoch {}, step {step}: {cause}",
+            self.epoch()
+        )
     }
 
     fn batches_per_epoch(&self) -> usize {
