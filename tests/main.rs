@@ -1,5 +1,8 @@
 //! What the whole workspace promises, tested on its real programs: one module per promise.
 
+// A test may panic, and so may what only tests call.
+#![allow(clippy::expect_used)]
+
 mod bad_input;
 mod determinism;
 mod interruption;

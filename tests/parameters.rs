@@ -5,10 +5,13 @@ use candle_core::{Device, safetensors};
 
 use crate::support::{Desk, log};
 
+/// Name and shape.
+type Parameter<'a> = (&'a str, &'a [usize]);
+
 #[test]
 fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
     let desk = Desk::new()?;
-    let models: [(&str, &[(&str, &[usize])]); 3] = [
+    let models: [(&str, &[Parameter]); 3] = [
         (
             "linear-regression",
             &[("linear.bias", &[1]), ("linear.weight", &[1, 2])],
@@ -34,7 +37,7 @@ fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
             &["--epochs", "0", "--data", "builtin", "--examples", "100"],
         )?;
         let tensors = safetensors::load(folder.join("model.safetensors"), &Device::Cpu)?;
-        let mut found: Vec<(&str, &[usize])> = tensors
+        let mut found: Vec<Parameter> = tensors
             .iter()
             .map(|(name, tensor)| (name.as_str(), tensor.dims()))
             .collect();

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     d2l::chapter("softmax-regression", &presets(), &args.common, |run| {
         let images = run.images(args.data_set, ImageSet::FashionMnist)?;
         let (num_inputs, num_outputs) = (images.pixels(), images.class_names.len());
-        let initializer = run.recipe().initializer.clone();
+        let initializer = run.recipe().initializer;
         match run.implementation() {
             Implementation::Scratch => {
                 let model = scratch::SoftmaxRegression::new(

@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             NUM_HIDDENS,
         );
         let sizes = [images.pixels(), num_hiddens, images.class_names.len()];
-        let initializer = run.recipe().initializer.clone();
+        let initializer = run.recipe().initializer;
         match run.implementation() {
             Implementation::Scratch => {
                 let model = scratch::Mlp::new(sizes, &initializer, run.params())?;

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well_at_every_size() {
-        assert_eq!(number(2.302585), "2.3026");
+        assert_eq!(number(10f64.ln()), "2.3026");
         assert_eq!(number(0.0000512), "5.120e-5");
         assert_eq!(number(0.0), "0.0000");
         assert_eq!(number(-0.00141), "-0.001410");
