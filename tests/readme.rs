@@ -1,5 +1,6 @@
 //! Every command in a README is one that works.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -53,7 +54,7 @@ fn every_chapter_command_is_understood() -> Result<()> {
     let desk = Desk::new()?;
     let mut files = Vec::new();
     readmes(&root(), &mut files)?;
-    let mut tried = 0;
+    let mut tried = BTreeSet::new(); // one command may stand in several READMEs
     for file in files {
         let text = std::fs::read_to_string(&file)?;
         for (chapter, arguments) in chapter_commands(&text) {
@@ -75,14 +76,16 @@ fn every_chapter_command_is_understood() -> Result<()> {
             if verifies {
                 call.retain(|word| *word != "--verify");
             }
+            if !tried.insert(format!("{chapter} {}", call.join(" "))) {
+                continue;
+            }
             desk.succeed(&chapter, &call)
                 .with_context(|| format!("{}: {arguments:?}", file.display()))?;
-            tried += 1;
         }
     }
     ensure!(
-        tried >= CHAPTERS.len(),
-        "only {tried} commands found: the search is broken"
+        tried.len() >= CHAPTERS.len(),
+        "only {tried:?} found: the search is broken"
     );
     Ok(())
 }
