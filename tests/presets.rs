@@ -81,7 +81,7 @@ fn metric(band: &Value) -> Result<String> {
 fn hyperparameters_are_the_books() -> Result<()> {
     let presets = presets();
     let entries = book()?;
-    ensure!(entries.len() == 12, "{} entries", entries.len());
+    ensure!(entries.len() == 14, "{} entries", entries.len());
     for entry in &entries {
         let preset = preset_of(&presets, entry)?;
         let id = text(entry, "id")?;

@@ -35,8 +35,9 @@ class Preset:
     # English edition: report the mean over the last complete window of half an epoch's minibatches, and the
     # unweighted mean over the validation minibatches.
     windows: bool = False
-    # zh 3.2 and 3.3: report the loss on the whole training set after each epoch.
+    # zh 3.2, 3.3, 4.4 and 4.5: report the loss on the whole training set after each epoch.
     train_after: bool = False
+    weight_decay: float = 0.0
 
 
 def folder(variable: str, default: str) -> Path:

@@ -1,7 +1,7 @@
 """Golden numbers of the first three chapters' models: what PyTorch computes from parameters and a batch that the Rust
 tests make themselves.
 
-    python golden_models.py        writes ../../tests/reference/golden/{linear-regression,softmax-regression,mlp}.json
+    python golden_models.py        writes ../../tests/reference/golden/*.json
 
 Nothing random and nothing large is stored. Both languages fill every tensor from an integer hash: the value at the
 row-major index i of a tensor with this salt and scale is, in f64 and with 32-bit arithmetic that wraps,
@@ -20,7 +20,7 @@ A file holds, all computed in f64:
 
     inputs, targets        shape, salt and scale (or classes)
     loss                   mean over the batch: squared error without 1/2, or cross entropy
-    learning_rate, steps   plain SGD on the same batch, for `after`
+    learning_rate, steps   SGD on the same batch, for `after`: plain, but in weight-decay.json the weight decays by 3
     parameters             in order: name, shape ([out, in] for weights), salt and scale, and twice a summary,
       gradient             of the gradient of `loss`,
       after                of the parameter after the steps
@@ -34,12 +34,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import dropout
 import linear_regression
 import mlp
+import polynomial
 import softmax_regression
+import weight_decay
 from reference import REFERENCE, write_json
 
-BATCH, LEARNING_RATE, STEPS = 8, 0.1, 3
+BATCH, LEARNING_RATE, STEPS, WEIGHT_DECAY = 8, 0.1, 3, 3.0
 INPUT_SALT, FIRST_PARAMETER_SALT, TARGET_SALT, CLASS_SALT = 1, 2, 9, 99
 INPUT_SCALE, PARAMETER_SCALE = 2.0, 0.1
 ABOUT = "Made by scripts/pytorch/golden_models.py, which says what everything here means."
@@ -69,8 +72,12 @@ def summary(tensor: Tensor) -> dict:
     return {"norm": values.norm().item(), "at": at, "values": values[at].tolist()}
 
 
-def golden(model_name: str, model: nn.Module, features: int, classes: int | None) -> dict:
-    """The numbers of one model; without `classes` it is a regression with one output."""
+def plain_sgd(model: nn.Module) -> torch.optim.SGD:
+    return torch.optim.SGD(model.parameters(), LEARNING_RATE)
+
+
+def golden(model_name: str, model: nn.Module, features: int, classes: int | None, sgd=plain_sgd) -> dict:
+    """The numbers of one model; without `classes` it is a regression with one output. `sgd(model)` makes the steps."""
     model = model.double()
     inputs = {"shape": [BATCH, features], "salt": INPUT_SALT, "scale": INPUT_SCALE}
     x = filled(**inputs)
@@ -87,7 +94,7 @@ def golden(model_name: str, model: nn.Module, features: int, classes: int | None
         parameter.data = filled(entry["shape"], salt, PARAMETER_SCALE)
         parameters.append(entry)
 
-    optimizer = torch.optim.SGD(model.parameters(), LEARNING_RATE)
+    optimizer = sgd(model)
     first_loss = None
     for _ in range(STEPS):
         optimizer.zero_grad()
@@ -121,8 +128,13 @@ def main() -> None:
         ("linear-regression", linear_regression.Concise("en"), 2, None),
         ("softmax-regression", softmax_regression.Concise("en"), softmax_regression.PIXELS, softmax_regression.CLASSES),
         ("mlp", mlp.Concise("en"), mlp.PIXELS, mlp.CLASSES),
+        ("dropout", dropout.Concise("en").eval(), dropout.PIXELS, dropout.CLASSES),
+        ("polynomial", polynomial.Polynomial(20), 20, None),
     ]:
         write_json(folder / f"{name}.json", golden(name, model, features, classes))
+    decaying = lambda model: weight_decay.decaying_sgd(model, LEARNING_RATE, WEIGHT_DECAY)
+    model = weight_decay.Concise("en")
+    write_json(folder / "weight-decay.json", golden("weight-decay", model, weight_decay.FEATURES, None, decaying))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ mean ± 3 standard deviations (n - 1 in the denominator) of the pool.
 
 Of the 11 builds the book's table (../../tests/reference/book.toml) keeps low, p10, median, p90 and high. By linear
 interpolation between order statistics these are exactly the builds at positions 0, 1, 5, 9 and 10 of the sorted list;
-the six between them are interpolated linearly.
+the six between them are interpolated linearly. Of 5 builds (en 3.7, concise) the five numbers give all.
 
 One run is a few seconds of one core; `nice -n 10 python reference.py …` leaves the machine usable.
 """
@@ -27,12 +27,25 @@ from types import SimpleNamespace
 import numpy
 import torch
 
+import dropout
 import linear_regression
 import mlp
+import polynomial
 import softmax_regression
+import weight_decay
 from common import folder
 
-TWINS = {"linear-regression": linear_regression, "softmax-regression": softmax_regression, "mlp": mlp}
+TWINS = {
+    "linear-regression": linear_regression,
+    "softmax-regression": softmax_regression,
+    "mlp": mlp,
+    "dropout": dropout,
+    "weight-decay-lambda0": weight_decay,
+    "weight-decay-lambda3": weight_decay,
+    "polynomial-cubic": polynomial,
+    "polynomial-linear": polynomial,
+    "polynomial-degree19": polynomial,
+}
 REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "reference"
 # Where a twin's log has what the book calls `train` and `valid`, by the way the book computes it.
 GROUPS = {
@@ -44,8 +57,8 @@ ENOUGH_BUILDS = 20
 ABOUT = [
     "Made by scripts/pytorch/reference.py: the PyTorch twin with the book's settings over seeds 0, 1, 2, …",
     "twin: one value per seed, rounded to 7 significant digits, their mean and sample standard deviation.",
-    "book: the official builds, from book.toml; build_values: the builds put in order, of which positions 0, 1, 5, 9 "
-    "and 10 are exact (low, p10, median, p90, high) and the others interpolated linearly between them.",
+    "book: the official builds, from book.toml; build_values: the builds put in order, of which the lowest two, the "
+    "middle one and the highest two are exact and the others interpolated linearly between them.",
     "band: mean ± 3 sample standard deviations of twin values and build_values together.",
 ]
 
@@ -75,8 +88,11 @@ def value_in_log(run: Path, metric: str, point: str) -> float:
 def build_values(band: dict) -> list[float]:
     """The builds in order, from the five numbers that the table keeps of them."""
     last = band["builds"] - 1
-    known = [band[key] for key in ("low", "p10", "median", "p90", "high")]
-    positions = [0, 0.1 * last, 0.5 * last, 0.9 * last, last]
+    low, p10, median, p90, high = (band[key] for key in ("low", "p10", "median", "p90", "high"))
+    at = 0.1 * last  # where p10 lies; before position 1 for fewer than 11 builds, on the line from the lowest to it
+    second = max(1.0, at)
+    known = [low, low + (p10 - low) * second / at, median, high - (high - p90) * second / at, high]
+    positions = [0, second, 0.5 * last, last - second, last]
     return [rounded(value) for value in numpy.interp(range(last + 1), positions, known)]
 
 
@@ -90,8 +106,9 @@ def one_run(work: tuple[dict, int, Path]) -> list[float]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as runs_dir:
         options = SimpleNamespace(
-            implementation=entry["implementation"], preset=entry["edition"], seed=seed, data_dir=data_dir,
-            runs_dir=Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None, name=None, quiet=True,
+            model=entry["model"], implementation=entry["implementation"], preset=entry["edition"], seed=seed,
+            data_dir=data_dir, runs_dir=Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None,
+            name=None, quiet=True,
         )
         run = TWINS[entry["model"]].train(options)
         return [value_in_log(run, metric_in_log(band), band["point"]) for band in entry["bands"]]

@@ -21,12 +21,16 @@ from common import accuracy, evaluate, load_parameters, run_folder, to_float
 
 
 def training(
-    chapter: str, options, preset: Preset, data: Data, model: nn.Module, loss, optimizer, errors=None
+    chapter: str, options, preset: Preset, data: Data, model: nn.Module, loss, optimizer, errors=None, model_name=None,
+    evaluation_loss=None,
 ) -> Path:
     """Trains the model as its section does; returns the run's folder, with the log and the parameters.
 
     `loss(outputs, targets)` is the mean over a batch. `errors(model)` gives numbers that are known only after training.
+    `model_name` is what the log calls the model where it isn't the chapter's name, `evaluation_loss` the loss of the
+    measurements where it isn't the one that is trained on.
     """
+    model_name = model_name or chapter
     if options.init:
         load_parameters(model, options.init)
     epochs = preset.epochs if options.epochs is None else options.epochs
@@ -36,9 +40,9 @@ def training(
     window = Window(max(1, math.ceil(len(inputs) / preset.batch_size) // 2))
     shuffle = torch.Generator().manual_seed(options.seed)
 
-    folder = run_folder(options.runs_dir / chapter, options.name, default_name(chapter, options))
+    folder = run_folder(options.runs_dir / chapter, options.name, default_name(model_name, options))
     log = Log(folder)
-    log.write("run", **header(chapter, options, preset, epochs, data, model))
+    log.write("run", **header(chapter, model_name, options, preset, epochs, data, model))
     started = time.perf_counter()
     step, best = 0, {}
 
@@ -71,7 +75,7 @@ def training(
         groups = {"train": {name: mean.value for name, mean in train.items()} if epoch else {}}
         if preset.windows and window.last is not None:
             groups["train_window"] = {"loss": window.last}
-        groups |= evaluations(model, loss, data, preset, classes)
+        groups |= evaluations(model, evaluation_loss or loss, data, preset, classes)
         for metric, value in flat(groups).items():
             sign = 1 if metric.endswith("accuracy") else -1
             if metric not in best or sign * value > sign * best[metric]["value"]:
@@ -111,21 +115,23 @@ def line(numbers: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.6g}" for name, value in numbers.items())
 
 
-def default_name(chapter: str, options) -> str:
+def default_name(model_name: str, options) -> str:
     """Model, implementation, preset, device and seed, then the flags that change the run."""
-    name = f"{chapter}-pytorch-{options.implementation}-{options.preset}-cpu-s{options.seed}"
+    name = f"{model_name}-pytorch-{options.implementation}-{options.preset}-cpu-s{options.seed}"
     for flag in ["epochs", "examples"]:
         value = getattr(options, flag)
         name += "" if value is None else f"-{flag}{value}"
     return name + ("-no-shuffle" if options.no_shuffle else "") + ("-init" if options.init else "")
 
 
-def header(chapter: str, options, preset: Preset, epochs: int, data: Data, model: nn.Module) -> dict:
+def header(
+    chapter: str, model_name: str, options, preset: Preset, epochs: int, data: Data, model: nn.Module
+) -> dict:
     """The log's first line."""
     return {
         "schema": 1,
         "chapter": chapter,
-        "model": chapter,
+        "model": model_name,
         "implementation": f"pytorch-{options.implementation}",
         "preset": options.preset,
         "device": "cpu",
@@ -138,7 +144,7 @@ def header(chapter: str, options, preset: Preset, epochs: int, data: Data, model
             "optimizer": "sgd",
             "momentum": 0.0,
             "nesterov": False,
-            "weight_decay": 0.0,
+            "weight_decay": preset.weight_decay,
             "schedule": "constant",
             "clip_norm": None,
             "shuffle": not options.no_shuffle,

@@ -1,11 +1,14 @@
 //! The multilayer perceptron with the library's layers.
 //!
-//! D2L zh 4.3, en 5.2.2.
+//! D2L zh 4.3, en 5.2.2. With more hidden layers and another activation than the book's it shows what zh 4.8 and
+//! en 5.4 tell about: gradients that vanish or explode on their way down ([`crate::gradients`]).
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
-use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore, linear, relu};
+use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore, linear};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+
+use crate::activation::Activation;
 
 /// The experiments.
 pub const PRESETS: &[Preset] = &[
@@ -67,23 +70,39 @@ const ZH: Preset = Preset {
     ],
 };
 
-/// H = ReLU(XW₁ᵀ + b₁), O = HW₂ᵀ + b₂.
+/// Hₗ = φ(Hₗ₋₁Wₗᵀ + bₗ) for each hidden layer l, O = HWᵀ + b. The book's has one hidden layer, and φ = ReLU.
 pub struct Mlp {
-    hidden: Linear,
+    hidden: Vec<(String, Linear)>,
+    activation: Activation,
     output: Linear,
 }
 
 impl Mlp {
-    /// Two linear layers with the given numbers of inputs, hidden units and outputs.
+    /// `num_layers` hidden layers of `num_hiddens` units each, called `hidden`, or `hidden1`, `hidden2`, … where there
+    /// are several, and `output`.
     pub fn new(
         [num_inputs, num_hiddens, num_outputs]: [usize; 3],
+        num_layers: usize,
+        activation: Activation,
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
         let vb = params.builder();
+        let mut hidden = Vec::new();
+        let mut width = num_inputs;
+        for number in 1..=num_layers {
+            let name = match num_layers {
+                1 => "hidden".to_string(),
+                _ => format!("hidden{number}"),
+            };
+            let layer = linear(width, num_hiddens, initializer, vb.pp(&name))?;
+            hidden.push((name, layer));
+            width = num_hiddens;
+        }
         Ok(Self {
-            hidden: linear(num_inputs, num_hiddens, initializer, vb.pp("hidden"))?,
-            output: linear(num_hiddens, num_outputs, initializer, vb.pp("output"))?,
+            hidden,
+            activation,
+            output: linear(width, num_outputs, initializer, vb.pp("output"))?,
         })
     }
 }
@@ -91,23 +110,24 @@ impl Mlp {
 impl Network for Mlp {
     /// `[B, 1, 28, 28] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
-        let h = relu(&self.hidden.forward(&x.flatten_from(1)?)?)?; // [B, H]
+        let mut h = x.flatten_from(1)?;
+        for (_, hidden) in &self.hidden {
+            h = self.activation.apply(&hidden.forward(&h)?)?; // [B, H]
+        }
         self.output.forward(&h)
     }
 
     fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        let flat = x.flatten_from(1)?;
-        let hidden = self.hidden.forward(&flat)?;
-        let h = relu(&hidden)?;
-        let o = self.output.forward(&h)?;
-        let named = [
-            ("flatten", flat),
-            ("hidden", hidden),
-            ("relu", h),
-            ("output", o),
-        ];
-        Ok(named
-            .map(|(name, output)| (name.to_string(), output))
-            .into())
+        let mut h = x.flatten_from(1)?;
+        let mut layers = vec![("flatten".to_string(), h.clone())];
+        for (name, hidden) in &self.hidden {
+            let sum = hidden.forward(&h)?;
+            h = self.activation.apply(&sum)?;
+            let number = name.trim_start_matches("hidden");
+            layers.push((name.clone(), sum));
+            layers.push((format!("{}{number}", self.activation), h.clone()));
+        }
+        layers.push(("output".to_string(), self.output.forward(&h)?));
+        Ok(layers)
     }
 }

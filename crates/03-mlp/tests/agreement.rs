@@ -6,10 +6,20 @@ use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy};
+use mlp::activation::Activation;
 use mlp::{concise, scratch};
 
 const DEVICE: Device = Device::Cpu;
 const SIZES: [usize; 3] = [12, 6, 4];
+
+/// The book's network: one hidden layer and ReLU.
+fn concise_mlp(
+    sizes: [usize; 3],
+    initializer: &Initializer,
+    params: &ParamStore,
+) -> Result<concise::Mlp> {
+    concise::Mlp::new(sizes, 1, Activation::Relu, initializer, params)
+}
 
 fn store() -> ParamStore {
     ParamStore::with_dtype(0, DType::F64, &DEVICE)
@@ -19,8 +29,7 @@ fn store() -> ParamStore {
 fn concise_agrees_with_pytorch() -> Result<()> {
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/mlp.json");
-    let build =
-        |params: &ParamStore| concise::Mlp::new([784, 256, 10], &Initializer::Zeros, params);
+    let build = |params: &ParamStore| concise_mlp([784, 256, 10], &Initializer::Zeros, params);
     d2l::testing::check_against_golden(&golden, build, cross_entropy)
 }
 
@@ -36,7 +45,7 @@ const MAPPING: [(&str, &str); 4] = [
 fn scratch_and_concise_agree() -> Result<()> {
     let (by_hand, library) = (store(), store());
     let scratch = scratch::Mlp::new(SIZES, &Initializer::PytorchDefault, &by_hand)?;
-    let concise = concise::Mlp::new(SIZES, &Initializer::PytorchDefault, &library)?;
+    let concise = concise_mlp(SIZES, &Initializer::PytorchDefault, &library)?;
     let named = |params: &ParamStore, wanted: &str| {
         let found = params
             .parameters()
@@ -108,6 +117,6 @@ fn both_have_the_gradients_of_their_definition() -> Result<()> {
     let params = store();
     check(
         &params,
-        &concise::Mlp::new(SIZES, &Initializer::PytorchDefault, &params)?,
+        &concise_mlp(SIZES, &Initializer::PytorchDefault, &params)?,
     )
 }

@@ -41,6 +41,7 @@ pub use task::{Classifier, Loss, Regressor, Task};
 pub use d2l_data as data;
 pub use d2l_nn as nn;
 pub use d2l_plot as plot;
+pub use d2l_random as random;
 
 /// Keeps freed pages for the next step: with the system's allocator large tensors go back to the kernel and fault in
 /// again at every step, which doubles the time of the multilayer perceptron's.

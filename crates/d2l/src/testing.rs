@@ -25,6 +25,20 @@ pub fn check_against_golden<M: Network>(
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: Loss,
 ) -> Result<()> {
+    let one_group = |store: &ParamStore| vec![ParamGroup::new(store.parameters())];
+    check_groups_against_golden(file, build, loss, one_group)
+}
+
+/// [`check_against_golden`] for a model whose parameters are trained in groups of their own.
+///
+/// # Errors
+/// Names the first number that differs.
+pub fn check_groups_against_golden<M: Network>(
+    file: &Path,
+    build: impl Fn(&ParamStore) -> Result<M>,
+    loss: Loss,
+    groups: impl Fn(&ParamStore) -> Vec<ParamGroup>,
+) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let golden: Value = serde_json::from_str(&text)?;
     let device = Device::Cpu;
@@ -70,12 +84,8 @@ pub fn check_against_golden<M: Network>(
         )?;
     }
 
-    let group = ParamGroup {
-        parameters: store.parameters(),
-        learning_rate_factor: 1.0,
-        weight_decay: 0.0,
-    };
-    let mut sgd = Sgd::new(vec![group], float(&golden["learning_rate"])?, 0.0, false)?;
+    let learning_rate = float(&golden["learning_rate"])?;
+    let mut sgd = Sgd::new(groups(&store), learning_rate, 0.0, false)?;
     for _ in 0..golden["steps"].as_u64().context("a number of steps")? {
         sgd.step(&loss_now()?.backward()?)?;
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
-use d2l_log::{Header, Log, Writer};
+use d2l_log::{Header, Log, Metrics, Writer};
 use d2l_nn::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ use crate::{Scores, usage};
 const FILE_NAME: &str = "checkpoint.safetensors";
 /// The checkpoint's metadata key whose value is the [`Progress`] as JSON.
 const PROGRESS: &str = "d2l.progress";
+/// What a crash may cost beside the running epoch.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(1);
 const PARAMETER: &str = "parameter/";
 const OPTIMIZER: &str = "optimizer/";
 
@@ -32,6 +35,9 @@ pub(super) struct Progress {
     pub steps_this_process: usize,
     /// Sums of the running epoch.
     pub train: Scores,
+    /// What [`Run::record_final`] was given.
+    #[serde(default)]
+    pub measured: Metrics,
     /// Length of the log in bytes when the checkpoint was written; resuming cuts it to this.
     pub log_length: u64,
     pub seconds: f64,
@@ -56,7 +62,16 @@ impl Run {
         }
         let progress = serde_json::to_string(&self.progress)?;
         let metadata = HashMap::from([(PROGRESS.to_string(), progress)]);
-        d2l_nn::save_tensors(&folder.join(FILE_NAME), &tensors, metadata)
+        d2l_nn::save_tensors(&folder.join(FILE_NAME), &tensors, metadata)?;
+        self.clock.saved = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Whether a checkpoint is due after an epoch: always after the first and the last, and in between where the last
+    /// one is a second old. Each waits for the disk, which takes far longer than an epoch of the smallest models.
+    pub(super) fn checkpoint_is_due(&self) -> bool {
+        let is_old = |saved: Instant| saved.elapsed() >= BETWEEN_CHECKPOINTS;
+        self.progress.epochs_done >= self.recipe.epochs || self.clock.saved.is_none_or(is_old)
     }
 
     /// Takes the run of this name back to its last checkpoint.

@@ -191,7 +191,7 @@ impl Run {
         self.preset.bands.iter().any(|band| band.group() == group)
     }
 
-    /// Writes the epoch's line and a checkpoint.
+    /// Writes the epoch's line and, where one is due, a checkpoint.
     pub fn record_epoch<O: Optimizer + ?Sized>(
         &mut self,
         evaluation: &Evaluation,
@@ -248,7 +248,10 @@ impl Run {
         self.progress.steps_in_epoch = 0;
         self.progress.steps_this_process = 0;
         self.progress.train.clear();
-        self.save_checkpoint(optimizer)
+        if self.checkpoint_is_due() {
+            self.save_checkpoint(optimizer)?;
+        }
+        Ok(())
     }
 
     /// Saves the trained parameters as `model.safetensors` and draws the curves.

@@ -22,7 +22,7 @@ use d2l_nn::{Network, Optimizer, ParamStore};
 use serde_json::{Map, Value};
 
 use crate::recipe::Override;
-use crate::{Args, DeviceChoice, Implementation, Preset, Recipe, usage};
+use crate::{Args, DeviceChoice, Implementation, Preset, PresetName, Recipe, usage};
 use checkpoint::Progress;
 use report::Report;
 
@@ -43,7 +43,6 @@ pub struct Run {
     log: Option<Writer>,
     progress: Progress,
     epochs: Vec<Epoch>,
-    measured: Metrics,
     /// The data are the built-in twin of a real set, so the book's bands say nothing about the result.
     on_builtin_data: bool,
     clock: Clock,
@@ -57,6 +56,8 @@ struct Clock {
     /// Seconds of the epochs that an earlier process finished.
     before: f64,
     run: Instant,
+    /// When the last checkpoint was written.
+    saved: Option<Instant>,
 }
 
 impl Run {
@@ -107,13 +108,13 @@ impl Run {
             log: None,
             progress: Progress::default(),
             epochs: Vec::new(),
-            measured: Metrics::new(),
             on_builtin_data: false,
             clock: Clock {
                 epoch: now,
                 training: 0.0,
                 before: 0.0,
                 run: now,
+                saved: None,
             },
         })
     }
@@ -126,6 +127,11 @@ impl Run {
     /// The chapter's model that was chosen.
     pub fn model(&self) -> &'static str {
         self.preset.model
+    }
+
+    /// Which of the model's experiments was chosen: some hyperparameters' defaults depend on it.
+    pub fn preset(&self) -> PresetName {
+        self.preset.name
     }
 
     /// The number that decides every random draw of this run.
@@ -158,8 +164,9 @@ impl Run {
         self.recipe.optimizer(&self.params)
     }
 
-    /// A number of the model itself, such as its width: the flag's value, else `default`. It is logged with the
-    /// recipe, and named in the run's name where it isn't the default.
+    /// A choice about the model itself, such as its width: the flag's value, else `default`. It is logged with the
+    /// recipe, and named in the run's name where it isn't the default. Where the value is a word or the flag ends in a
+    /// digit, `flag` has a dash behind it, which keeps the two apart in that name.
     pub fn hyperparameter<T>(&mut self, flag: &'static str, value: Option<T>, default: T) -> T
     where
         T: Copy + PartialEq + ToString + Into<Value>,
@@ -172,7 +179,7 @@ impl Run {
             });
         }
         self.hyperparameters
-            .insert(flag.replace('-', "_"), chosen.into());
+            .insert(flag.trim_end_matches('-').replace('-', "_"), chosen.into());
         chosen
     }
 
@@ -225,9 +232,9 @@ impl Run {
         self.folder.as_deref()
     }
 
-    /// Adds a result of the finished run to the log's `final`, such as `error.bias`.
+    /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`.
     pub fn record_final(&mut self, metric: &str, value: f64) {
-        self.measured.insert(metric.to_string(), value);
+        self.progress.measured.insert(metric.to_string(), value);
     }
 
     /// A line for the reader, which `--quiet` silences.
@@ -268,7 +275,7 @@ impl Run {
         let flags: Vec<String> = self
             .overrides
             .iter()
-            .map(|change| format!("--{}", change.flag))
+            .map(|change| format!("--{}", change.flag.trim_end_matches('-')))
             .collect();
         let reason = if preset.bands.is_empty() {
             format!(
@@ -297,7 +304,7 @@ impl Run {
     /// A metric of the finished run: `valid.accuracy` of the last epoch, `valid.accuracy.best`,
     /// `train_after.loss.epoch1`, or a recorded final.
     fn value(&self, metric: &str) -> Option<f64> {
-        if let Some(&value) = self.measured.get(metric) {
+        if let Some(&value) = self.progress.measured.get(metric) {
             return Some(value);
         }
         let (name, point) = match metric.rsplit_once('.') {
@@ -315,7 +322,7 @@ impl Run {
     }
 
     fn end(&self, status: Status, reason: Option<String>, bands: Vec<BandResult>) -> End {
-        let mut last: Metrics = self.measured.clone();
+        let mut last: Metrics = self.progress.measured.clone();
         let mut bests = std::collections::BTreeMap::new();
         for (name, value) in self.epochs.last().map(Epoch::metrics).unwrap_or_default() {
             if let Some(best) = Best::of(&self.epochs, &name) {

@@ -115,6 +115,9 @@ impl Report {
 
     pub fn epoch(&mut self, epoch: &Epoch, epochs: usize) {
         self.clear();
+        if !is_shown(epoch.epoch, epochs) {
+            return;
+        }
         let columns: Vec<(String, f64)> = epoch
             .metrics()
             .into_iter()
@@ -154,7 +157,10 @@ impl Report {
                 .filter_map(|epoch| epoch.metric(name))
                 .collect();
             if values.len() > 2 {
-                self.line(&format!("{name:<16}{}", d2l_plot::sparkline(&values)));
+                self.line(&format!(
+                    "{name:<16}{}",
+                    d2l_plot::sparkline(&thinned(values))
+                ));
             }
         }
         let memory = end
@@ -182,6 +188,24 @@ impl Report {
             ));
         }
     }
+}
+
+/// Whether an epoch has a line on the terminal: each of up to 100; of more, the first, the last and 20 between them.
+/// The log has them all.
+fn is_shown(epoch: usize, epochs: usize) -> bool {
+    epochs <= 100 || epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(20))
+}
+
+/// Up to 60 values, as many as fit beside a name: evenly spaced ones, the first and the last among them.
+fn thinned(values: Vec<f64>) -> Vec<f64> {
+    const WIDTH: usize = 60;
+    if values.len() <= WIDTH {
+        return values;
+    }
+    (0..WIDTH)
+        .filter_map(|place| values.get(place * (values.len() - 1) / (WIDTH - 1)))
+        .copied()
+        .collect()
 }
 
 /// One aligned line: each metric is as wide as its name, so that heading and numbers agree.
@@ -268,6 +292,26 @@ pub(super) fn print_summary(network: &impl Network, x: &Tensor, params: &ParamSt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_run_shows_some_epochs_and_always_the_last() {
+        let shown = |epochs| -> Vec<usize> {
+            (1..=epochs)
+                .filter(|&epoch| is_shown(epoch, epochs))
+                .collect()
+        };
+        assert_eq!(shown(100).len(), 100);
+        assert_eq!(shown(400)[..3], [1, 20, 40]);
+        assert_eq!(shown(1501).last(), Some(&1501));
+        assert!(shown(1501).len() <= 22);
+    }
+
+    #[test]
+    fn a_sparkline_keeps_the_ends_of_a_long_run() {
+        let long = thinned((0..1500).map(f64::from).collect());
+        assert_eq!((long.len(), long[0], long.last()), (60, 0.0, Some(&1499.0)));
+        assert_eq!(thinned(vec![3.0, 2.0, 1.0]), [3.0, 2.0, 1.0]);
+    }
 
     #[test]
     fn numbers_read_well_at_every_size() {

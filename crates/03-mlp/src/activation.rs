@@ -1,0 +1,108 @@
+//! Activation functions and how steep they are. D2L zh 4.1.2, en 5.1.2.
+
+use std::fmt::{self, Display};
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor, Var};
+use d2l::Run;
+use d2l::plot::{Series, curves};
+
+/// Slope of the leaky ReLU below 0, as in PyTorch. Maas et al. 2013.
+const LEAK: f64 = 0.01;
+
+/// What stands between two linear layers, so that they are more than one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Activation {
+    /// 1 / (1 + exp(-x))
+    Sigmoid,
+    /// (1 - exp(-2x)) / (1 + exp(-2x))
+    Tanh,
+    /// max(x, 0)
+    #[default]
+    Relu,
+    /// x above 0, 0.01 x below
+    LeakyRelu,
+    /// x Φ(x), where Φ is the normal distribution's cumulative function; Hendrycks and Gimpel 2016, arXiv:1606.08415
+    Gelu,
+}
+
+impl Activation {
+    /// All of them, in the order of the legend.
+    pub const ALL: [Self; 5] = [
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Relu,
+        Self::LeakyRelu,
+        Self::Gelu,
+    ];
+
+    /// As on the command line and in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+            Self::LeakyRelu => "leaky-relu",
+            Self::Gelu => "gelu",
+        }
+    }
+
+    /// φ(x), element by element.
+    pub fn apply(self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Sigmoid => candle_nn::ops::sigmoid(x),
+            Self::Tanh => x.tanh(),
+            Self::Relu => d2l::nn::relu(x),
+            // candle-nn's own has the derivative 1.01 at 0.
+            Self::LeakyRelu => x.detach().gt(0.0)?.where_cond(x, &(x * LEAK)?),
+            // candle's own gradient of GELU has six digits; that of erf is exact.
+            Self::Gelu => (x * ((x / 2f64.sqrt())?.erf()? + 1.0)?)? * 0.5,
+        }
+    }
+}
+
+impl Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Draws all functions, `figures/activations.svg`, and their derivatives, `figures/activation-gradients.svg`.
+pub fn draw(run: &Run) -> Result<()> {
+    let (Some(values), Some(slopes)) = (
+        run.figure("activations"),
+        run.figure("activation-gradients"),
+    ) else {
+        return Ok(());
+    };
+    let x: Vec<f64> = (-80..=80).map(|i| f64::from(i) * 0.05).collect(); // -4 to 4
+    let (mut functions, mut derivatives) = (Vec::new(), Vec::new());
+    for activation in Activation::ALL {
+        let (y, slope) = value_and_derivative(activation, &x)?;
+        let line = |y: Vec<f64>| Series {
+            name: activation.to_string(),
+            points: x.iter().copied().zip(y).collect(),
+        };
+        functions.push(line(y));
+        derivatives.push(line(slope));
+    }
+    curves(&values, "Activation functions", "x", "φ(x)", &functions)?;
+    curves(
+        &slopes,
+        "Derivatives of the activation functions",
+        "x",
+        "dφ/dx",
+        &derivatives,
+    )
+}
+
+/// φ and dφ/dx at each x: the derivative of Σ φ(xᵢ) with respect to xᵢ is φ'(xᵢ), so one backward pass gives all.
+pub fn value_and_derivative(activation: Activation, x: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+    let x = Var::from_slice(x, x.len(), &Device::Cpu)?;
+    let y = activation.apply(&x)?;
+    let gradients = y.sum_all()?.backward()?;
+    let slope = gradients
+        .get(&x)
+        .with_context(|| format!("{activation} has no gradient"))?;
+    Ok((y.to_vec1()?, slope.to_vec1()?))
+}

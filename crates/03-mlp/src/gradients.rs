@@ -1,0 +1,95 @@
+//! How large each layer's gradient is before the first step: whether it vanishes or explodes on its way down the
+//! network. D2L zh 4.8.1, en 5.4.1.
+//!
+//! δₗ, the gradient with respect to the sum in layer l, is a product of the Jacobians of all layers above it. With
+//! factors below 1, as the sigmoid's derivative of at most ¼, it shrinks exponentially on its way down; with large
+//! weights it grows exponentially. The bias gets Σ δₗ over the batch; the weights get each δₗ times the layer's input,
+//! which large weights make grow on its way up.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use d2l::Run;
+use d2l::data::ImageClasses;
+use d2l::nn::{Mode, Network, ParamStore, cross_entropy, gradient_norm};
+use d2l::plot::{Series, curves};
+
+/// L2 norms of the gradients of one layer's parameters.
+#[derive(Clone, Debug)]
+pub struct LayerGradient {
+    /// The layer's name.
+    pub layer: String,
+    /// Of its weights.
+    pub weight: f64,
+    /// Of its biases.
+    pub bias: f64,
+}
+
+impl LayerGradient {
+    /// Of weights and biases as one vector.
+    pub fn norm(&self) -> f64 {
+        self.weight.hypot(self.bias)
+    }
+}
+
+/// Measures the gradients of the loss on the first batch of training examples, and records each layer's norm as
+/// `gradient.<layer>` in the log's `final`, where it is a finite number.
+pub fn record(
+    run: &mut Run,
+    images: &ImageClasses,
+    model: &impl Network,
+) -> Result<Vec<LayerGradient>> {
+    let rows: Vec<usize> = (0..run.batch_size().min(images.splits.train.len())).collect();
+    let batch = images.splits.train.batch(&rows, &run.device())?;
+    let layers = by_layer(model, &batch, run.params())?;
+    for layer in layers.iter().filter(|layer| layer.norm().is_finite()) {
+        run.record_final(&format!("gradient.{}", layer.layer), layer.norm());
+    }
+    Ok(layers)
+}
+
+/// The norms of all layers with parameters, from the first to the last.
+pub fn by_layer(
+    model: &impl Network,
+    [x, y]: &[Tensor; 2],
+    params: &ParamStore,
+) -> Result<Vec<LayerGradient>> {
+    let gradients = cross_entropy(&model.forward_t(x, Mode::Evaluate)?, y)?.backward()?;
+    let norm_of = |wanted: String| {
+        let mut parameters = params.parameters();
+        parameters.retain(|(name, _)| *name == wanted);
+        gradient_norm(&parameters, &gradients)
+    };
+    let mut layers = Vec::new();
+    for (layer, _) in model.layers(x)? {
+        if params.count_under(&layer) > 0 {
+            layers.push(LayerGradient {
+                weight: norm_of(format!("{layer}.weight"))?,
+                bias: norm_of(format!("{layer}.bias"))?,
+                layer,
+            });
+        }
+    }
+    Ok(layers)
+}
+
+/// Draws the norms from the first layer to the last: `figures/gradients.svg`.
+pub fn draw(run: &Run, layers: &[LayerGradient]) -> Result<()> {
+    let Some(figure) = run.figure("gradients") else {
+        return Ok(());
+    };
+    let line = |name: &str, norm: fn(&LayerGradient) -> f64| Series {
+        name: name.to_string(),
+        points: (1..).map(f64::from).zip(layers.iter().map(norm)).collect(),
+    };
+    let series = [
+        line("weights", |layer| layer.weight),
+        line("biases", |layer| layer.bias),
+    ];
+    curves(
+        &figure,
+        "Gradient of each layer before the first step",
+        "layer",
+        "norm of the gradient",
+        &series,
+    )
+}
