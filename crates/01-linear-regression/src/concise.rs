@@ -74,7 +74,8 @@ const ZH: Preset = Preset {
 
 /// ŷ = Xwᵀ + b.
 pub struct LinearRegression {
-    linear: Linear,
+    /// The only layer: weight `[1, D]`, bias `[1]`.
+    pub linear: Linear,
 }
 
 impl LinearRegression {

@@ -1,16 +1,20 @@
-//! Chapter 01: linear regression (D2L zh 3.1-3.3, en 3.1-3.5).
+//! Chapter 01: linear regression (D2L zh 3.1-3.3 and 4.4-4.5, en 3.1-3.7).
 //!
 //! Reading order:
 //! 1. [`data`]: points on a plane with noise, so that the true answer is known
 //! 2. [`scratch`]: model, loss, optimizer and the training loop by hand
 //! 3. [`concise`]: the same with the library
+//! 4. [`polynomial`]: models with too few and too many features: underfitting and overfitting
+//! 5. [`weight_decay`]: 200 weights for 20 examples, and what a price on large weights does for them
 
 pub mod concise;
 pub mod data;
+pub mod polynomial;
 pub mod scratch;
+pub mod weight_decay;
 
 use anyhow::Result;
-use d2l::{Implementation, Outcome, Preset};
+use d2l::{Implementation, Outcome, Preset, Run};
 
 /// Flags of this chapter.
 #[derive(Debug, clap::Parser)]
@@ -27,18 +31,33 @@ pub struct Args {
 
 /// All experiments of this chapter.
 pub fn presets() -> Vec<Preset> {
-    [scratch::PRESETS, concise::PRESETS].concat()
+    [
+        scratch::PRESETS,
+        concise::PRESETS,
+        polynomial::PRESETS,
+        weight_decay::scratch::PRESETS,
+        weight_decay::concise::PRESETS,
+    ]
+    .concat()
 }
 
 /// Trains what the flags ask for.
 pub fn run(args: &Args) -> Result<Outcome> {
-    d2l::chapter(
-        "linear-regression",
-        &presets(),
-        &args.common,
-        |run| match run.implementation() {
-            Implementation::Scratch => scratch::train(run),
-            Implementation::Concise => concise::train(run),
-        },
-    )
+    d2l::chapter("linear-regression", &presets(), &args.common, train)
+}
+
+fn train(run: &mut Run) -> Result<()> {
+    match (run.model(), run.implementation()) {
+        (weight_decay::LAMBDA0 | weight_decay::LAMBDA3, Implementation::Scratch) => {
+            weight_decay::scratch::train(run)
+        }
+        (weight_decay::LAMBDA0 | weight_decay::LAMBDA3, Implementation::Concise) => {
+            weight_decay::concise::train(run)
+        }
+        (polynomial::CUBIC | polynomial::LINEAR | polynomial::DEGREE19, _) => {
+            polynomial::train(run)
+        }
+        (_, Implementation::Scratch) => scratch::train(run),
+        (_, Implementation::Concise) => concise::train(run),
+    }
 }

@@ -64,8 +64,10 @@ const ZH: Preset = Preset {
 
 /// ŷ = Xw + b.
 pub struct LinearRegression {
-    w: Tensor,
-    b: Tensor,
+    /// Weight w, `[D, 1]`.
+    pub w: Tensor,
+    /// Bias b, `[1]`.
+    pub b: Tensor,
 }
 
 impl LinearRegression {

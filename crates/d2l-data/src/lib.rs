@@ -1,8 +1,9 @@
 //! Data sets on the host, and batches of them as tensors.
 //!
 //! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
-//! part with their [`Provenance`]; [`synthetic_regression`] draws the first chapter's data; [`image_classes`] gives
-//! Fashion-MNIST or MNIST, read by [`idx`] where the files are there, else a drawn twin (the module `drawn`).
+//! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
+//! [`image_classes`] gives Fashion-MNIST or MNIST, read by [`idx`] where the files are there, else a drawn twin (the
+//! module `drawn`).
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
 //!
@@ -25,11 +26,13 @@ pub mod idx;
 mod dataset;
 mod drawn;
 mod images;
+mod polynomial;
 mod published;
 mod regression;
 mod splits;
 
 pub use dataset::{Column, Dataset};
 pub use images::{Choice, ImageClasses, ImageSet, image_classes};
+pub use polynomial::{polynomial_features, synthetic_polynomial};
 pub use regression::synthetic_regression;
 pub use splits::{Provenance, Source, Splits};

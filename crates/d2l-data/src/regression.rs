@@ -48,23 +48,7 @@ pub fn synthetic_regression(
                 (xw + bias + f64::from(epsilon)) as f32
             })
             .collect();
-        for values in [&x, &y] {
-            let bytes: Vec<u8> = values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            parts.push(Sha256::digest(bytes).into());
-        }
-        Dataset::new([
-            Column::Floats {
-                values: x,
-                shape: vec![weight.len()],
-            },
-            Column::Floats {
-                values: y,
-                shape: vec![1],
-            },
-        ])
+        examples_of(x, weight.len(), y, &mut parts)
     };
     let (train, valid) = (draw("train", train)?, draw("valid", valid)?);
     Ok(Splits {
@@ -76,6 +60,32 @@ pub fn synthetic_regression(
             sha256: digest(&parts),
         },
     })
+}
+
+/// Examples of `width` features each, `[N, width]`, and a target, `[N, 1]`; adds the digests of both columns to `parts`.
+pub(crate) fn examples_of(
+    features: Vec<f32>,
+    width: usize,
+    targets: Vec<f32>,
+    parts: &mut Vec<[u8; 32]>,
+) -> Result<Dataset<2>> {
+    for values in [&features, &targets] {
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        parts.push(Sha256::digest(bytes).into());
+    }
+    Dataset::new([
+        Column::Floats {
+            values: features,
+            shape: vec![width],
+        },
+        Column::Floats {
+            values: targets,
+            shape: vec![1],
+        },
+    ])
 }
 
 #[cfg(test)]

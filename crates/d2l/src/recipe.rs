@@ -107,11 +107,14 @@ impl Recipe {
 
     /// The optimizer that this recipe names, over all parameters of `store`.
     pub fn optimizer(&self, store: &ParamStore) -> Result<Box<dyn Optimizer>> {
-        let groups = vec![ParamGroup {
-            parameters: store.parameters(),
-            learning_rate_factor: 1.0,
+        self.optimizer_over(vec![ParamGroup {
             weight_decay: self.weight_decay,
-        }];
+            ..ParamGroup::new(store.parameters())
+        }])
+    }
+
+    /// The optimizer that this recipe names, over groups that bring their own weight decay: some recipes spare biases.
+    pub fn optimizer_over(&self, groups: Vec<ParamGroup>) -> Result<Box<dyn Optimizer>> {
         Ok(match self.optimizer {
             OptimizerKind::Sgd => Box::new(Sgd::new(
                 groups,
