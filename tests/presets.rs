@@ -123,17 +123,19 @@ fn hyperparameters_are_the_books() -> Result<()> {
         let weight = text(&entry["init"]["weight"], "distribution")?;
         let bias = match entry["init"].get("bias") {
             Some(bias) => text(bias, "distribution")?,
-            None => weight, // a model without a bias
+            None => "none", // a model without a bias
         };
         let wanted = match (weight, bias) {
             ("normal", "zeros") => Initializer::NormalZeroBias {
                 std: number(&entry["init"]["weight"], "std")?,
             },
-            // Of weight decay, where every parameter is drawn alike, `Normal` draws the bias too.
-            ("normal", "uniform" | "normal") => Initializer::Normal {
+            ("normal", "normal") => Initializer::NormalBias {
                 std: number(&entry["init"]["weight"], "std")?,
             },
-            ("uniform", "uniform") => Initializer::PytorchDefault,
+            ("normal", "uniform" | "none") => Initializer::Normal {
+                std: number(&entry["init"]["weight"], "std")?,
+            },
+            ("uniform", "uniform" | "none") => Initializer::PytorchDefault,
             other => bail!("{id}: initial values {other:?}"),
         };
         ensure!(

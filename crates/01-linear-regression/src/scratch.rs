@@ -4,10 +4,10 @@
 //! to `run` only reads a setting or writes the log.
 
 use anyhow::Result;
-use candle_core::Tensor;
 use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
 use d2l::data::Dataset;
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore};
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
 use d2l::{
     Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
 };
@@ -106,7 +106,7 @@ pub fn squared_loss(y_hat: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
 /// Minibatch stochastic gradient descent: w ← w - η g, where g is the gradient of the mean loss of a batch.
 /// zh 3.2.6, en 3.4.3.
 pub struct Sgd {
-    groups: [ParamGroup; 1],
+    parameters: Vec<(String, Var)>,
     learning_rate: f64,
 }
 
@@ -121,13 +121,8 @@ impl Sgd {
                 "--implementation scratch trains with plain SGD here; use --implementation concise for the rest"
             );
         }
-        let group = ParamGroup {
-            parameters: params.parameters(),
-            learning_rate_factor: 1.0,
-            weight_decay: 0.0,
-        };
         Ok(Self {
-            groups: [group],
+            parameters: params.parameters(),
             learning_rate: recipe.learning_rate,
         })
     }
@@ -135,7 +130,7 @@ impl Sgd {
 
 impl Optimizer for Sgd {
     fn step(&mut self, gradients: &GradStore) -> candle_core::Result<()> {
-        for (_, w) in &self.groups[0].parameters {
+        for (_, w) in &self.parameters {
             if let Some(gradient) = gradients.get(w) {
                 w.set(&(w.as_tensor() - (gradient * self.learning_rate)?)?)?;
             }
@@ -149,10 +144,6 @@ impl Optimizer for Sgd {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
-    }
-
-    fn groups(&self) -> &[ParamGroup] {
-        &self.groups
     }
 }
 

@@ -7,8 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, mse_loss};
 use d2l::{Scores, Task};
+use linear_regression::concise;
 use linear_regression::scratch::LinearRegression;
-use linear_regression::weight_decay::concise::{groups, model};
+use linear_regression::weight_decay::concise::groups;
 use linear_regression::weight_decay::scratch::{WeightDecay, l2_penalty};
 
 const DEVICE: Device = Device::Cpu;
@@ -49,7 +50,8 @@ fn loss_of(task: &WeightDecay, batch: &[Tensor; 2]) -> candle_core::Result<Tenso
 fn concise_agrees_with_pytorch_in_loss_gradients_and_decayed_parameters() -> Result<()> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/reference/golden/weight-decay.json");
-    let build = |params: &ParamStore| model(200, &Initializer::Zeros, params);
+    let build =
+        |params: &ParamStore| concise::LinearRegression::new(200, &Initializer::Zeros, params);
     let decaying = |params: &ParamStore| groups(params, 3.0);
     d2l::testing::check_groups_against_golden(&golden, build, mse_loss, decaying)
 }
@@ -61,7 +63,7 @@ fn scratch_and_concise_take_the_same_steps() -> Result<()> {
     let (learning_rate, lambda) = (0.1, 3.0);
     let (task, by_hand) = by_hand(lambda, false)?;
     let library = ParamStore::with_dtype(0, DType::F64, &DEVICE);
-    let concise = model(FEATURES, &Initializer::PytorchDefault, &library)?;
+    let concise = concise::LinearRegression::new(FEATURES, &Initializer::PytorchDefault, &library)?;
     for ((_, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {
         here.set(&there.as_tensor().reshape(here.shape())?)?;
     }
@@ -176,7 +178,7 @@ fn evaluation_shows_the_penalty_where_it_is_asked_to() -> Result<()> {
 #[test]
 fn the_library_decays_the_weight_alone() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    model(FEATURES, &Initializer::PytorchDefault, &params)?;
+    concise::LinearRegression::new(FEATURES, &Initializer::PytorchDefault, &params)?;
     let decays: Vec<(String, f64)> = groups(&params, 3.0)
         .into_iter()
         .flat_map(|group| {
@@ -205,13 +207,13 @@ fn the_bias_is_drawn_as_the_weight_is() -> Result<()> {
         (0..400)
             .map(|seed| {
                 let params = ParamStore::new(seed, &DEVICE);
-                let model = model(200, &initializer, &params)?;
+                let model = concise::LinearRegression::new(200, &initializer, &params)?;
                 let bias = model.linear.bias().context("the layer has a bias")?;
                 Ok(bias.to_vec1::<f32>()?[0])
             })
             .collect()
     };
-    let normal = biases(Initializer::Normal { std: 1.0 })?;
+    let normal = biases(Initializer::NormalBias { std: 1.0 })?;
     let variance = normal.iter().map(|b| b * b).sum::<f32>() / 400.0;
     // Four standard errors of the variance.
     ensure!(

@@ -146,7 +146,7 @@ fn train_mlp(args: &Args, run: &mut Run, images: &ImageClasses, sizes: [usize; 3
     let num_layers = run.hyperparameter("num-layers", args.num_layers.map(usize::from), 1);
     let activation = args.activation.unwrap_or_default();
     run.hyperparameter(
-        "activation-",
+        "activation",
         Some(activation.name()),
         Activation::default().name(),
     );
@@ -178,8 +178,8 @@ fn train_dropout(
     let initializer = run.recipe().initializer;
     let [p1, p2] = dropout::probabilities(run.preset());
     let probabilities = [
-        run.hyperparameter("dropout1-", args.dropout1, p1),
-        run.hyperparameter("dropout2-", args.dropout2, p2),
+        run.hyperparameter("dropout1", args.dropout1, p1),
+        run.hyperparameter("dropout2", args.dropout2, p2),
     ];
     match run.implementation() {
         Implementation::Scratch => {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Rule for a layer's initial values, by the numbers of inputs and outputs that each weight connects.
 ///
-/// On the command line and in logs: `pytorch`, `normal:0.01`, `normal:0.01,zero-bias`, `xavier`, `kaiming`, `zeros`.
+/// On the command line and in logs: `pytorch`, `normal:0.01`, `normal:0.01,zero-bias`, `normal:0.01,normal-bias`,
+/// `xavier`, `kaiming`, `zeros`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Initializer {
@@ -24,6 +25,11 @@ pub enum Initializer {
     },
     /// Weights from N(0, std²), biases zero.
     NormalZeroBias {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// Weights and biases from N(0, std²).
+    NormalBias {
         /// Standard deviation.
         std: f64,
     },
@@ -43,27 +49,32 @@ impl Initializer {
     pub fn weight(&self, fan_in: usize, fan_out: usize) -> Init {
         match *self {
             Self::PytorchDefault => uniform(one_over_root(fan_in)),
-            Self::Normal { std } | Self::NormalZeroBias { std } => Init::Randn {
-                mean: 0.0,
-                stdev: std,
-            },
+            Self::Normal { std } | Self::NormalZeroBias { std } | Self::NormalBias { std } => {
+                normal(std)
+            }
             Self::Xavier => uniform((6.0 / (fan_in + fan_out).max(1) as f64).sqrt()),
-            Self::Kaiming => Init::Randn {
-                mean: 0.0,
-                stdev: 2f64.sqrt() * one_over_root(fan_in),
-            },
+            Self::Kaiming => normal(2f64.sqrt() * one_over_root(fan_in)),
             Self::Zeros => Init::Const(0.0),
         }
     }
 
     /// The hint for a bias.
     pub fn bias(&self, fan_in: usize) -> Init {
-        match self {
+        match *self {
             Self::NormalZeroBias { .. } | Self::Zeros => Init::Const(0.0),
+            Self::NormalBias { std } => normal(std),
             Self::PytorchDefault | Self::Normal { .. } | Self::Xavier | Self::Kaiming => {
                 uniform(one_over_root(fan_in))
             }
         }
+    }
+}
+
+/// N(0, std²).
+fn normal(std: f64) -> Init {
+    Init::Randn {
+        mean: 0.0,
+        stdev: std,
     }
 }
 
@@ -86,6 +97,7 @@ impl Display for Initializer {
             Self::PytorchDefault => f.write_str("pytorch"),
             Self::Normal { std } => write!(f, "normal:{std}"),
             Self::NormalZeroBias { std } => write!(f, "normal:{std},zero-bias"),
+            Self::NormalBias { std } => write!(f, "normal:{std},normal-bias"),
             Self::Xavier => f.write_str("xavier"),
             Self::Kaiming => f.write_str("kaiming"),
             Self::Zeros => f.write_str("zeros"),
@@ -106,19 +118,23 @@ impl FromStr for Initializer {
         }
         let Some(std) = text.strip_prefix("normal:") else {
             bail!(
-                "{text}: no such rule for initial values; wanted pytorch, normal:STD, normal:STD,zero-bias, xavier, \
-                 kaiming or zeros"
+                "{text}: no such rule for initial values; wanted pytorch, normal:STD, normal:STD,zero-bias, \
+                 normal:STD,normal-bias, xavier, kaiming or zeros"
             );
         };
-        let (std, zero_bias) = match std.strip_suffix(",zero-bias") {
-            Some(std) => (std, true),
-            None => (std, false),
+        let (std, bias) = match std.split_once(',') {
+            Some((std, bias)) => (std, Some(bias)),
+            None => (std, None),
         };
         match std.parse::<f64>() {
-            Ok(std) if std.is_finite() && std >= 0.0 && zero_bias => {
-                Ok(Self::NormalZeroBias { std })
-            }
-            Ok(std) if std.is_finite() && std >= 0.0 => Ok(Self::Normal { std }),
+            Ok(std) if std.is_finite() && std >= 0.0 => match bias {
+                None => Ok(Self::Normal { std }),
+                Some("zero-bias") => Ok(Self::NormalZeroBias { std }),
+                Some("normal-bias") => Ok(Self::NormalBias { std }),
+                Some(other) => {
+                    bail!("{text}: found {other:?} for the bias, wanted zero-bias or normal-bias")
+                }
+            },
             _ => bail!(
                 "{text}: found the standard deviation {std}, wanted a number of 0 or more as in normal:0.01"
             ),
@@ -150,6 +166,7 @@ mod tests {
             "pytorch",
             "normal:0.01",
             "normal:0.01,zero-bias",
+            "normal:0.01,normal-bias",
             "xavier",
             "kaiming",
             "zeros",
@@ -174,6 +191,7 @@ mod tests {
             "normal:-1",
             "normal:inf",
             "normal:0.1,bias",
+            "normal:0.1,",
         ] {
             assert!(text.parse::<Initializer>().is_err(), "{text}");
         }

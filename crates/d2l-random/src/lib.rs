@@ -32,12 +32,6 @@ pub enum Purpose {
     Dropout,
     /// Synthetic data sets.
     Data,
-    /// Random transformations of examples.
-    Augment,
-    /// Which examples belong to which split or fold.
-    Split,
-    /// Choices made while generating output.
-    Sample,
 }
 
 impl Purpose {
@@ -48,9 +42,6 @@ impl Purpose {
             Self::Shuffle => "shuffle",
             Self::Dropout => "dropout",
             Self::Data => "data",
-            Self::Augment => "augment",
-            Self::Split => "split",
-            Self::Sample => "sample",
         }
     }
 }
@@ -71,7 +62,7 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// A stream that is drawn once in a run: initial values, data sets, splits.
+    /// A stream that is drawn once in a run: initial values, data sets.
     pub fn once(seed: u64, purpose: Purpose, name: &'a str) -> Self {
         Self {
             seed,

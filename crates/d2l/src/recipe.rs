@@ -178,6 +178,24 @@ pub struct Override {
     pub value: String,
 }
 
+impl Override {
+    /// As it stands in a run's name: `learning-rate0.5`, `optimizer-adam`, `dropout1-0.3`. A dash keeps flag and value
+    /// apart where they would run into each other.
+    pub fn in_name(&self) -> String {
+        let ends_in_digit = self.flag.ends_with(|c: char| c.is_ascii_digit());
+        let is_word = self.value.starts_with(|c: char| !c.is_ascii_digit());
+        let dash = if is_word || ends_in_digit { "-" } else { "" };
+        let plain = |c| if is_plain(c) { c } else { '_' };
+        let value: String = self.value.chars().map(plain).collect();
+        format!("{}{dash}{value}", self.flag)
+    }
+}
+
+/// Whether a character may stand in a run's name.
+pub(crate) fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
+}
+
 impl RecipeArgs {
     /// The preset's recipe with these flags in place, and which of them really changed it.
     pub fn apply(&self, preset: &Recipe) -> (Recipe, Vec<Override>) {
@@ -266,6 +284,25 @@ mod tests {
                 value: "0.5".into()
             }
         );
+    }
+
+    #[test]
+    fn a_changed_flag_reads_well_in_a_name() {
+        let name = |flag, value: &str| {
+            Override {
+                flag,
+                value: value.into(),
+            }
+            .in_name()
+        };
+        assert_eq!(name("learning-rate", "0.5"), "learning-rate0.5");
+        assert_eq!(name("optimizer", "adam"), "optimizer-adam");
+        assert_eq!(
+            name("initializer", "normal:0.01"),
+            "initializer-normal_0.01"
+        );
+        assert_eq!(name("dropout1", "0.3"), "dropout1-0.3");
+        assert_eq!(name("no-shuffle", ""), "no-shuffle");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! the same λ weighs half as much.
 
 use anyhow::Result;
-use d2l::nn::{Initializer, Linear, ParamGroup, ParamStore};
+use d2l::nn::{Initializer, ParamGroup, ParamStore};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe, Regressor, Run, fit};
 
 use super::{EN_RECIPE, FEATURES, LAMBDA0, LAMBDA3, ZH_RECIPE, report, synthetic_data};
@@ -33,7 +33,7 @@ const ZH_LAMBDA0: Preset = Preset {
     name: PresetName::Zh,
     section: "zh 4.5",
     recipe: Recipe {
-        initializer: Initializer::Normal { std: 1.0 },
+        initializer: Initializer::NormalBias { std: 1.0 },
         ..ZH_RECIPE
     },
     bands: &[
@@ -80,26 +80,6 @@ const EN_LAMBDA3: Preset = Preset {
     ..ZH_LAMBDA3
 };
 
-/// Linear regression with weight `[1, D]` and bias `[1]`. Where the initializer draws weights from N(0, std²), the bias
-/// is drawn as they are: zh 4.5.4 draws all parameters alike.
-pub fn model(
-    num_inputs: usize,
-    initializer: &Initializer,
-    params: &ParamStore,
-) -> Result<LinearRegression> {
-    let layer = params.builder().pp("linear");
-    let of_weight = initializer.weight(num_inputs, 1);
-    let of_bias = match initializer {
-        Initializer::Normal { .. } => of_weight,
-        other => other.bias(num_inputs),
-    };
-    let weight = layer.get_with_hints((1, num_inputs), "weight", of_weight)?;
-    let bias = layer.get_with_hints(1, "bias", of_bias)?;
-    Ok(LinearRegression {
-        linear: Linear::new(weight, Some(bias))?,
-    })
-}
-
 /// The weight decays by λ, the bias doesn't: it makes no function steeper.
 pub fn groups(params: &ParamStore, lambda: f64) -> Vec<ParamGroup> {
     let is_bias = |name: &str| name.ends_with("bias");
@@ -117,7 +97,7 @@ pub fn groups(params: &ParamStore, lambda: f64) -> Vec<ParamGroup> {
 /// Trains and reports.
 pub fn train(run: &mut Run) -> Result<()> {
     let data = synthetic_data(run)?;
-    let model = model(FEATURES, &run.recipe().initializer, run.params())?;
+    let model = LinearRegression::new(FEATURES, &run.recipe().initializer, run.params())?;
     if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
         return Ok(());
     }

@@ -131,10 +131,6 @@ impl Optimizer for Adam {
         self.learning_rate = learning_rate;
     }
 
-    fn groups(&self) -> &[ParamGroup] {
-        &self.groups
-    }
-
     fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state = named(&self.groups, &self.means, MEAN);
         state.extend(named(&self.groups, &self.squares, SQUARE));

@@ -49,9 +49,6 @@ pub trait Optimizer {
     /// Changes η, as a schedule does from epoch to epoch.
     fn set_learning_rate(&mut self, learning_rate: f64);
 
-    /// What is trained.
-    fn groups(&self) -> &[ParamGroup];
-
     /// What the rule remembers from step to step, under PyTorch's names after the parameter's: copies, for checkpoints.
     /// A rule without memory, such as plain SGD, keeps this default.
     fn state(&self) -> BTreeMap<String, Tensor> {
@@ -83,10 +80,6 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         (**self).set_learning_rate(learning_rate);
-    }
-
-    fn groups(&self) -> &[ParamGroup] {
-        (**self).groups()
     }
 
     fn state(&self) -> BTreeMap<String, Tensor> {

@@ -102,10 +102,6 @@ impl Optimizer for Sgd {
         self.learning_rate = learning_rate;
     }
 
-    fn groups(&self) -> &[ParamGroup] {
-        &self.groups
-    }
-
     fn state(&self) -> BTreeMap<String, Tensor> {
         named(&self.groups, &self.velocities, BUFFER)
     }

@@ -8,6 +8,7 @@ use d2l_log::{Data, Header};
 use serde_json::{Map, Value};
 
 use super::Run;
+use crate::recipe::is_plain;
 use crate::{Args, usage};
 
 impl Run {
@@ -19,12 +20,8 @@ impl Run {
             preset.model, preset.implementation, preset.name, self.device_choice, self.seed
         );
         for change in &self.overrides {
-            let value: String = change
-                .value
-                .chars()
-                .map(|c| if is_plain(c) { c } else { '_' })
-                .collect();
-            name += &format!("-{}{value}", change.flag);
+            name.push('-');
+            name += &change.in_name();
         }
         name
     }
@@ -72,10 +69,6 @@ impl Run {
 
 /// The candle release that the workspace's lock file holds; a test in `tests/` compares the two.
 const CANDLE: &str = "0.11.1";
-
-fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
-}
 
 /// Makes the run's folder: `--name`, which must be free unless `--overwrite`, or the default name, with `-2`, `-3`, …
 /// where it is taken.

@@ -85,7 +85,7 @@ impl Run {
         if let Some(init) = &args.init {
             let stem = init.file_stem().unwrap_or_default().to_string_lossy();
             overrides.push(Override {
-                flag: "init-",
+                flag: "init",
                 value: stem.into_owned(),
             });
         }
@@ -165,8 +165,7 @@ impl Run {
     }
 
     /// A choice about the model itself, such as its width: the flag's value, else `default`. It is logged with the
-    /// recipe, and named in the run's name where it isn't the default. Where the value is a word or the flag ends in a
-    /// digit, `flag` has a dash behind it, which keeps the two apart in that name.
+    /// recipe, and named in the run's name where it isn't the default.
     pub fn hyperparameter<T>(&mut self, flag: &'static str, value: Option<T>, default: T) -> T
     where
         T: Copy + PartialEq + ToString + Into<Value>,
@@ -179,7 +178,7 @@ impl Run {
             });
         }
         self.hyperparameters
-            .insert(flag.trim_end_matches('-').replace('-', "_"), chosen.into());
+            .insert(flag.replace('-', "_"), chosen.into());
         chosen
     }
 
@@ -188,7 +187,7 @@ impl Run {
         let set = set.unwrap_or(default);
         if set != default {
             self.overrides.push(Override {
-                flag: "data-set-",
+                flag: "data-set",
                 value: set.name().to_string(),
             });
         }
@@ -275,7 +274,7 @@ impl Run {
         let flags: Vec<String> = self
             .overrides
             .iter()
-            .map(|change| format!("--{}", change.flag.trim_end_matches('-')))
+            .map(|change| format!("--{}", change.flag))
             .collect();
         let reason = if preset.bands.is_empty() {
             format!(
