@@ -114,3 +114,38 @@ fn resuming_with_other_flags_is_refused() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+#[cfg(unix)]
+fn a_cross_validation_goes_on_in_the_fold_where_it_was_killed() -> Result<()> {
+    let flags = [
+        "--model",
+        "house-price",
+        "--preset",
+        "zh",
+        "--data",
+        "builtin",
+    ];
+    let flags = [&flags[..], &["--epochs", "60", "--patience", "40"]].concat();
+    let desk = Desk::new()?;
+    let whole = desk.train("mlp", "whole", &flags)?;
+    for (last_line, signal_name) in [("fold 1", "-KILL"), ("fold 3", "-KILL"), ("fold 4", "-INT")] {
+        let name = format!("stopped-after-{}{signal_name}", last_line.replace(' ', "-"));
+        let mut child = desk
+            .command("mlp", &[&flags[..], &["--name", &name]].concat())
+            .spawn()?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let seen = BufReader::new(stdout)
+            .lines()
+            .any(|line| line.is_ok_and(|line| line.trim_start().starts_with(last_line)));
+        ensure!(seen, "{last_line} was never reported");
+        signal(&child, signal_name)?;
+        child.wait()?;
+        let stopped = desk.run_folder("mlp", &name);
+        desk.train("mlp", &name, &[&flags[..], &["--resume"]].concat())?;
+        assert_equal_runs(&whole, &stopped)?;
+        let predictions = |run: &std::path::Path| std::fs::read(run.join("submission.csv"));
+        ensure!(predictions(&whole)? == predictions(&stopped)?, "{name}");
+    }
+    Ok(())
+}

@@ -38,6 +38,7 @@ class Preset:
     # zh 3.2, 3.3, 4.4 and 4.5: report the loss on the whole training set after each epoch.
     train_after: bool = False
     weight_decay: float = 0.0
+    optimizer: str = "sgd"
 
 
 def folder(variable: str, default: str) -> Path:
@@ -89,6 +90,13 @@ class Data:
 def digest(parts: list[bytes]) -> str:
     """SHA-256 over the SHA-256 digests of the parts: what the Rust log calls the `sha256` of a data set."""
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a file that isn't compressed."""
+    if not path.exists():
+        raise UsageError(f"no {path.name} in {path.parent}; name the data folder with --data-dir")
+    return path.read_bytes()
 
 
 def read_idx(path: Path) -> tuple[numpy.ndarray, bytes]:

@@ -28,6 +28,7 @@ import numpy
 import torch
 
 import dropout
+import house_price
 import linear_regression
 import mlp
 import polynomial
@@ -40,6 +41,7 @@ TWINS = {
     "softmax-regression": softmax_regression,
     "mlp": mlp,
     "dropout": dropout,
+    "house-price": house_price,
     "weight-decay-lambda0": weight_decay,
     "weight-decay-lambda3": weight_decay,
     "polynomial-cubic": polynomial,
@@ -54,6 +56,8 @@ GROUPS = {
     "batch-mean-eval": ("valid", "valid_batches"),
 }
 ENOUGH_BUILDS = 20
+# At which point of a cross-validation a number was taken.
+FOLD = re.compile(r"fold \d+|mean of folds")
 ABOUT = [
     "Made by scripts/pytorch/reference.py: the PyTorch twin with the book's settings over seeds 0, 1, 2, …",
     "twin: one value per seed, rounded to 7 significant digits, their mean and sample standard deviation.",
@@ -69,9 +73,13 @@ def rounded(value: float) -> float:
 
 
 def metric_in_log(band: dict) -> str:
-    """The log's name of a number of the book: `train_window.loss`, `valid_batches.accuracy.best`, `error.bias`, …"""
+    """The log's name of a number of the book: `train_window.loss`, `folds.valid.log_rmse`, `error.bias`, …"""
     old, new = GROUPS.get(band["how"], ("", ""))
-    return band["metric"].replace(old, new, 1)
+    metric = band["metric"].replace(old, new, 1)
+    if metric.endswith("log_mse"):  # what en 5.7 trains on
+        metric = metric.replace("log_mse", "loss")
+    fold = FOLD.search(band["point"])
+    return f"{fold[0].replace('mean of ', '').replace(' ', '')}.{metric}" if fold else metric
 
 
 def value_in_log(run: Path, metric: str, point: str) -> float:
@@ -173,6 +181,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=folder("D2L_DATA", "data"), metavar="DIR")
     parser.add_argument("--preset", choices=["en", "zh"], default="en")
     parser.add_argument("--model", choices=list(TWINS), help="only this one")
+    parser.add_argument("--implementation", choices=["scratch", "concise"], help="only this one")
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
@@ -180,6 +189,8 @@ def main() -> None:
     entries = tomllib.loads((REFERENCE / "book.toml").read_text(encoding="utf-8"))["entry"]
     models = [options.model] if options.model else list(TWINS)
     entries = [entry for entry in entries if entry["edition"] == options.preset and entry["model"] in models]
+    if options.implementation:
+        entries = [entry for entry in entries if entry["implementation"] == options.implementation]
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for entry in entries:
             runs = pool.map(one_run, [(entry, seed, options.data_dir) for seed in range(options.seeds)], chunksize=1)

@@ -141,7 +141,7 @@ def header(
             "epochs": epochs,
             "batch_size": preset.batch_size,
             "learning_rate": preset.learning_rate,
-            "optimizer": "sgd",
+            "optimizer": preset.optimizer,
             "momentum": 0.0,
             "nesterov": False,
             "weight_decay": preset.weight_decay,

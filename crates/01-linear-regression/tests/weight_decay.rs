@@ -9,7 +9,6 @@ use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd
 use d2l::{Scores, Task};
 use linear_regression::concise;
 use linear_regression::scratch::LinearRegression;
-use linear_regression::weight_decay::concise::groups;
 use linear_regression::weight_decay::scratch::{WeightDecay, l2_penalty};
 
 const DEVICE: Device = Device::Cpu;
@@ -52,7 +51,7 @@ fn concise_agrees_with_pytorch_in_loss_gradients_and_decayed_parameters() -> Res
         .join("../../tests/reference/golden/weight-decay.json");
     let build =
         |params: &ParamStore| concise::LinearRegression::new(200, &Initializer::Zeros, params);
-    let decaying = |params: &ParamStore| groups(params, 3.0);
+    let decaying = |params: &ParamStore| ParamGroup::sparing_biases(params.parameters(), 3.0);
     d2l::testing::check_groups_against_golden(&golden, build, mse_loss, decaying)
 }
 
@@ -74,7 +73,7 @@ fn scratch_and_concise_take_the_same_steps() -> Result<()> {
         false,
     )?;
     let mut theirs = Sgd::new(
-        groups(&library, 2.0 * lambda),
+        ParamGroup::sparing_biases(library.parameters(), 2.0 * lambda),
         learning_rate / 2.0,
         0.0,
         false,
@@ -179,7 +178,7 @@ fn evaluation_shows_the_penalty_where_it_is_asked_to() -> Result<()> {
 fn the_library_decays_the_weight_alone() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
     concise::LinearRegression::new(FEATURES, &Initializer::PytorchDefault, &params)?;
-    let decays: Vec<(String, f64)> = groups(&params, 3.0)
+    let decays: Vec<(String, f64)> = ParamGroup::sparing_biases(params.parameters(), 3.0)
         .into_iter()
         .flat_map(|group| {
             let decay = group.weight_decay;

@@ -3,7 +3,7 @@
 //! D2L zh 4.3, en 5.2.2. With more hidden layers and another activation than the book's it shows what zh 4.8 and
 //! en 5.4 tell about: gradients that vanish or explode on their way down ([`crate::gradients`]).
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use candle_core::{Module, Tensor};
 use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore, linear};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
@@ -78,37 +78,42 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// `num_layers` hidden layers of `num_hiddens` units each, called `hidden`, or `hidden1`, `hidden2`, … where there
-    /// are several, and `output`.
+    /// Layers from `widths[0]` inputs over hidden ones to the last width's outputs. The hidden layers are called
+    /// `hidden`, or `hidden1`, `hidden2`, … where there are several, the last `output`.
     pub fn new(
-        [num_inputs, num_hiddens, num_outputs]: [usize; 3],
-        num_layers: usize,
+        widths: &[usize],
         activation: Activation,
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
+        let [hidden_widths @ .., num_outputs] = widths else {
+            bail!("found no widths, wanted those of the inputs and of the outputs at least");
+        };
         let vb = params.builder();
         let mut hidden = Vec::new();
-        let mut width = num_inputs;
-        for number in 1..=num_layers {
-            let name = match num_layers {
-                1 => "hidden".to_string(),
-                _ => format!("hidden{number}"),
+        for (number, pair) in hidden_widths.windows(2).enumerate() {
+            let name = match hidden_widths.len() {
+                2 => "hidden".to_string(),
+                _ => format!("hidden{}", number + 1),
             };
-            let layer = linear(width, num_hiddens, initializer, vb.pp(&name))?;
+            let layer = linear(pair[0], pair[1], initializer, vb.pp(&name))?;
             hidden.push((name, layer));
-            width = num_hiddens;
         }
+        let Some(&last) = hidden_widths.last() else {
+            bail!(
+                "found one width, {num_outputs}; wanted those of the inputs and of the outputs at least"
+            );
+        };
         Ok(Self {
             hidden,
             activation,
-            output: linear(width, num_outputs, initializer, vb.pp("output"))?,
+            output: linear(last, *num_outputs, initializer, vb.pp("output"))?,
         })
     }
 }
 
 impl Network for Mlp {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits.
+    /// `[B, 1, 28, 28] -> [B, K]`, or `[B, D] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         let mut h = x.flatten_from(1)?;
         for (_, hidden) in &self.hidden {

@@ -18,7 +18,7 @@ fn concise_mlp(
     initializer: &Initializer,
     params: &ParamStore,
 ) -> Result<concise::Mlp> {
-    concise::Mlp::new(sizes, 1, Activation::Relu, initializer, params)
+    concise::Mlp::new(&sizes, Activation::Relu, initializer, params)
 }
 
 fn store() -> ParamStore {

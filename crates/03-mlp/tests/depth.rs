@@ -86,11 +86,16 @@ fn batch() -> Result<[Tensor; 2]> {
     ])
 }
 
+/// Widths of a network with `num_layers` hidden layers of `num_hiddens` units.
+fn widths(num_hiddens: usize, num_layers: usize) -> Vec<usize> {
+    [vec![784], vec![num_hiddens; num_layers], vec![10]].concat()
+}
+
 /// Each layer's gradient before the first step.
 fn layers(num_layers: usize, activation: Activation, rule: &str) -> Result<Vec<LayerGradient>> {
     let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
     let rule: Initializer = rule.parse()?;
-    let model = Mlp::new([784, 64, 10], num_layers, activation, &rule, &params)?;
+    let model = Mlp::new(&widths(64, num_layers), activation, &rule, &params)?;
     gradients::by_layer(&model, &batch()?, &params)
 }
 
@@ -141,7 +146,7 @@ fn every_parameter_of_a_deep_network_has_a_gradient() -> Result<()> {
     let [x, y] = batch()?;
     for activation in Activation::ALL {
         let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
-        let model = Mlp::new([784, 32, 10], 3, activation, &Initializer::Xavier, &params)?;
+        let model = Mlp::new(&widths(32, 3), activation, &Initializer::Xavier, &params)?;
         let gradients = cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y)?.backward()?;
         every_parameter_has_a_gradient(&params, &gradients).context(activation)?;
     }
@@ -153,7 +158,7 @@ fn layers_are_named_and_shaped_by_their_number() -> Result<()> {
     let named = |num_layers| -> Result<Vec<(String, Vec<usize>)>> {
         let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
         let rule = Initializer::PytorchDefault;
-        let model = Mlp::new([784, 64, 10], num_layers, Activation::Tanh, &rule, &params)?;
+        let model = Mlp::new(&widths(64, num_layers), Activation::Tanh, &rule, &params)?;
         let layers = model.layers(&batch()?[0])?.into_iter();
         Ok(layers
             .map(|(name, output)| (name, output.dims().to_vec()))

@@ -103,6 +103,168 @@ fn a_run_whose_gradients_explode_fails_and_still_shows_them() -> Result<()> {
 }
 
 #[test]
+fn early_stopping_keeps_the_best_epochs_parameters() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    // So steep that the validation loss soon rises.
+    let flags = ["--learning-rate", "1.5", "--epochs", "30"];
+    let flags: Vec<&str> = [&SHORT[2..], &["stopped"], &flags, &["--patience", "2"]].concat();
+    ensure!(mlp(folder.path(), &flags)?.status.success());
+    let stopped = folder.path().join("runs/mlp/stopped");
+    let log = std::fs::read_to_string(stopped.join("log.jsonl"))?;
+    let epochs = log.lines().count() - 2;
+    let end = end(&stopped)?;
+    let best = &end["best"]["valid.loss"];
+    let best_epoch = best["epoch"].as_u64().context("an epoch")? as usize;
+    ensure!(
+        epochs < 30 && epochs == best_epoch + 2,
+        "{epochs} epochs, the best {best_epoch}"
+    );
+    ensure!(end["final"]["valid.loss"] == best["value"], "{end}");
+
+    let best_epoch = best_epoch.to_string();
+    let flags = ["--learning-rate", "1.5", "--epochs", &best_epoch];
+    let flags: Vec<&str> = [&SHORT[2..], &["best"], &flags].concat();
+    ensure!(mlp(folder.path(), &flags)?.status.success());
+    let parameters = |run: &str| {
+        std::fs::read(
+            folder
+                .path()
+                .join("runs/mlp")
+                .join(run)
+                .join("model.safetensors"),
+        )
+    };
+    ensure!(parameters("stopped")? == parameters("best")?);
+    Ok(())
+}
+
+#[test]
+fn a_price_on_weights_makes_them_smaller_or_zero() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let of = |name: &str, flags: &[&str]| -> Result<(f64, f64)> {
+        let flags = [flags, &["--epochs", "10"]].concat();
+        let flags = [&SHORT[2..], &[name], &flags].concat();
+        ensure!(mlp(folder.path(), &flags)?.status.success(), "{name}");
+        let end = end(&folder.path().join("runs/mlp").join(name))?;
+        let last = |metric: &str| end["final"][metric].as_f64().context(metric.to_string());
+        Ok((last("weight.norm")?, last("weight.zeros")?))
+    };
+    let (norm, zeros) = of("free", &["--l2", "1e-9"])?;
+    let (l2_norm, _) = of("l2", &["--l2", "1"])?;
+    let (_, l1_zeros) = of("l1", &["--l1", "0.01"])?;
+    ensure!(l2_norm < norm / 2.0, "{l2_norm} and {norm}");
+    ensure!(l1_zeros > zeros + 0.1, "{l1_zeros} and {zeros}");
+    Ok(())
+}
+
+#[test]
+fn questions_of_yes_and_no_are_answered_better_than_by_guessing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for model in [
+        "diabetes",
+        "diabetes-logistic",
+        "titanic",
+        "titanic-logistic",
+    ] {
+        let flags = ["--model", model, "--data", "builtin", "--name", model];
+        let output = mlp(folder.path(), &flags)?;
+        ensure!(output.status.success(), "{model}");
+        let shows_weights = String::from_utf8(output.stdout)?.lines().any(|line| {
+            ["glucose ", "Sex_female "]
+                .iter()
+                .any(|name| line.starts_with(name))
+        });
+        ensure!(shows_weights == model.ends_with("logistic"), "{model}");
+        let end = end(&folder.path().join("runs/mlp").join(model))?;
+        let last = |metric: &str| end["final"][metric].as_f64().context(metric.to_string());
+        ensure!(
+            last("valid.accuracy")? > last("valid.accuracy_of_guessing")?,
+            "{model}: {end}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn house_prices_are_cross_validated_and_submitted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (preset, whole) in [("zh", true), ("en", false)] {
+        let flags = [
+            "--model",
+            "house-price",
+            "--preset",
+            preset,
+            "--data",
+            "builtin",
+        ];
+        let flags = [&flags[..], &["--epochs", "3", "--quiet", "--name", preset]].concat();
+        ensure!(mlp(folder.path(), &flags)?.status.success(), "{preset}");
+        let run = folder.path().join("runs/mlp").join(preset);
+        let log = std::fs::read_to_string(run.join("log.jsonl"))?;
+        let mut folds = Vec::new();
+        for line in log.lines() {
+            let record: Value = serde_json::from_str(line)?;
+            if record["kind"] == "epoch" {
+                folds.push(record["fold"].as_u64().unwrap_or(0));
+            }
+        }
+        let mut wanted: Vec<u64> = (1..=5).flat_map(|fold| [fold; 3]).collect();
+        if whole {
+            wanted.extend([0; 3]);
+        }
+        ensure!(folds == wanted, "{preset}: {folds:?}");
+        ensure!(run.join("model.safetensors").exists() == whole, "{preset}");
+        for fold in 1..=5 {
+            ensure!(run.join(format!("model-fold{fold}.safetensors")).exists());
+        }
+        let end = end(&run)?;
+        let of = |metric: &str| end["final"][metric].as_f64().context(metric.to_string());
+        let mut sum = 0.0;
+        for fold in 1..=5 {
+            sum += of(&format!("fold{fold}.valid.log_rmse"))?;
+        }
+        let mean = of("folds.valid.log_rmse")?;
+        ensure!((mean - sum / 5.0).abs() < 1e-12, "{preset}: {mean}");
+        ensure!(run.join("figures/log_rmse.svg").exists(), "{preset}");
+
+        let submission = std::fs::read_to_string(run.join("submission.csv"))?;
+        let mut lines = submission.lines();
+        ensure!(lines.next() == Some("Id,SalePrice"), "{submission}");
+        let mut houses = 0;
+        for line in lines {
+            let (id, price) = line.split_once(',').context(line.to_string())?;
+            id.parse::<u32>()?;
+            ensure!(price.parse::<f64>()?.is_finite(), "{line}");
+            houses += 1;
+        }
+        ensure!(houses > 100, "{houses} houses");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_ladder_learns_the_drawn_digits() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = [
+        "--model",
+        "digits-l2-30",
+        "--data",
+        "builtin",
+        "--examples",
+        "3000",
+    ];
+    let flags = [&flags[..], &["--epochs", "3", "--name", "rung"]].concat();
+    ensure!(mlp(folder.path(), &flags)?.status.success());
+    let run = folder.path().join("runs/mlp/rung");
+    let end = end(&run)?;
+    ensure!(end["final"]["valid.accuracy"].as_f64() > Some(0.5), "{end}");
+    let log = std::fs::read_to_string(run.join("log.jsonl"))?;
+    let header: Value = serde_json::from_str(log.lines().next().context("a header")?)?;
+    ensure!(header["data"]["train"] == 2500, "{header}");
+    Ok(())
+}
+
+#[test]
 fn names_say_what_was_changed() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let flags = [
@@ -134,7 +296,19 @@ fn names_say_what_was_changed() -> Result<()> {
 #[test]
 fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let wrong: [(&[&str], &str); 5] = [
+    let wrong: [(&[&str], &str); 11] = [
+        (&["--model", "dropout", "--l1", "0.1"], "--model mlp"),
+        (&["--l2", "-1"], "wanted a number of 0 or more"),
+        (&["--model", "titanic", "--num-hiddens", "9"], "--model mlp"),
+        (
+            &["--model", "house-price", "--num-hiddens", "9"],
+            "--num-layers",
+        ),
+        (
+            &["--model", "diabetes", "--data-set", "mnist"],
+            "--model mlp",
+        ),
+        (&["--patience", "0"], "1 epoch or more"),
         (&["--dropout1", "0.5"], "--model dropout"),
         (&["--model", "dropout", "--num-layers", "2"], "--model mlp"),
         (

@@ -79,6 +79,21 @@ impl Column {
         self.shape().iter().product()
     }
 
+    /// A column of the examples at `rows`, all of which exist.
+    fn rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Floats { values, shape } => Self::Floats {
+                values: gather(values, rows, self.size(), |x| x),
+                shape: shape.clone(),
+            },
+            Self::Pixels { values, shape } => Self::Pixels {
+                values: gather(values, rows, self.size(), |x| x),
+                shape: shape.clone(),
+            },
+            Self::Labels(values) => Self::Labels(gather(values, rows, 1, |x| x)),
+        }
+    }
+
     fn truncate(&mut self, examples: usize) {
         let values = examples.saturating_mul(self.size());
         match self {
@@ -177,6 +192,25 @@ impl<const N: usize> Dataset<N> {
             column.truncate(self.len);
         }
         self
+    }
+
+    /// The examples at `rows`, in that order. Rows may repeat.
+    ///
+    /// # Errors
+    ///
+    /// Where a row does not exist.
+    pub fn rows(&self, rows: &[usize]) -> anyhow::Result<Self> {
+        if let Some(row) = rows.iter().find(|&&row| row >= self.len) {
+            anyhow::bail!(
+                "found row {row} in a selection, wanted rows below {}, the number of examples",
+                self.len
+            );
+        }
+        let columns = self.columns.each_ref().map(|column| column.rows(rows));
+        Ok(Self {
+            columns,
+            len: rows.len(),
+        })
     }
 
     /// Column `i`, from 0. Panics where `i` is not below `N`, as indexing does.
@@ -334,6 +368,25 @@ mod tests {
         }
         let empty = Dataset::new([floats(0, &[2]), Column::Labels(vec![])]).unwrap();
         assert!(empty.is_empty());
+    }
+
+    #[test]
+    fn a_selection_of_rows_is_a_data_set_of_them() -> Result<()> {
+        let data = small();
+        let selection = data.rows(&[2, 0, 2]).unwrap();
+        assert_eq!(selection.len(), 3);
+        let here = selection.batch(&[0, 1, 2], &Device::Cpu)?;
+        let there = data.batch(&[2, 0, 2], &Device::Cpu)?;
+        for (here, there) in here.iter().zip(&there) {
+            assert_eq!(here.dims(), there.dims());
+        }
+        assert_eq!(here[1].to_vec1::<u32>()?, [9, 7, 9]);
+        assert_eq!(here[2].to_vec2::<f32>()?, there[2].to_vec2::<f32>()?);
+        let pixels = |x: &Tensor| x.flatten_all()?.to_vec1::<f32>();
+        assert_eq!(pixels(&here[0])?, pixels(&there[0])?);
+        assert!(data.rows(&[]).unwrap().is_empty());
+        assert!(data.rows(&[3]).is_err());
+        Ok(())
     }
 
     #[test]

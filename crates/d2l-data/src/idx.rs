@@ -14,7 +14,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 /// The first two bytes of every gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The code of unsigned bytes in the header's third byte.
 const UNSIGNED_BYTE: u8 = 8;
 
@@ -122,7 +122,7 @@ fn content(mut file: impl Read, dims: &[usize]) -> Result<Bytes> {
 }
 
 /// Reads up to `size` bytes into `bytes`, fewer at the end of the file.
-fn fill(file: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn fill(file: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> Result<()> {
     match file.take(size as u64).read_to_end(bytes) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => {

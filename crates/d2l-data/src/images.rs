@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::published::{Found, find, real};
+use crate::published::{published, real};
 use crate::splits::digest;
-use crate::{Column, Dataset, Provenance, Source, Splits, drawn, idx};
+use crate::{Choice, Column, Dataset, Provenance, Source, Splits, drawn, idx};
 
 /// Height and width of an image.
 pub(crate) const SIDE: usize = 28;
@@ -61,31 +61,6 @@ impl std::str::FromStr for ImageSet {
     }
 }
 
-/// Which of the two a run wants, the real set or its drawn twin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
-    /// The real set where its files are in the data folder, else the drawn twin.
-    #[default]
-    Auto,
-    /// The drawn twin.
-    Builtin,
-    /// The real set; an error where a file is missing.
-    Real,
-}
-
-impl std::str::FromStr for Choice {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        match word {
-            "auto" => Ok(Self::Auto),
-            "builtin" => Ok(Self::Builtin),
-            "real" => Ok(Self::Real),
-            _ => bail!("found data {word:?}, wanted auto, builtin or real"),
-        }
-    }
-}
-
 /// Images in classes. Images are `[1, 28, 28]`, 0 for the ground and 1 for the brightest; labels index `class_names`.
 #[derive(Clone, Debug)]
 pub struct ImageClasses {
@@ -119,37 +94,16 @@ impl ImageClasses {
 /// Where a file is damaged or is not what its name says, also under [`Choice::Auto`]; under [`Choice::Real`] also
 /// where one is missing.
 pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<ImageClasses> {
-    let (splits, notice) = match choice {
-        Choice::Builtin => (builtin(set)?, None),
-        Choice::Real => match find(set, folder)? {
-            Found::All(files) => (real(set, &files, EXAMPLES)?, None),
-            Found::Missing(file) => bail!(
-                "{}: found no {file} and no {file}.gz, wanted the four files of {}; see data/README.md for where \
-                 they come from, or choose the built-in data",
-                folder.join(set.name()).display(),
-                set.name()
-            ),
-        },
-        Choice::Auto => match find(set, folder)? {
-            Found::All(files) => (real(set, &files, EXAMPLES)?, None),
-            Found::Missing(file) => {
-                let missing = if folder.join(set.name()).exists() {
-                    format!("{} lacks {file}", folder.join(set.name()).display())
-                } else {
-                    format!("{} is not in {}", set.name(), folder.display())
-                };
-                let drawn = set.builtin_name().replace('-', " ");
-                let notice = format!(
-                    "{missing}: using the built-in {drawn} (see data/README.md for where the real files go)"
-                );
-                (builtin(set)?, Some(notice))
-            }
-        },
-    };
+    let loaded = published(set).load(
+        choice,
+        folder,
+        |files| real(set, files, EXAMPLES),
+        || builtin(set),
+    )?;
     Ok(ImageClasses {
-        splits,
+        splits: loaded.data,
         class_names: set.class_names(),
-        notice,
+        notice: loaded.notice,
     })
 }
 
@@ -186,17 +140,4 @@ pub(crate) fn splits(name: &str, source: Source, parts: [[idx::Bytes; 2]; 2]) ->
             sha256,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_choice_is_read_from_its_word() {
-        assert_eq!("auto".parse::<Choice>().unwrap(), Choice::default());
-        assert_eq!("builtin".parse::<Choice>().unwrap(), Choice::Builtin);
-        assert_eq!("real".parse::<Choice>().unwrap(), Choice::Real);
-        assert!("Real".parse::<Choice>().is_err());
-    }
 }

@@ -3,7 +3,8 @@
 //! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
 //! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
 //! [`image_classes`] gives Fashion-MNIST or MNIST, read by [`idx`] where the files are there, else a drawn twin (the
-//! module `drawn`).
+//! module `drawn`); [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables,
+//! read by [`table`]. [`k_fold`] cuts a set for cross-validation.
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
 //!
@@ -22,17 +23,26 @@
 //! ```
 
 pub mod idx;
+pub mod table;
 
+mod choice;
 mod dataset;
 mod drawn;
+mod folds;
 mod images;
 mod polynomial;
 mod published;
 mod regression;
 mod splits;
+mod tabular;
 
+pub use choice::{Choice, Loaded};
 pub use dataset::{Column, Dataset};
-pub use images::{Choice, ImageClasses, ImageSet, image_classes};
+pub use folds::k_fold;
+pub use images::{ImageClasses, ImageSet, image_classes};
 pub use polynomial::{polynomial_features, synthetic_polynomial};
 pub use regression::synthetic_regression;
 pub use splits::{Provenance, Source, Splits};
+pub use tabular::{
+    DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,
+};

@@ -4,62 +4,43 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::choice::Published;
 use crate::images::{SIDE, splits};
 use crate::{ImageSet, Source, Splits, idx};
 
 /// Images and labels of the training part, then of the test part, as both sets name them.
-const FILES: [[&str; 2]; 2] = [
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+const FILES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
 ];
 
-/// What of a set is in the data folder.
-pub(crate) enum Found {
-    /// Images and labels of the training part, then of the test part.
-    All([[PathBuf; 2]; 2]),
-    /// The first file that is there neither by its name nor with `.gz` behind it.
-    Missing(&'static str),
-}
-
-/// Looks for the files of `set` in its folder in the data folder `folder`.
-pub(crate) fn find(set: ImageSet, folder: &Path) -> Result<Found> {
-    let mut found = <[[PathBuf; 2]; 2]>::default();
-    for (found, name) in found.iter_mut().flatten().zip(FILES.iter().flatten()) {
-        let plain = folder.join(set.name()).join(name);
-        let gzipped = plain.with_extension("gz");
-        for path in [plain, gzipped] {
-            let exists = path.try_exists();
-            if exists.with_context(|| format!("{}: cannot be looked at", path.display()))? {
-                *found = path;
-                break;
-            }
-        }
-        if found.as_os_str().is_empty() {
-            return Ok(Found::Missing(name));
-        }
+/// The files of `set`, and its twin.
+pub(crate) fn published(set: ImageSet) -> Published<4> {
+    Published {
+        set: set.name(),
+        files: FILES,
+        twin: set.builtin_name(),
     }
-    Ok(Found::All(found))
 }
 
 /// Reads the four files, of `examples` examples in the training and in the test part.
-pub(crate) fn real(
-    set: ImageSet,
-    files: &[[PathBuf; 2]; 2],
-    examples: [usize; 2],
-) -> Result<Splits<2>> {
-    let images = |part: usize| idx::read(&files[part][0], &[examples[part], SIDE, SIDE]);
-    let labels = |part: usize| {
-        let labels = idx::read(&files[part][1], &[examples[part]])?;
+pub(crate) fn real(set: ImageSet, files: &[PathBuf; 4], examples: [usize; 2]) -> Result<Splits<2>> {
+    let [train_images, train_labels, test_images, test_labels] = files;
+    let [train, test] = examples;
+    let images = |file: &Path, examples| idx::read(file, &[examples, SIDE, SIDE]);
+    let labels = |file: &Path, examples| {
+        let labels = idx::read(file, &[examples])?;
         check_labels(&labels.values, set.class_names().len())
-            .with_context(|| files[part][1].display().to_string())?;
+            .with_context(|| file.display().to_string())?;
         Ok::<_, anyhow::Error>(labels)
     };
-    let (train, test) = rayon::join(|| images(0), || images(1));
-    splits(
-        set.name(),
-        Source::Real,
-        [[train?, labels(0)?], [test?, labels(1)?]],
-    )
+    let (x_train, x_test) =
+        rayon::join(|| images(train_images, train), || images(test_images, test));
+    let train = [x_train?, labels(train_labels, train)?];
+    let test = [x_test?, labels(test_labels, test)?];
+    splits(set.name(), Source::Real, [train, test])
 }
 
 fn check_labels(labels: &[u8], classes: usize) -> Result<()> {
@@ -81,6 +62,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::choice::Found;
     use crate::{Choice, image_classes};
 
     const FEW: [usize; 2] = [20, 10];
@@ -89,12 +71,12 @@ mod tests {
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("fashion-mnist")).unwrap();
-        for ([images, labels], n) in FILES.iter().zip(FEW) {
+        for (files, n) in FILES.chunks_exact(2).zip(FEW) {
             let set = folder.path().join("fashion-mnist");
             let bytes: Vec<u8> = (0..n * SIDE * SIDE).map(|i| (i % 256) as u8).collect();
-            idx::write(&set.join(images), &bytes, &[n, SIDE, SIDE]).unwrap();
+            idx::write(&set.join(files[0]), &bytes, &[n, SIDE, SIDE]).unwrap();
             idx::write(
-                &set.join(labels),
+                &set.join(files[1]),
                 &bytes.iter().map(|b| b % 10).take(n).collect::<Vec<_>>(),
                 &[n],
             )
@@ -104,7 +86,7 @@ mod tests {
     }
 
     fn read(folder: &Path) -> Result<Splits<2>> {
-        match find(ImageSet::FashionMnist, folder)? {
+        match published(ImageSet::FashionMnist).find(folder)? {
             Found::All(files) => real(ImageSet::FashionMnist, &files, FEW),
             Found::Missing(file) => bail!("{file}"),
         }
@@ -127,7 +109,7 @@ mod tests {
         assert_eq!(plain.provenance.name, "fashion-mnist");
         assert_eq!(plain.provenance.source, Source::Real);
 
-        let path = folder.path().join("fashion-mnist").join(FILES[0][0]);
+        let path = folder.path().join("fashion-mnist").join(FILES[0]);
         let gzipped = fs::File::create(path.with_extension("gz"))?;
         let mut encoder = flate2::write::GzEncoder::new(gzipped, flate2::Compression::fast());
         encoder.write_all(&fs::read(&path)?)?;
@@ -141,7 +123,7 @@ mod tests {
     fn wrong_files_under_right_names_are_errors() -> Result<()> {
         let folder = folder();
         let set = folder.path().join("fashion-mnist");
-        let [images, labels] = FILES[0].map(|name| set.join(name));
+        let [images, labels] = [FILES[0], FILES[1]].map(|name| set.join(name));
         let [good_images, good_labels] = [fs::read(&images)?, fs::read(&labels)?];
 
         fs::copy(&images, &labels)?;
@@ -169,7 +151,7 @@ mod tests {
             "{error}"
         );
 
-        fs::copy(set.join(FILES[1][0]), &images)?;
+        fs::copy(set.join(FILES[2]), &images)?;
         let error = message(read(folder.path()));
         assert!(
             error.contains("found 10 x 28 x 28 values in the header, wanted 20 x 28 x 28"),
@@ -188,7 +170,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() -> Result<()> {
         let folder = folder();
-        fs::remove_file(folder.path().join("fashion-mnist").join(FILES[1][1]))?;
+        fs::remove_file(folder.path().join("fashion-mnist").join(FILES[3]))?;
         let error = message(image_classes(
             ImageSet::FashionMnist,
             Choice::Real,

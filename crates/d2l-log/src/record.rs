@@ -45,7 +45,7 @@ pub struct Header {
     pub threads: usize,
     /// Seed of all random draws.
     pub seed: u64,
-    /// Which fold of a K-fold cross-validation was held out, counted from 0.
+    /// Which fold of a K-fold cross-validation was held out, counted from 1, where the log holds one fold only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
     /// Every hyperparameter, as resolved from preset and flags.
@@ -99,7 +99,7 @@ pub struct Epoch {
     pub seconds: f64,
     /// Training examples per second.
     pub examples_per_second: f64,
-    /// The fold that was held out, where one log holds several.
+    /// The fold that was held out, counted from 1, where one log holds several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
 }

@@ -20,6 +20,7 @@ pub(crate) trait Real: WithDType {
     const ONE: Self;
     fn exp(self) -> Self;
     fn sqrt(self) -> Self;
+    fn ln_1p(self) -> Self;
     fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
 }
 
@@ -33,6 +34,9 @@ macro_rules! real {
             }
             fn sqrt(self) -> Self {
                 $type::sqrt(self)
+            }
+            fn ln_1p(self) -> Self {
+                $type::ln_1p(self)
             }
             fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
                 match storage {
@@ -231,4 +235,39 @@ pub(crate) fn map2<T: Real, U: Sync + Copy>(
         one((&mut z, x, y));
     }
     z
+}
+
+/// The sum over the elements of the first part of f(x, y), as f64, and the second parts into new memory.
+pub(crate) fn map2_and_sum<T: Real>(
+    x: &[T],
+    y: &[T],
+    f: impl Fn(T, T) -> (T, T) + Sync,
+) -> (f64, Vec<T>) {
+    let mut z = vec![T::ZERO; x.len()];
+    let one = |(z, x, y): (&mut [T], &[T], &[T])| -> f64 {
+        let mut sum = 0.0;
+        for ((z, &x), &y) in z.iter_mut().zip(x).zip(y) {
+            let (term, element) = f(x, y);
+            sum += term.to_f64();
+            *z = element;
+        }
+        sum
+    };
+    let sums: Vec<f64> = if pays_to_share(x.len()) {
+        (
+            z.par_chunks_mut(CHUNK),
+            x.par_chunks(CHUNK),
+            y.par_chunks(CHUNK),
+        )
+            .into_par_iter()
+            .map(one)
+            .collect()
+    } else {
+        let pieces = z
+            .chunks_mut(CHUNK)
+            .zip(x.chunks(CHUNK))
+            .zip(y.chunks(CHUNK));
+        pieces.map(|((z, x), y)| one((z, x, y))).collect()
+    };
+    (sums.iter().sum(), z)
 }

@@ -2,7 +2,7 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`] and [`mse_loss`] (what it minimises),
+//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
 //! [`Sgd`] and [`Adam`] (how), [`Schedule`] and [`clip_gradient_norm`] (how fast), [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
@@ -28,7 +28,7 @@ pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use dropout::Dropout;
 pub use initializer::Initializer;
 pub use linear::{Linear, linear};
-pub use loss::{cross_entropy, mse_loss};
+pub use loss::{binary_cross_entropy, cross_entropy, mse_loss};
 pub use mode::{Mode, Step};
 pub use network::Network;
 pub use optimizer::{Adam, Optimizer, ParamGroup, Sgd};

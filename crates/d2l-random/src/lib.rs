@@ -32,6 +32,8 @@ pub enum Purpose {
     Dropout,
     /// Synthetic data sets.
     Data,
+    /// The seed of one fold of a cross-validation.
+    Fold,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Shuffle => "shuffle",
             Self::Dropout => "dropout",
             Self::Data => "data",
+            Self::Fold => "fold",
         }
     }
 }

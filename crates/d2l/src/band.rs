@@ -5,7 +5,7 @@ use d2l_log::BandResult;
 /// The range of one metric over the runs of somebody else.
 ///
 /// Metrics are named as in the log, `valid.accuracy`, at the last epoch; `.best` takes the best epoch and `.epoch1`
-/// the first.
+/// the first. Of a cross-validation `folds.` takes the mean over the folds and `fold1.` the first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
     /// The quantity, such as `valid.accuracy`.
@@ -66,9 +66,15 @@ impl Band {
         }
     }
 
-    /// The log's group that the metric belongs to: `valid` of `valid.accuracy`.
+    /// The log's group that the metric belongs to: `valid` of `valid.accuracy`, of `fold1.valid.accuracy` and of
+    /// `folds.valid.accuracy`, the mean over folds.
     pub fn group(&self) -> &'static str {
-        self.metric.split('.').next().unwrap_or(self.metric)
+        let mut parts = self.metric.split('.');
+        let first = parts.next().unwrap_or(self.metric);
+        match parts.next() {
+            Some(group) if first.starts_with("fold") => group,
+            _ => first,
+        }
     }
 
     /// The verdict on one value; `None` means that the run did not produce it.
@@ -112,6 +118,14 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folds_metric_belongs_to_the_same_group() {
+        let group = |metric| Band::book(metric, 0.0, 0.5, 1.0, 30).group();
+        assert_eq!(group("valid.accuracy.best"), "valid");
+        assert_eq!(group("folds.train_after.log_rmse"), "train_after");
+        assert_eq!(group("error.bias"), "error");
+    }
 
     #[test]
     fn the_median_of_three_decides() {

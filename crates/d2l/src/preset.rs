@@ -35,7 +35,7 @@ pub struct Preset {
     pub implementation: Implementation,
     /// The experiment's name.
     pub name: PresetName,
-    /// The book's section, such as `zh 3.6`.
+    /// The book's section, such as `zh 3.6`, or another source.
     pub section: &'static str,
     /// How it is trained.
     pub recipe: Recipe,

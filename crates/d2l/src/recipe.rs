@@ -50,6 +50,9 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Gradients are scaled down to this norm where they exceed it.
     pub clip_norm: Option<f64>,
+    /// Early stopping: training ends after this many epochs in a row without a lower validation loss, and the
+    /// parameters of the epoch with the lowest are kept. D2L zh 4.4.1, en 5.5.3; Prechelt 1998.
+    pub patience: Option<usize>,
     /// The rule that draws the initial parameters.
     pub initializer: Initializer,
 }
@@ -66,6 +69,7 @@ impl Recipe {
         weight_decay: 0.0,
         schedule: Schedule::Constant,
         clip_norm: None,
+        patience: None,
         initializer: Initializer::PytorchDefault,
     };
 
@@ -101,6 +105,9 @@ impl Recipe {
                 "--clip-norm {}: wanted a number above 0",
                 self.clip_norm.unwrap_or_default()
             );
+        }
+        if self.patience == Some(0) {
+            usage!("--patience 0: wanted 1 epoch or more without a lower validation loss");
         }
         Ok(())
     }
@@ -159,6 +166,9 @@ pub struct RecipeArgs {
     /// Largest norm of all gradients together
     #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
+    /// Stop early: after N epochs without a lower validation loss; the best epoch's parameters are kept
+    #[arg(long, value_name = "N")]
+    pub patience: Option<usize>,
     /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
     #[arg(long, value_parser = parse::<Initializer>)]
     pub initializer: Option<Initializer>,
@@ -213,6 +223,21 @@ impl RecipeArgs {
                 });
             }
         }
+        /// For fields that a preset may leave out.
+        fn set_optional<T: PartialEq + Copy + Display>(
+            field: &mut Option<T>,
+            flag: &'static str,
+            value: Option<T>,
+            overrides: &mut Vec<Override>,
+        ) {
+            if let Some(value) = value.filter(|value| *field != Some(*value)) {
+                *field = Some(value);
+                overrides.push(Override {
+                    flag,
+                    value: value.to_string(),
+                });
+            }
+        }
         let mut recipe = preset.clone();
         let mut overrides = Vec::new();
         let changes = &mut overrides;
@@ -245,16 +270,18 @@ impl RecipeArgs {
             &self.initializer,
             changes,
         );
-        if let Some(norm) = self
-            .clip_norm
-            .filter(|&norm| recipe.clip_norm != Some(norm))
-        {
-            recipe.clip_norm = Some(norm);
-            changes.push(Override {
-                flag: "clip-norm",
-                value: norm.to_string(),
-            });
-        }
+        set_optional(
+            &mut recipe.clip_norm,
+            "clip-norm",
+            self.clip_norm,
+            &mut overrides,
+        );
+        set_optional(
+            &mut recipe.patience,
+            "patience",
+            self.patience,
+            &mut overrides,
+        );
         (recipe, overrides)
     }
 }
@@ -334,6 +361,10 @@ mod tests {
             },
             Recipe {
                 clip_norm: Some(0.0),
+                ..Recipe::SGD
+            },
+            Recipe {
+                patience: Some(0),
                 ..Recipe::SGD
             },
             Recipe {

@@ -13,7 +13,7 @@ const READ_EVERY: usize = 50;
 /// Running sums of named quantities.
 ///
 /// [`Scores::means`] weighs every example equally: the short last batch counts less. [`Scores::batch_means`] weighs
-/// every batch equally, as the English edition does.
+/// every batch equally, as the English edition does. The root of a mean square is taken last.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Scores {
     sums: BTreeMap<String, Sum>,
@@ -29,14 +29,25 @@ struct Sum {
     examples: usize,
     batch_means: f64,
     batches: usize,
+    /// What is shown is the root of the mean.
+    #[serde(default)]
+    is_square: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Unread {
     name: &'static str,
     value: Tensor,
-    is_mean: bool,
+    kind: Kind,
     examples: usize,
+}
+
+/// What a scalar of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Mean,
+    Sum,
+    MeanSquare,
 }
 
 /// Mean training loss over the last complete window of `length` batches; windows run on across epochs.
@@ -68,7 +79,22 @@ impl Scores {
         self.add(Unread {
             name,
             value: mean.detach(),
-            is_mean: true,
+            kind: Kind::Mean,
+            examples,
+        })
+    }
+
+    /// Adds a scalar that is the mean over a batch of `examples` squares. The log shows the root of the mean over all.
+    pub fn add_mean_square(
+        &mut self,
+        name: &'static str,
+        mean: &Tensor,
+        examples: usize,
+    ) -> Result<()> {
+        self.add(Unread {
+            name,
+            value: mean.detach(),
+            kind: Kind::MeanSquare,
             examples,
         })
     }
@@ -78,7 +104,7 @@ impl Scores {
         self.add(Unread {
             name,
             value: sum.detach(),
-            is_mean: false,
+            kind: Kind::Sum,
             examples,
         })
     }
@@ -115,20 +141,19 @@ impl Scores {
         for Unread {
             name,
             value,
-            is_mean,
+            kind,
             examples,
         } in std::mem::take(&mut self.unread)
         {
             let value = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-            self.add_value(
-                name,
-                if is_mean {
-                    value
-                } else {
-                    value / examples as f64
-                },
-                examples,
-            );
+            let mean = match kind {
+                Kind::Mean | Kind::MeanSquare => value,
+                Kind::Sum => value / examples as f64,
+            };
+            self.add_value(name, mean, examples);
+            if let Some(sum) = self.sums.get_mut(name) {
+                sum.is_square = kind == Kind::MeanSquare;
+            }
         }
         Ok(())
     }
@@ -162,7 +187,11 @@ impl Scores {
     fn each(&self, mean: impl Fn(&Sum) -> f64) -> Metrics {
         self.sums
             .iter()
-            .map(|(name, sum)| (name.clone(), mean(sum)))
+            .map(|(name, sum)| {
+                let mean = mean(sum);
+                let shown = if sum.is_square { mean.sqrt() } else { mean };
+                (name.clone(), shown)
+            })
             .collect()
     }
 }
@@ -199,6 +228,15 @@ mod tests {
             scores.batch_means(),
             Metrics::from([("accuracy".into(), 0.25), ("loss".into(), 3.0)])
         );
+        Ok(())
+    }
+
+    #[test]
+    fn the_root_is_taken_after_the_mean() -> Result<()> {
+        let mut scores = Scores::default();
+        scores.add_mean_square("log_rmse", &Tensor::new(1f32, &Device::Cpu)?, 30)?;
+        scores.add_mean_square("log_rmse", &Tensor::new(33f32, &Device::Cpu)?, 10)?;
+        assert_eq!(scores.means()["log_rmse"], 3.0); // √((30·1 + 10·33) / 40)
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What it means to learn from a batch: regression and classification.
+//! What it means to learn from a batch: regression, answers of yes and no, classification.
 
 use candle_core::{D, DType, Result, Tensor};
 use d2l_nn::{Mode, Network, Step};
@@ -45,6 +45,48 @@ impl<M: Network> Task<2> for Regressor<M> {
         let y_hat = self.network.forward_t(x, Mode::Evaluate)?;
         scores.add_mean("loss", &(self.loss)(&y_hat, y)?, y.dim(0)?)
     }
+}
+
+/// Answers of yes and no: features `[B, D]` and answers `[B, 1]`, 1 for yes and 0 for no.
+pub struct BinaryClassifier<M> {
+    /// The model: `[B, D] -> [B, 1]`, the logit of yes.
+    pub network: M,
+}
+
+impl<M: Network> BinaryClassifier<M> {
+    /// With the cross-entropy of yes and no.
+    pub fn new(network: M) -> Self {
+        Self { network }
+    }
+}
+
+impl<M: Network> Task<2> for BinaryClassifier<M> {
+    fn training_loss(
+        &self,
+        [x, y]: &[Tensor; 2],
+        step: Step,
+        scores: &mut Scores,
+    ) -> Result<Tensor> {
+        let logits = self.network.forward_t(x, Mode::Train(step))?;
+        scores.add_sum("accuracy", &right(&logits, y)?, y.dim(0)?)?;
+        d2l_nn::binary_cross_entropy(&logits, y)
+    }
+
+    fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
+        let logits = self.network.forward_t(x, Mode::Evaluate)?;
+        scores.add_sum("accuracy", &right(&logits, y)?, y.dim(0)?)?;
+        scores.add_mean(
+            "loss",
+            &d2l_nn::binary_cross_entropy(&logits, y)?,
+            y.dim(0)?,
+        )
+    }
+}
+
+/// How many answers are right, where a logit above 0, a probability above ½, says yes: a scalar.
+fn right(logits: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let says_yes = logits.detach().gt(0.0)?;
+    says_yes.eq(&y.gt(0.5)?)?.to_dtype(DType::U32)?.sum_all()
 }
 
 /// Classification: inputs `[B, …]` and classes `[B]`.

@@ -4,7 +4,7 @@
 //! the same λ weighs half as much.
 
 use anyhow::Result;
-use d2l::nn::{Initializer, ParamGroup, ParamStore};
+use d2l::nn::{Initializer, ParamGroup};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe, Regressor, Run, fit};
 
 use super::{EN_RECIPE, FEATURES, LAMBDA0, LAMBDA3, ZH_RECIPE, report, synthetic_data};
@@ -80,20 +80,6 @@ const EN_LAMBDA3: Preset = Preset {
     ..ZH_LAMBDA3
 };
 
-/// The weight decays by λ, the bias doesn't: it makes no function steeper.
-pub fn groups(params: &ParamStore, lambda: f64) -> Vec<ParamGroup> {
-    let is_bias = |name: &str| name.ends_with("bias");
-    let (biases, weights) = params
-        .parameters()
-        .into_iter()
-        .partition(|(name, _)| is_bias(name));
-    let decaying = ParamGroup {
-        weight_decay: lambda,
-        ..ParamGroup::new(weights)
-    };
-    vec![decaying, ParamGroup::new(biases)]
-}
-
 /// Trains and reports.
 pub fn train(run: &mut Run) -> Result<()> {
     let data = synthetic_data(run)?;
@@ -102,7 +88,8 @@ pub fn train(run: &mut Run) -> Result<()> {
         return Ok(());
     }
     let task = Regressor::new(model);
-    let groups = groups(run.params(), run.recipe().weight_decay);
+    // The weight decays by λ, the bias doesn't.
+    let groups = ParamGroup::sparing_biases(run.params().parameters(), run.recipe().weight_decay);
     let mut optimizer = run.recipe().optimizer_over(groups)?;
     fit(&task, &data, &mut optimizer, run)?;
     report(run, task.network.linear.weight())

@@ -19,6 +19,28 @@ pub const PRESETS: &[Preset] = &[
         ..ZH
     },
     ZH,
+    Preset {
+        name: PresetName::En,
+        section: "en 5.6",
+        recipe: Recipe {
+            learning_rate: 0.1,
+            initializer: Initializer::PytorchDefault,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.4045954, 0.4174461, 0.4302968, 31),
+            Band::pooled("valid_batches.loss", 0.3701914, 0.4078183, 0.4454452, 31),
+            Band::pooled("valid_batches.accuracy", 0.8311042, 0.850229, 0.8693538, 31),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.8459531,
+                0.8534253,
+                0.8608975,
+                31,
+            ),
+        ],
+        ..ZH
+    },
 ];
 
 const ZH: Preset = Preset {

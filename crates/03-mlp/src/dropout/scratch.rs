@@ -22,6 +22,33 @@ pub const PRESETS: &[Preset] = &[
         ..ZH
     },
     ZH,
+    Preset {
+        name: PresetName::En,
+        section: "en 5.6",
+        recipe: Recipe {
+            learning_rate: 0.1,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.4064247, 0.4175764, 0.4287281, 31),
+            Band::pooled("valid_batches.loss", 0.3755639, 0.4057726, 0.4359813, 31),
+            Band::pooled(
+                "valid_batches.accuracy",
+                0.8348762,
+                0.8513703,
+                0.8678644,
+                31,
+            ),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.8427394,
+                0.8531495,
+                0.8635596,
+                31,
+            ),
+        ],
+        ..ZH
+    },
 ];
 
 const ZH: Preset = Preset {

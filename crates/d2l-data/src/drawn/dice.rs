@@ -20,4 +20,9 @@ impl Dice {
     pub(crate) fn chance(&mut self, percent: f32) -> bool {
         self.between(0.0, 100.0) < percent
     }
+
+    /// One of the `choices`, of which there is at least one, all equally likely.
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.0.random_range(0..choices.len())]
+    }
 }

@@ -1,8 +1,11 @@
 //! Losses: the mean over a batch, with the gradient computed along with the value.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 mod mse;
+mod pointwise;
 
+pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
 pub use mse::mse_loss;
 

@@ -4,12 +4,9 @@
 //!
 //! The book's own `squared_loss` of zh 3.2.5 and en 3.4.2 has a factor ½ that this one, like PyTorch's, has not.
 
-use std::sync::Mutex;
+use candle_core::{Result, Tensor};
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
-
-use super::scaled;
+use super::pointwise::{self, Pointwise};
 use crate::kernel::{self, Real};
 
 /// The mean over all elements of the squared difference: two tensors of one shape to a scalar.
@@ -17,126 +14,34 @@ use crate::kernel::{self, Real};
 /// # Errors
 /// Where the shapes differ. `[B]` against `[B, 1]` would broadcast to `[B, B]` in PyTorch, and train on noise.
 pub fn mse_loss(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
-    if prediction.dims() != target.dims() {
-        bail!(
-            "mse_loss: found predictions {:?} and targets {:?}, wanted equal shapes: nothing is broadcast; reshape one",
-            prediction.dims(),
-            target.dims()
-        );
-    }
-    if prediction.elem_count() == 0 {
-        bail!(
-            "mse_loss: found predictions {:?}, wanted at least one",
-            prediction.dims()
-        );
-    }
-    if kernel::has_kernel(prediction) {
-        let wants_gradient = prediction.track_op() || target.track_op();
-        let op = Mse {
-            wants_gradient,
-            target_tracks: target.track_op(),
-            gradient: Mutex::new(None),
-        };
-        prediction
-            .contiguous()?
-            .apply_op2(&target.contiguous()?, op)
+    pointwise::check_shapes(Mse::NAME, prediction, target)?;
+    if kernel::has_kernel(prediction) && !target.track_op() {
+        pointwise::apply::<Mse>(prediction, target, prediction.elem_count())
     } else {
         composed(prediction, target)
     }
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where the
+/// target has a gradient too.
 fn composed(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     (prediction - target)?.sqr()?.mean_all()
 }
 
-struct Mse {
-    wants_gradient: bool,
-    target_tracks: bool,
-    gradient: Mutex<Option<Tensor>>,
-}
+struct Mse;
 
-impl Mse {
-    fn forward<T: Real>(
-        &self,
-        prediction: &[T],
-        target: &[T],
-        shape: &Shape,
-    ) -> Result<CpuStorage> {
-        let n = prediction.len() as f64;
-        let error = kernel::map2(prediction, target, |prediction, target| prediction - target);
-        let mean = kernel::sum_of_squares(&error) / n;
-        if self.wants_gradient
-            && let Ok(mut slot) = self.gradient.lock()
-        {
-            let gradient =
-                Tensor::from_vec(error, shape.clone(), &Device::Cpu)?.affine(2.0 / n, 0.0)?;
-            *slot = Some(gradient);
-        }
-        Ok(T::to_cpu_storage_owned(vec![T::from_f64(mean)]))
-    }
-}
+impl Pointwise for Mse {
+    const NAME: &'static str = "mse_loss";
 
-impl CustomOp2 for Mse {
-    fn name(&self) -> &'static str {
-        "mse-loss"
-    }
-
-    fn cpu_fwd(
-        &self,
-        prediction: &CpuStorage,
-        layout: &Layout,
-        target: &CpuStorage,
-        target_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        use kernel::elements;
-        let shape = layout.shape();
-        let loss = match prediction.dtype() {
-            DType::F32 => self.forward::<f32>(
-                elements(prediction, layout)?,
-                elements(target, target_layout)?,
-                shape,
-            )?,
-            DType::F64 => self.forward::<f64>(
-                elements(prediction, layout)?,
-                elements(target, target_layout)?,
-                shape,
-            )?,
-            other => bail!("mse_loss: found type {other:?}, wanted f32 or f64"),
-        };
-        Ok((loss, Shape::from(())))
-    }
-
-    fn bwd(
-        &self,
-        _prediction: &Tensor,
-        _target: &Tensor,
-        _loss: &Tensor,
-        upstream: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        match self
-            .gradient
-            .lock()
-            .ok()
-            .and_then(|gradient| gradient.clone())
-        {
-            Some(gradient) => {
-                let gradient = scaled(&gradient, upstream)?;
-                let target = if self.target_tracks {
-                    Some(gradient.neg()?)
-                } else {
-                    None
-                };
-                Ok((Some(gradient), target))
-            }
-            None => bail!("mse_loss: nothing had a gradient to compute in the forward pass"),
-        }
+    fn value_and_slope<T: Real>(prediction: T, target: T) -> (T, T) {
+        let error = prediction - target;
+        (error * error, error + error)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

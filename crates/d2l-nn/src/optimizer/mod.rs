@@ -36,6 +36,19 @@ impl ParamGroup {
             weight_decay: 0.0,
         }
     }
+
+    /// Weights that decay by λ, and biases that don't: a bias makes no function steeper.
+    pub fn sparing_biases(parameters: Vec<(String, Var)>, weight_decay: f64) -> Vec<Self> {
+        let is_bias = |(name, _): &(String, Var)| name.ends_with("bias");
+        let (biases, weights) = parameters.into_iter().partition(is_bias);
+        vec![
+            Self {
+                weight_decay,
+                ..Self::new(weights)
+            },
+            Self::new(biases),
+        ]
+    }
 }
 
 /// A rule that changes parameters by their gradients.

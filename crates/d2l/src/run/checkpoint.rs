@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
-use d2l_log::{Header, Log, Metrics, Writer};
+use d2l_log::{Epoch, Header, Log, Metrics, Writer};
 use d2l_nn::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ const OPTIMIZER: &str = "optimizer/";
 /// How far a run has come: everything besides tensors that the next step depends on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
+    /// The fold, counted from 1, where the run has folds.
+    #[serde(default)]
+    pub fold: Option<usize>,
     /// Examples in the training set.
     pub examples: usize,
     pub epochs_done: usize,
@@ -41,6 +44,25 @@ pub(super) struct Progress {
     /// Length of the log in bytes when the checkpoint was written; resuming cuts it to this.
     pub log_length: u64,
     pub seconds: f64,
+}
+
+impl Progress {
+    /// Back to the first step, of the next fold; what belongs to the whole run stays.
+    pub fn begin(&mut self, fold: Option<usize>) {
+        *self = Self {
+            fold,
+            measured: std::mem::take(&mut self.measured),
+            ..Self::default()
+        };
+    }
+}
+
+/// A checkpoint that has been read, with the epochs of the log up to it.
+pub(super) struct Resumed {
+    progress: Progress,
+    parameters: Tensors,
+    moments: Tensors,
+    epochs: Vec<Epoch>,
 }
 
 impl Run {
@@ -71,15 +93,13 @@ impl Run {
     /// one is a second old. Each waits for the disk, which takes far longer than an epoch of the smallest models.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         let is_old = |saved: Instant| saved.elapsed() >= BETWEEN_CHECKPOINTS;
-        self.progress.epochs_done >= self.recipe.epochs || self.clock.saved.is_none_or(is_old)
+        self.progress.epochs_done >= self.recipe.epochs
+            || self.is_out_of_patience()
+            || self.clock.saved.is_none_or(is_old)
     }
 
-    /// Takes the run of this name back to its last checkpoint.
-    pub(super) fn resume<O: Optimizer + ?Sized>(
-        &mut self,
-        header: &Header,
-        optimizer: &mut O,
-    ) -> Result<()> {
+    /// Opens the run of this name again, its log cut to its last checkpoint.
+    pub(super) fn resume(&mut self, header: &Header) -> Result<()> {
         let folder = folder::newest(&self.args, self.chapter, &self.default_name())?;
         let log_file = folder.join(d2l_log::FILE_NAME);
         let mut log = Log::read(&log_file)?;
@@ -107,18 +127,46 @@ impl Run {
                 progress.log_length
             );
         }
-        self.params
-            .load_state(&parameters)
-            .with_context(|| file.display().to_string())?;
-        optimizer
-            .load_state(&moments)
-            .with_context(|| file.display().to_string())?;
-        log.epochs.truncate(progress.epochs_done);
-        self.epochs = log.epochs;
+        let is_before = |epoch: &Epoch| {
+            // Folds come in order, and what is trained without one comes after them.
+            let place = |fold: Option<usize>, epoch: usize| (fold.unwrap_or(usize::MAX), epoch);
+            place(epoch.fold, epoch.epoch) <= place(progress.fold, progress.epochs_done)
+        };
+        log.epochs.retain(is_before);
         self.log = Some(Writer::resume(&log_file, progress.log_length)?);
         self.clock.before = progress.seconds;
-        self.progress = progress;
         self.folder = Some(folder);
+        self.resumed = Some(Resumed {
+            progress,
+            parameters,
+            moments,
+            epochs: log.epochs,
+        });
+        Ok(())
+    }
+
+    /// Takes parameters, optimizer and progress back to the checkpoint; where that was written in a later fold, this
+    /// one is done.
+    pub(super) fn catch_up<O: Optimizer + ?Sized>(
+        &mut self,
+        resumed: Resumed,
+        optimizer: &mut O,
+    ) -> Result<()> {
+        let fold = self.folds.running;
+        let epochs = resumed.epochs.iter().filter(|epoch| epoch.fold == fold);
+        self.epochs = epochs.cloned().collect();
+        if resumed.progress.fold != fold {
+            self.progress.epochs_done = self.recipe.epochs;
+            self.resumed = Some(resumed);
+            return self.params.load(&self.model_file()?);
+        }
+        let folder = self.folder.as_deref().unwrap_or(Path::new(""));
+        let file = || folder.join(FILE_NAME).display().to_string();
+        self.params
+            .load_state(&resumed.parameters)
+            .with_context(file)?;
+        optimizer.load_state(&resumed.moments).with_context(file)?;
+        self.progress = resumed.progress;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use d2l_random::{Purpose, Stream};
 
 use super::{Run, folder};
 use crate::fit::Evaluation;
-use crate::{Interrupted, Scores, curves};
+use crate::{Interrupted, Scores};
 
 /// Set by Ctrl-C; read after every step.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -50,12 +50,21 @@ impl Run {
             Scores::default()
         };
         self.progress.examples = data.train.len();
-        if let Some(file) = &self.args.init {
-            self.params.load(file)?;
+        self.load_init()?;
+        if self.log.is_none() {
+            self.open(data)?;
         }
+        match self.resumed.take() {
+            Some(resumed) => self.catch_up(resumed, optimizer),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the log, a new one or the one to go on with, and shows what is about to be trained.
+    fn open<const N: usize>(&mut self, data: &Splits<N>) -> Result<()> {
         let header = self.header(data);
         if self.args.resume {
-            self.resume(&header, optimizer)?;
+            self.resume(&header)?;
         } else {
             let folder = folder::create(&self.args, self.chapter, &self.default_name())?;
             let mut log = Writer::create(&folder.join(d2l_log::FILE_NAME))?;
@@ -69,10 +78,10 @@ impl Run {
         Ok(())
     }
 
-    /// Goes on to the next epoch; false when all are done. A recipe of no epochs has one epoch without steps, which
+    /// Goes on to the next epoch; false when all are done or early stopping ends them. A recipe of no epochs has one epoch without steps, which
     /// evaluates the initial parameters.
     pub fn next_epoch(&mut self) -> bool {
-        let more = self.progress.epochs_done < self.recipe.epochs
+        let more = (self.progress.epochs_done < self.recipe.epochs && !self.is_out_of_patience())
             || (self.recipe.epochs == 0 && self.epochs.is_empty());
         if more {
             let batches = if self.recipe.epochs == 0 {
@@ -122,7 +131,7 @@ impl Run {
         } else {
             let epoch = self.epoch();
             Stream {
-                seed: self.seed,
+                seed: self.draws,
                 purpose: Purpose::Shuffle,
                 name: "train",
                 epoch,
@@ -137,7 +146,7 @@ impl Run {
     /// The place of the coming step in the run: what dropout's draws depend on.
     pub fn step(&self) -> Step {
         Step {
-            seed: self.seed,
+            seed: self.draws,
             epoch: self.epoch(),
             step: self.progress.steps_done + 1,
         }
@@ -222,7 +231,7 @@ impl Run {
         let epoch = Epoch {
             epoch: self.epoch(),
             step: self.progress.steps_done,
-            fold: None,
+            fold: self.folds.running,
             learning_rate: self.learning_rate(),
             train,
             valid: evaluation.valid.means(),
@@ -239,11 +248,15 @@ impl Run {
         {
             return Err(self.diverged(&name, self.progress.steps_in_epoch));
         }
-        self.report.epoch(&epoch, self.recipe.epochs);
         self.write(Record::Epoch(epoch.clone()))?;
-        self.epochs.push(epoch);
+        self.epochs.push(epoch.clone());
         if self.recipe.epochs > 0 {
             self.progress.epochs_done += 1;
+        }
+        let is_last = self.is_out_of_patience() || epoch.epoch >= self.recipe.epochs;
+        self.report.epoch(&epoch, self.recipe.epochs, is_last);
+        if self.is_best_so_far() {
+            self.params.save(&self.model_file()?, self.metadata())?;
         }
         self.progress.steps_in_epoch = 0;
         self.progress.steps_this_process = 0;
@@ -254,15 +267,25 @@ impl Run {
         Ok(())
     }
 
-    /// Saves the trained parameters as `model.safetensors` and draws the curves.
+    /// Saves the trained parameters as `model.safetensors` (a fold's as `model-fold1.safetensors`, …) and draws the
+    /// curves. After early stopping the parameters are those of the best epoch.
     pub fn finish(&mut self) -> Result<()> {
         self.report.clear();
-        let Some(folder) = self.folder.clone() else {
-            bail!("the run has not started")
-        };
-        self.params
-            .save(&folder.join("model.safetensors"), self.metadata())?;
-        curves::draw(&folder.join("figures"), self.preset.model, &self.epochs)
+        let file = self.model_file()?;
+        match (self.recipe.patience, self.kept_epoch()) {
+            (Some(_), Some(kept)) => {
+                self.params.load(&file)?; // written at the end of that epoch
+                self.report.line(&format!(
+                    "kept the parameters of epoch {}, which has the lowest validation loss",
+                    kept.epoch
+                ));
+            }
+            _ => self.params.save(&file, self.metadata())?,
+        }
+        match self.folds.running {
+            None => self.draw_curves(),
+            Some(_) => Ok(()),
+        }
     }
 
     /// What to say when `what` is not a finite number after `step` steps of the running epoch.

@@ -26,6 +26,17 @@ impl Run {
         name
     }
 
+    /// Where the trained parameters go: `model.safetensors`, or `model-fold1.safetensors` for a fold.
+    pub(super) fn model_file(&self) -> Result<PathBuf> {
+        let Some(folder) = &self.folder else {
+            bail!("the run has not started")
+        };
+        Ok(folder.join(match self.folds.running {
+            None => "model.safetensors".to_string(),
+            Some(fold) => format!("model-fold{fold}.safetensors"),
+        }))
+    }
+
     /// The log's first line.
     pub(super) fn header<const N: usize>(&self, data: &Splits<N>) -> Header {
         let mut recipe = match serde_json::to_value(&self.recipe) {

@@ -2,6 +2,8 @@
 //!
 //! - this file: what a chapter asks of a run
 //! - `epochs`: what the loop tells it, step by step
+//! - `folds`: the same training several times, each on another part of the data
+//! - `results`: what it reached, and the bands
 //! - `folder`: its name and files
 //! - `checkpoint`: saving and restoring it
 //! - `report`: what the reader sees on the terminal
@@ -9,21 +11,24 @@
 mod checkpoint;
 pub(crate) mod epochs;
 mod folder;
+mod folds;
 pub(crate) mod report;
+mod results;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use d2l_data::{ImageClasses, ImageSet, Splits};
-use d2l_log::{BandResult, Best, End, Epoch, Metrics, Record, Status, Writer};
+use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits};
+use d2l_log::{BandResult, Epoch, Record, Status, Writer};
 use d2l_nn::{Network, Optimizer, ParamStore};
 use serde_json::{Map, Value};
 
 use crate::recipe::Override;
-use crate::{Args, DeviceChoice, Implementation, Preset, PresetName, Recipe, usage};
-use checkpoint::Progress;
+use crate::{Args, DeviceChoice, Implementation, Preset, PresetName, Recipe};
+use checkpoint::{Progress, Resumed};
+use folds::Folds;
 use report::Report;
 
 /// One training run.
@@ -35,6 +40,8 @@ pub struct Run {
     overrides: Vec<Override>,
     args: Args,
     seed: u64,
+    /// Decides the draws of the running fold; the seed itself where there are no folds.
+    draws: u64,
     device_choice: DeviceChoice,
     device: Device,
     params: ParamStore,
@@ -42,7 +49,11 @@ pub struct Run {
     folder: Option<PathBuf>,
     log: Option<Writer>,
     progress: Progress,
+    /// The epochs of the running fold, or of the run where there are no folds.
     epochs: Vec<Epoch>,
+    folds: Folds,
+    /// With `--resume`: the checkpoint, until the loop comes to the fold that it was written in.
+    resumed: Option<Resumed>,
     /// The data are the built-in twin of a real set, so the book's bands say nothing about the result.
     on_builtin_data: bool,
     clock: Clock,
@@ -100,6 +111,7 @@ impl Run {
             overrides,
             args: args.clone(),
             seed,
+            draws: seed,
             device_choice,
             params: ParamStore::new(seed, &device),
             device,
@@ -108,6 +120,8 @@ impl Run {
             log: None,
             progress: Progress::default(),
             epochs: Vec::new(),
+            folds: Folds::default(),
+            resumed: None,
             on_builtin_data: false,
             clock: Clock {
                 epoch: now,
@@ -159,6 +173,14 @@ impl Run {
         &self.params
     }
 
+    /// Takes the parameters from `--init`, where it is given. The loop does so when it starts.
+    pub fn load_init(&self) -> Result<()> {
+        match &self.args.init {
+            Some(file) => self.params.load(file),
+            None => Ok(()),
+        }
+    }
+
     /// The optimizer that the recipe names, over all parameters made so far.
     pub fn optimizer(&self) -> Result<Box<dyn Optimizer>> {
         self.recipe.optimizer(&self.params)
@@ -197,6 +219,15 @@ impl Run {
         }
         images.splits = self.first_examples(images.splits);
         Ok(images)
+    }
+
+    /// What `loader` reads from the data folder, or draws in its place, as `--data` says; its notice goes to the reader.
+    pub fn load<T>(&self, loader: impl FnOnce(Choice, &Path) -> Result<Loaded<T>>) -> Result<T> {
+        let loaded = loader(self.args.data, &self.args.data_dir)?;
+        if let Some(notice) = &loaded.notice {
+            self.report.line(notice);
+        }
+        Ok(loaded.data)
     }
 
     /// The first `--examples` examples of each split; all of them without that flag.
@@ -266,79 +297,6 @@ impl Run {
         }
         let end = self.end(status, Some(reason.to_string()), Vec::new());
         self.write(Record::End(end))
-    }
-
-    /// With `--verify`: a usage error where there is nothing to verify.
-    fn check_verifiable(&self) -> Result<()> {
-        let preset = &self.preset;
-        let flags: Vec<String> = self
-            .overrides
-            .iter()
-            .map(|change| format!("--{}", change.flag))
-            .collect();
-        let reason = if preset.bands.is_empty() {
-            format!(
-                "preset {} of {} {} has no band",
-                preset.name, preset.model, preset.implementation
-            )
-        } else if !flags.is_empty() {
-            format!("{} changed the preset", flags.join(", "))
-        } else if self.on_builtin_data {
-            "the data are the built-in ones, the bands are for the real ones".to_string()
-        } else {
-            return Ok(());
-        };
-        usage!("--verify: nothing to verify: {reason}")
-    }
-
-    /// The preset's bands, if this run is the preset's experiment: the same recipe on the same data.
-    fn judged_bands(&self) -> &'static [crate::Band] {
-        if self.overrides.is_empty() && !self.on_builtin_data {
-            self.preset.bands
-        } else {
-            &[]
-        }
-    }
-
-    /// A metric of the finished run: `valid.accuracy` of the last epoch, `valid.accuracy.best`,
-    /// `train_after.loss.epoch1`, or a recorded final.
-    fn value(&self, metric: &str) -> Option<f64> {
-        if let Some(&value) = self.progress.measured.get(metric) {
-            return Some(value);
-        }
-        let (name, point) = match metric.rsplit_once('.') {
-            Some((name, point)) if name.contains('.') => (name, point),
-            _ => (metric, ""),
-        };
-        if point == "best" {
-            return Best::of(&self.epochs, name).map(|best| best.value);
-        }
-        let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
-            Some(Ok(wanted)) => self.epochs.iter().find(|epoch| epoch.epoch == wanted),
-            _ => self.epochs.last(),
-        };
-        epoch.and_then(|epoch| epoch.metric(name))
-    }
-
-    fn end(&self, status: Status, reason: Option<String>, bands: Vec<BandResult>) -> End {
-        let mut last: Metrics = self.progress.measured.clone();
-        let mut bests = std::collections::BTreeMap::new();
-        for (name, value) in self.epochs.last().map(Epoch::metrics).unwrap_or_default() {
-            if let Some(best) = Best::of(&self.epochs, &name) {
-                bests.insert(name.clone(), best);
-            }
-            last.insert(name, value);
-        }
-        End {
-            status,
-            reason,
-            epochs: self.progress.epochs_done,
-            seconds: self.clock.before + self.clock.run.elapsed().as_secs_f64(),
-            peak_memory_bytes: crate::device::peak_memory_bytes(),
-            last,
-            best: bests,
-            bands,
-        }
     }
 
     fn write(&mut self, record: Record) -> Result<()> {

@@ -17,7 +17,9 @@ pub(super) struct Report {
     quiet: bool,
     /// Hidden by indicatif itself where stderr is no terminal.
     bar: Option<ProgressBar>,
-    heading_shown: bool,
+    /// The columns of the heading that was printed last; what is trained after the folds of a cross-validation has
+    /// fewer of them.
+    heading: Vec<String>,
 }
 
 /// Writes a line to stdout. A reader that closed the pipe (`| head`) has seen enough: that is no error.
@@ -30,7 +32,7 @@ impl Report {
         Self {
             quiet,
             bar: None,
-            heading_shown: false,
+            heading: Vec::new(),
         }
     }
 
@@ -50,10 +52,11 @@ impl Report {
             threads => format!("{threads} threads"),
         };
         self.line(&format!(
-            "model   {} {}, preset {} (D2L {section}), {} parameters",
+            "model   {} {}, preset {} ({}), {} parameters",
             header.model,
             header.implementation,
             header.preset,
+            source(section),
             grouped(header.parameters)
         ));
         self.line(&format!(
@@ -113,9 +116,11 @@ impl Report {
         }
     }
 
-    pub fn epoch(&mut self, epoch: &Epoch, epochs: usize) {
+    /// One line per epoch, `is_last` the last; of a fold only the last epoch's.
+    pub fn epoch(&mut self, epoch: &Epoch, epochs: usize, is_last: bool) {
         self.clear();
-        if !is_shown(epoch.epoch, epochs) {
+        let is_due = is_shown(epoch.epoch, epochs) && epoch.fold.is_none();
+        if !(is_last || is_due) {
             return;
         }
         let columns: Vec<(String, f64)> = epoch
@@ -123,7 +128,8 @@ impl Report {
             .into_iter()
             .filter(|(name, _)| name != "gradient_norm")
             .collect();
-        if !self.heading_shown {
+        let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+        if names != self.heading {
             self.line(&row(
                 "epoch",
                 columns
@@ -132,13 +138,16 @@ impl Report {
                 "examples/s",
                 "seconds",
             ));
-            self.heading_shown = true;
+            self.heading = names;
         }
         let cells = columns
             .iter()
             .map(|(name, value)| (number(*value), name.as_str()));
         let speed = grouped(epoch.examples_per_second.round() as usize);
-        let label = format!("{}/{epochs}", epoch.epoch);
+        let label = match epoch.fold {
+            None => format!("{}/{epochs}", epoch.epoch),
+            Some(fold) => format!("fold {fold}"),
+        };
         self.line(&row(
             &label,
             cells,
@@ -171,12 +180,21 @@ impl Report {
             end.seconds,
             memory.unwrap_or_default()
         ));
-        for (name, value) in &end.last {
+        // The folds' own results stand above, and in the log.
+        let is_shown = |name: &str| !name.starts_with("fold") || name.starts_with("folds.");
+        let last: Vec<_> = end.last.iter().filter(|(name, _)| is_shown(name)).collect();
+        let width = last
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or(0)
+            .max(24);
+        for (name, value) in last {
             let best = end.best.get(name).filter(|best| best.value != *value);
             let best =
                 best.map(|best| format!("   best {} in epoch {}", number(best.value), best.epoch));
             print(&format!(
-                "{name:<24}{:>12}{}",
+                "{name:<width$}{:>12}{}",
                 number(*value),
                 best.unwrap_or_default()
             ));
@@ -219,6 +237,15 @@ fn row<'a>(
         .map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10)))
         .collect();
     format!("{epoch:>7}{cells}  {speed:>10}  {seconds:>7}")
+}
+
+/// Where an experiment comes from: `D2L zh 4.3`; another source as it is.
+fn source(section: &str) -> String {
+    if section.starts_with("zh ") || section.starts_with("en ") {
+        format!("D2L {section}")
+    } else {
+        section.to_string()
+    }
 }
 
 /// About four significant digits: losses of 2.3 and of 0.00005 both read well.

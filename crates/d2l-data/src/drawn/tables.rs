@@ -1,0 +1,312 @@
+//! Drawn twins of the tables: text with the columns of the published files and a believable relation between them, so
+//! that every chapter runs before anything is downloaded.
+//!
+//! They are stand-ins: ranges, gaps and shares are roughly those of the real sets, the relation is a few plain formulas
+//! made up here, and scores on them say nothing about the real ones. Nobody in them exists. Each row has a generator of
+//! its own, fixed for all runs.
+
+use std::fmt::Write;
+
+use d2l_random::{Purpose, Stream};
+
+use super::dice::Dice;
+use crate::tabular::{airfoil, diabetes, house_prices, titanic};
+
+/// `rows` lines below `header`; `line` gives the cells of a row from its number and its dice.
+fn table(
+    set: &str,
+    header: &str,
+    rows: std::ops::Range<usize>,
+    line: impl Fn(usize, &mut Dice) -> String,
+) -> String {
+    let mut text = header.to_string();
+    for row in rows {
+        let stream = Stream {
+            step: row,
+            ..Stream::once(0, Purpose::Data, set)
+        };
+        text.push_str(&line(row, &mut Dice(stream.rng())));
+        text.push('\n');
+    }
+    text
+}
+
+/// Yes with probability 1 / (1 + exp(-`score`)).
+fn logistic(score: f32, dice: &mut Dice) -> u8 {
+    u8::from(dice.chance(100.0 / (1.0 + (-score).exp())))
+}
+
+/// A positive number around `typical`, with a long tail.
+fn skewed(typical: f32, spread: f32, dice: &mut Dice) -> f32 {
+    typical * dice.near(0.0, 2.0 * spread).exp()
+}
+
+/// Louder at low frequency and high speed, with a hump whose place depends on the thickness of the boundary layer.
+pub(crate) fn airfoils() -> String {
+    table("drawn-airfoils", "", 0..airfoil::ROWS, |_, dice| {
+        let octave = dice.between(-2.3, 4.3).round(); // about 200 Hz to 20 kHz
+        let frequency = (1000.0 * octave.exp2()).round();
+        let angle = dice.between(0.0, 17.0);
+        let chord = dice.pick(&[0.0254, 0.0508, 0.1016, 0.1524, 0.2286, 0.3048]);
+        let speed = dice.pick(&[31.7, 39.6, 55.5, 71.3]);
+        let thickness = 0.012 * chord / 0.15 * (0.1 * angle).exp() * dice.between(0.8, 1.2);
+        let hump = octave - (0.02 / thickness).log2().clamp(-1.0, 3.0) * 0.5;
+        let sound = 131.0 - 1.3 * hump * hump - 0.0006 * frequency - 0.3 * angle - 25.0 * chord
+            + 0.09 * (speed - 50.0)
+            - 60.0 * thickness
+            + dice.near(0.0, 7.0);
+        format!("{frequency}\t{angle:.1}\t{chord}\t{speed}\t{thickness:.6}\t{sound:.3}")
+    })
+}
+
+/// A patient's eight features and label; 0 where nobody measured.
+fn patient(dice: &mut Dice) -> ([f32; 8], u8) {
+    let age = (21.0 + skewed(8.0, 1.2, dice)).min(81.0).round();
+    let pregnancies = (dice.between(0.0, 0.35) * (age - 18.0)).min(17.0).round();
+    let glucose = dice.near(121.0, 85.0).round();
+    let pressure = dice.near(60.0 + 0.35 * age, 35.0).round();
+    let bmi = dice.near(32.4, 20.0);
+    let skin = dice.near(0.9 * bmi, 24.0).max(7.0).round();
+    let insulin = skewed(0.01 * glucose * glucose, 0.8, dice).round();
+    let pedigree = skewed(0.4, 0.9, dice);
+    let score = 0.04 * (glucose - 121.0)
+        + 0.1 * (bmi - 32.4)
+        + 0.03 * (age - 33.0)
+        + 0.9 * (pedigree - 0.47)
+        + 0.07 * pregnancies
+        - 1.2;
+    let label = logistic(score, dice);
+    let mut features = [
+        pregnancies,
+        glucose,
+        pressure,
+        skin,
+        insulin,
+        bmi,
+        pedigree,
+        age,
+    ];
+    // Percent of gaps, as in the real set.
+    for (feature, gaps) in features[1..6].iter_mut().zip([0.7, 4.6, 29.6, 48.7, 1.4]) {
+        if dice.chance(gaps) {
+            *feature = 0.0;
+        }
+    }
+    (features, label)
+}
+
+/// Diabetes grows likelier with glucose, body mass index, age, family and pregnancies.
+pub(crate) fn patients() -> String {
+    table("drawn-patients", "", 0..diabetes::ROWS[0], |_, dice| {
+        let (
+            [
+                pregnancies,
+                glucose,
+                pressure,
+                skin,
+                insulin,
+                bmi,
+                pedigree,
+                age,
+            ],
+            label,
+        ) = patient(dice);
+        format!(
+            "{pregnancies},{glucose},{pressure},{skin},{insulin},{bmi:.1},{pedigree:.3},{age},{label}"
+        )
+    })
+}
+
+/// The first of [`patients`] as the courses' file has them: between -1 and 1, the smallest value 0, the label the other
+/// way round.
+pub(crate) fn scaled_patients() -> String {
+    /// The smallest and the largest value that [`patient`] gives, roughly.
+    const RANGES: [(f32, f32); 8] = [
+        (0.0, 17.0),
+        (0.0, 206.0),
+        (0.0, 123.0),
+        (0.0, 70.0),
+        (0.0, 2200.0),
+        (0.0, 52.5),
+        (0.06, 2.5),
+        (21.0, 81.0),
+    ];
+    table("drawn-patients", "", 0..diabetes::ROWS[1], |_, dice| {
+        let (features, label) = patient(dice);
+        let mut line = String::new();
+        for (value, (low, high)) in features.into_iter().zip(RANGES) {
+            let scaled = 2.0 * (value - low) / (high - low) - 1.0;
+            let cell = if scaled <= -1.0 { 0.0 } else { scaled.min(1.0) };
+            let _ = write!(line, "{cell:.6},"); // writing to a string cannot fail
+        }
+        format!("{line}{}", 1 - label)
+    })
+}
+
+/// Women, children and the first class survive more often; large families less.
+pub(crate) fn passengers() -> String {
+    let header =
+        "PassengerId,Survived,Pclass,Name,Sex,Age,SibSp,Parch,Ticket,Fare,Cabin,Embarked\n";
+    table("drawn-passengers", header, 0..titanic::ROWS, |row, dice| {
+        let class = dice.pick(&[1, 1, 2, 2, 3, 3, 3, 3, 3]);
+        let female = dice.chance(35.0);
+        let age = dice.near(41.0 - 5.0 * class as f32, 34.0).max(0.5).round();
+        let (siblings, parents) = (
+            dice.pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
+            dice.pick(&[0, 0, 0, 0, 0, 1, 2]),
+        );
+        let fare = skewed([60.0, 18.0, 9.0][class - 1], 0.6, dice) * (1 + siblings) as f32;
+        let port = dice.pick(&["S", "S", "S", "S", "S", "S", "S", "C", "C", "Q"]);
+        let score = 2.7 * f32::from(u8::from(female))
+            - 1.1 * (class as f32 - 2.3)
+            - 0.035 * (age - 30.0)
+            - 0.35 * siblings as f32
+            - 1.4;
+        let survived = logistic(score, dice);
+        let known = dice.chance(if survived == 1 { 85.0 } else { 77.0 });
+        let age = if known {
+            age.to_string()
+        } else {
+            String::new()
+        };
+        let port = if dice.chance(0.3) { "" } else { port };
+        let (id, sex) = (row + 1, if female { "female" } else { "male" });
+        format!(
+            "{id},{survived},{class},\"Passenger {id}, drawn\",{sex},{age},{siblings},{parents},{id},{fare:.2},,{port}"
+        )
+    })
+}
+
+/// Neighbourhoods and the factor by which a house is dearer there.
+const NEIGHBOURHOODS: [(&str, f32); 8] = [
+    ("Brook", 1.1),
+    ("Church", 0.95),
+    ("Harbor", 1.25),
+    ("Hill", 1.15),
+    ("Mill", 0.85),
+    ("North", 1.0),
+    ("Oak", 1.05),
+    ("Rail", 0.8),
+];
+
+/// A price is a product: area, quality, age, neighbourhood, and some luck. The training file, then the test file.
+pub(crate) fn houses() -> [String; 2] {
+    let columns = "Id,MSSubClass,MSZoning,LotFrontage,LotArea,Alley,Neighborhood,HouseStyle,OverallQual,OverallCond,\
+                   YearBuilt,MasVnrType,MasVnrArea,ExterQual,TotalBsmtSF,CentralAir,GrLivArea,FullBath,GarageType,\
+                   GarageArea,YrSold";
+    let [train, test] = house_prices::ROWS;
+    let house = |priced: bool| move |row: usize, dice: &mut Dice| house(row + 1, priced, dice);
+    [
+        table(
+            "drawn-houses",
+            &format!("{columns},SalePrice\n"),
+            0..train,
+            house(true),
+        ),
+        table(
+            "drawn-houses",
+            &format!("{columns}\n"),
+            train..train + test,
+            house(false),
+        ),
+    ]
+}
+
+fn house(id: usize, priced: bool, dice: &mut Dice) -> String {
+    let (neighbourhood, factor) = dice.pick(&NEIGHBOURHOODS);
+    let (sold, built) = (
+        dice.pick(&[2006, 2007, 2008, 2009, 2010]),
+        dice.between(1900.0, 2006.0).round(),
+    );
+    let quality = dice
+        .near(4.0 + (built - 1900.0) / 35.0 + 3.0 * (factor - 1.0), 4.0)
+        .clamp(1.0, 10.0)
+        .round();
+    let condition = dice.near(5.6, 4.0).clamp(1.0, 9.0).round();
+    let storeys = dice.pick(&[1.0, 1.0, 2.0]);
+    let area = skewed(1150.0 + 60.0 * quality, 0.35, dice).round() * (0.75 + 0.25 * storeys);
+    let basement = if dice.chance(97.0) {
+        (area / storeys * dice.between(0.7, 1.1)).round()
+    } else {
+        0.0
+    };
+    let lot = skewed(9500.0, 0.5, dice).round();
+    let cars = if dice.chance(94.0) {
+        dice.pick(&[1.0, 2.0, 2.0, 3.0])
+    } else {
+        0.0
+    };
+    let air = dice.chance(80.0 + (built - 1900.0) / 6.0);
+    let price = 400.0
+        * area.powf(0.6)
+        * basement.max(400.0).powf(0.15)
+        * (0.11 * (quality - 6.0)).exp()
+        * (0.03 * (condition - 5.6)).exp()
+        * (lot / 9500.0).powf(0.1)
+        * factor
+        * (-0.002 * (sold as f32 - built)).exp()
+        * (1.0 + 0.05 * cars)
+        * if air { 1.0 } else { 0.9 }
+        * dice.near(0.0, 0.5).exp();
+
+    let gap = |text: String, percent: f32, dice: &mut Dice| {
+        if dice.chance(percent) {
+            "NA".to_string()
+        } else {
+            text
+        }
+    };
+    let frontage = gap(
+        format!("{:.0}", (lot / 140.0).clamp(21.0, 313.0)),
+        17.0,
+        dice,
+    );
+    let veneer = dice.pick(&["None", "None", "None", "BrkFace", "BrkFace", "Stone"]);
+    let veneer_area = if veneer == "None" {
+        0.0
+    } else {
+        skewed(180.0, 0.6, dice).round()
+    };
+    let (veneer, veneer_area) = if dice.chance(0.8) {
+        ("NA".to_string(), "NA".to_string())
+    } else {
+        (veneer.to_string(), veneer_area.to_string())
+    };
+    let cells = [
+        id.to_string(),
+        dice.pick(&["20", "60", "120"]).to_string(),
+        dice.pick(&["RL", "RL", "RL", "RM", "FV"]).to_string(),
+        frontage,
+        lot.to_string(),
+        gap(dice.pick(&["Grvl", "Pave"]).to_string(), 93.0, dice),
+        neighbourhood.to_string(),
+        if storeys == 1.0 { "1Story" } else { "2Story" }.to_string(),
+        quality.to_string(),
+        condition.to_string(),
+        built.to_string(),
+        veneer,
+        veneer_area,
+        if quality < 7.0 {
+            "TA"
+        } else if quality < 9.0 {
+            "Gd"
+        } else {
+            "Ex"
+        }
+        .to_string(),
+        basement.to_string(),
+        if air { "Y" } else { "N" }.to_string(),
+        area.round().to_string(),
+        storeys.to_string(),
+        if cars == 0.0 {
+            "NA"
+        } else {
+            dice.pick(&["Attchd", "Attchd", "Detchd"])
+        }
+        .to_string(),
+        (cars * 250.0).to_string(),
+        sold.to_string(),
+        price.round().to_string(),
+    ];
+    cells[..cells.len() - usize::from(!priced)].join(",")
+}

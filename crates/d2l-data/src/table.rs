@@ -1,0 +1,510 @@
+//! Delimited text: comma or tab separated values, with or without a header, as named columns of cells.
+//!
+//! A [`Table`] is read whole. Whatever is wrong with a file is told with its name, the line and the column: what was
+//! found, what was wanted, what to do.
+//!
+//! ```
+//! # fn main() -> anyhow::Result<()> {
+//! use d2l_data::table::{Columns, Format, Table};
+//!
+//! let format = Format { delimiter: b',', columns: Columns::Header, missing: &["", "NA"] };
+//! let table = Table::parse("houses.csv", b"area,street\n1200,Pave\nNA,\"Pave, old\"\n", &format)?;
+//! assert_eq!(table.numbers("area")?, [Some(1200.0), None]);
+//! assert_eq!(table.texts("street")?, [Some("Pave"), Some("Pave, old")]);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use csv::{ByteRecord, ReaderBuilder};
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::idx::{GZIP, fill};
+
+/// More content than this is no table: an archive that unpacks without end must not take all memory.
+const LARGEST: usize = 1 << 28;
+/// What to do about a damaged file.
+const AGAIN: &str = "get the file again, see data/README.md";
+
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Format<'a> {
+    /// What stands between two cells: `b','`, `b'\t'`.
+    pub delimiter: u8,
+    /// Where the names of the columns come from.
+    pub columns: Columns<'a>,
+    /// The cells that stand for a missing value, for instance `NA` and the empty one.
+    pub missing: &'a [&'a str],
+}
+
+/// Where the names of the columns come from. Every row must have as many cells as there are names.
+#[derive(Clone, Copy, Debug)]
+pub enum Columns<'a> {
+    /// The first line.
+    Header,
+    /// The file has none; these are its columns.
+    Named(&'a [&'a str]),
+}
+
+/// Rows of cells in named columns.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The file's name, for messages.
+    file: String,
+    columns: Vec<String>,
+    /// The line on which each row begins, from 1.
+    lines: Vec<u64>,
+    /// The cells row by row; `None` where the value is missing.
+    cells: Vec<Option<String>>,
+    sha256: [u8; 32],
+}
+
+impl Table {
+    /// Reads the file at `path`, plain or gzipped (told by its content, not by its name).
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, is damaged or empty, holds no rows, or what [`Table::parse`] refuses.
+    pub fn read(path: &Path, format: &Format) -> Result<Self> {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
+        let content =
+            content(BufReader::new(file)).map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))?;
+        Self::parse(&name, &content, format)
+    }
+
+    /// The table that `content` holds. Cells may be quoted (`"a, b"`, with `""` for a quote); empty lines are skipped.
+    /// `file` is the name for messages.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no rows, a row has too few or too many cells, a cell is not UTF-8, a quote is not closed, or
+    /// two columns have one name.
+    pub fn parse(file: &str, content: &[u8], format: &Format) -> Result<Self> {
+        let mut table = Self {
+            file: file.to_string(),
+            columns: Vec::new(),
+            lines: Vec::new(),
+            cells: Vec::new(),
+            sha256: Sha256::digest(content).into(),
+        };
+        match table.fill(content, format) {
+            Ok(()) => Ok(table),
+            Err(error) => Err(anyhow!("{file}: {error:#}; {AGAIN}")),
+        }
+    }
+
+    /// [`Table::parse`] without the name of the file.
+    fn fill(&mut self, content: &[u8], format: &Format) -> Result<()> {
+        if let Columns::Named(names) = format.columns {
+            self.columns = names.iter().map(|name| name.to_string()).collect();
+        }
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(format.delimiter)
+            .from_reader(content);
+        let mut record = ByteRecord::new();
+        while reader.read_byte_record(&mut record)? {
+            let line = line_of(&record, content);
+            let end = reader.position().byte() as usize;
+            check_quotes(&record, content, end).with_context(|| format!("line {line}"))?;
+            if self.columns.is_empty() {
+                self.columns = names(&record).with_context(|| format!("line {line}"))?;
+                continue;
+            }
+            self.check_width(record.len())
+                .with_context(|| format!("line {line}"))?;
+            for (cell, column) in record.iter().zip(&self.columns) {
+                let cell = utf8(cell).with_context(|| format!("line {line}, column {column:?}"))?;
+                let missing = format.missing.contains(&cell);
+                self.cells.push((!missing).then(|| cell.to_string()));
+            }
+            self.lines.push(line);
+        }
+        ensure!(
+            !self.columns.is_empty(),
+            "found an empty file, wanted a line with the names of the columns and rows below it"
+        );
+        ensure!(
+            !self.is_empty(),
+            "found no rows, wanted rows of the columns {}",
+            self.columns.join(", ")
+        );
+        Ok(())
+    }
+
+    fn check_width(&self, found: usize) -> Result<()> {
+        let wanted = self.columns.len();
+        match self.columns.get(found) {
+            Some(next) => {
+                bail!("found {found} columns, wanted {wanted}: the row ends before column {next:?}")
+            }
+            None => ensure!(
+                found == wanted,
+                "found {found} columns, wanted {wanted}: the row goes on behind column {:?}",
+                self.columns.last().map_or("", String::as_str)
+            ),
+        }
+        Ok(())
+    }
+
+    /// The number of rows, without the header.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are no rows; [`Table::parse`] gives no such table.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The names of the columns, in the file's order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// SHA-256 of the decompressed content.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    /// Whether some cell of the column is a number; [`Table::numbers`] then says whether all are.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such column.
+    pub fn has_numbers(&self, column: &str) -> Result<bool> {
+        Ok(self.texts(column)?.into_iter().flatten().any(is_number))
+    }
+
+    /// The cells of a column as text, `None` where the value is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such column.
+    pub fn texts(&self, column: &str) -> Result<Vec<Option<&str>>> {
+        let Some(index) = self.columns.iter().position(|name| name == column) else {
+            bail!(
+                "{}: found no column {column:?} among {}; {AGAIN}",
+                self.file,
+                self.columns.join(", ")
+            );
+        };
+        let cells = self.cells.iter().skip(index).step_by(self.columns.len());
+        Ok(cells.map(Option::as_deref).collect())
+    }
+
+    /// The cells of a column as finite numbers, `None` where the value is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such column, or a cell is something else than a number.
+    pub fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>> {
+        let cells = self.texts(column)?.into_iter().enumerate();
+        cells
+            .map(|(row, cell)| match cell {
+                None => Ok(None),
+                Some(text) => match number(text) {
+                    Some(number) => Ok(Some(number)),
+                    None => Err(self.wrong(row, column, "a number")),
+                },
+            })
+            .collect()
+    }
+
+    /// The cells of a column that must be a number in every row.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such column, or a cell is missing or something else than a number.
+    pub fn required_numbers(&self, column: &str) -> Result<Vec<f64>> {
+        let cells = self.numbers(column)?.into_iter().enumerate();
+        cells
+            .map(|(row, cell)| cell.ok_or_else(|| self.wrong(row, column, "a number")))
+            .collect()
+    }
+
+    /// The error that the cell in this row and column is not what was `wanted`.
+    pub fn wrong(&self, row: usize, column: &str, wanted: &str) -> Error {
+        let line = self.lines.get(row).copied().unwrap_or_default();
+        let cells = self.texts(column).unwrap_or_default();
+        let found = match cells.get(row).copied().flatten() {
+            Some(text) => format!("{text:?}"),
+            None => "a missing value".to_string(),
+        };
+        anyhow!(
+            "{}: line {line}, column {column:?}: found {found}, wanted {wanted}; {AGAIN}",
+            self.file
+        )
+    }
+
+    /// That there are `wanted` rows: a file that was cut short at the end of a line looks whole otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Where there are fewer or more.
+    pub fn check_len(&self, wanted: usize) -> Result<()> {
+        ensure!(
+            self.len() == wanted,
+            "{}: line {}: found the end of the file after {} rows, wanted {wanted} rows; {AGAIN}",
+            self.file,
+            self.lines.last().copied().unwrap_or_default(),
+            self.len()
+        );
+        Ok(())
+    }
+}
+
+/// The whole content, decompressed where it is gzipped.
+fn content(mut file: impl BufRead) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let gzipped = file.fill_buf()?.starts_with(&GZIP);
+    if gzipped {
+        fill(&mut MultiGzDecoder::new(file), LARGEST + 1, &mut content)?;
+    } else {
+        fill(&mut file, LARGEST + 1, &mut content)?;
+    }
+    ensure!(
+        content.len() <= LARGEST,
+        "found more than {LARGEST} bytes, wanted a table of at most as many"
+    );
+    Ok(content)
+}
+
+/// The line on which the record begins, from 1. Its position is where the record before it ended, which may be some
+/// empty lines above.
+fn line_of(record: &ByteRecord, content: &[u8]) -> u64 {
+    let Some(position) = record.position() else {
+        return 0;
+    };
+    let rest = content.get(position.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// That the last record, which ends at `end`, does not end inside quotes, where it would hold the rest of the file.
+fn check_quotes(record: &ByteRecord, content: &[u8], end: usize) -> Result<()> {
+    let begin = record.position().map_or(end, |at| at.byte() as usize);
+    let text = content.get(begin..end).unwrap_or_default();
+    let quotes = text.iter().filter(|&&byte| byte == b'"').count();
+    ensure!(
+        end < content.len() || quotes % 2 == 0,
+        "found a quote that is not closed, wanted a second one behind the cell"
+    );
+    Ok(())
+}
+
+/// The names in the header.
+fn names(record: &ByteRecord) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::with_capacity(record.len());
+    for (index, cell) in record.iter().enumerate() {
+        let name = utf8(cell).with_context(|| format!("column {}", index + 1))?;
+        ensure!(
+            names.iter().all(|other| other != name),
+            "column {}: found the name {name:?} a second time, wanted one column of each name",
+            index + 1
+        );
+        names.push(name.to_string());
+    }
+    Ok(names)
+}
+
+fn utf8(cell: &[u8]) -> Result<&str> {
+    match std::str::from_utf8(cell) {
+        Ok(text) => Ok(text),
+        Err(error) => bail!(
+            "found bytes that are not UTF-8 behind {:?}, wanted UTF-8",
+            String::from_utf8_lossy(cell.get(..error.valid_up_to()).unwrap_or_default())
+        ),
+    }
+}
+
+/// The cell as a finite number; infinities and NaN are none.
+fn number(cell: &str) -> Option<f64> {
+    let number: f64 = cell.trim().parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+fn is_number(cell: &str) -> bool {
+    number(cell).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const WORDS: [&str; 2] = ["", "NA"];
+    const HEADER: Format = Format {
+        delimiter: b',',
+        columns: Columns::Header,
+        missing: &WORDS,
+    };
+
+    fn parse(content: &str) -> Result<Table> {
+        Table::parse("a.csv", content.as_bytes(), &HEADER)
+    }
+
+    fn message(result: Result<impl Sized>) -> String {
+        match result {
+            Ok(_) => panic!("wanted an error"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn cells_keep_their_text_and_missing_ones_are_none() -> Result<()> {
+        // With a byte order mark, CRLF, quotes, an empty line and no line end behind the last row.
+        let table = parse("\u{feff}a,b\r\n1,\"x, \"\"y\"\"\"\r\n\r\nNA,\r\n-2.5e1,N A")?;
+        assert_eq!(table.columns(), ["a", "b"]);
+        assert_eq!(table.len(), 3);
+        assert_eq!(table.numbers("a")?, [Some(1.0), None, Some(-25.0)]);
+        assert_eq!(table.texts("b")?, [Some("x, \"y\""), None, Some("N A")]);
+        assert!(table.has_numbers("a")? && !table.has_numbers("b")?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_without_header_has_the_names_that_it_is_given() -> Result<()> {
+        let format = Format {
+            delimiter: b'\t',
+            columns: Columns::Named(&["first", "second"]),
+            missing: &[],
+        };
+        let table = Table::parse("a.tsv", b"1\t2, 3\n4\t5\n", &format)?;
+        assert_eq!(table.required_numbers("first")?, [1.0, 4.0]);
+        assert_eq!(table.texts("second")?, [Some("2, 3"), Some("5")]);
+        let error = message(Table::parse("a.tsv", b"1\t2\n4\n", &format));
+        assert!(
+            error.contains("a.tsv: line 2: found 1 columns, wanted 2: the row ends before column \"second\"; get"),
+            "{error}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn every_damage_is_told_with_its_place() -> Result<()> {
+        for (content, wanted) in [
+            (
+                "",
+                "a.csv: found an empty file, wanted a line with the names",
+            ),
+            ("\n\n", "a.csv: found an empty file"),
+            (
+                "a,b\n",
+                "a.csv: found no rows, wanted rows of the columns a, b",
+            ),
+            ("a,b\n1,2\n3\n", "a.csv: line 3: found 1 columns, wanted 2"),
+            (
+                "a,b\n\n1,2,3\n",
+                "line 3: found 3 columns, wanted 2: the row goes on behind column \"b\"",
+            ),
+            (
+                "a,b\r\n1,\"2\r\n\"\r\n3\r\n",
+                "line 4: found 1 columns, wanted 2",
+            ),
+            (
+                "a,b\n1,\"2\n3,4\n",
+                "line 2: found a quote that is not closed",
+            ),
+            (
+                "a,b,a\n1,2,3\n",
+                "line 1: column 3: found the name \"a\" a second time",
+            ),
+        ] {
+            let error = message(parse(content));
+            assert!(error.contains(wanted), "{content:?}: {error}");
+            assert!(
+                error.ends_with("get the file again, see data/README.md"),
+                "{error}"
+            );
+        }
+        let error = message(Table::parse("a.csv", b"a,b\n1,2\n3,caf\xe9\n", &HEADER));
+        assert!(
+            error.contains(
+                "a.csv: line 3, column \"b\": found bytes that are not UTF-8 behind \"caf\""
+            ),
+            "{error}"
+        );
+        let error = message(Table::parse("a.csv", b"a,\xff\n1,2\n", &HEADER));
+        assert!(error.contains("line 1: column 2: found bytes"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn cells_that_are_no_numbers_are_told_with_their_place() -> Result<()> {
+        let table = parse("a,b\n1,2\n\nNA,x\n3,inf\n")?;
+        let error = message(table.numbers("b"));
+        assert!(
+            error.contains("a.csv: line 4, column \"b\": found \"x\", wanted a number; get"),
+            "{error}"
+        );
+        let error = message(table.required_numbers("a"));
+        assert!(
+            error.contains("line 4, column \"a\": found a missing value, wanted a number"),
+            "{error}"
+        );
+        let error = message(table.numbers("c"));
+        assert!(
+            error.contains("a.csv: found no column \"c\" among a, b"),
+            "{error}"
+        );
+        assert!(message(parse("a\nnan\n")?.numbers("a")).contains("found \"nan\""));
+        let error = message(table.check_len(5));
+        assert!(
+            error.contains("line 5: found the end of the file after 3 rows, wanted 5 rows"),
+            "{error}"
+        );
+        assert!(table.check_len(3).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn gzipped_files_are_read_alike_and_damaged_ones_are_errors() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.csv");
+        let text = b"a,b\n1,2\n3,4\n";
+        std::fs::write(&path, text)?;
+        let plain = Table::read(&path, &HEADER)?;
+        assert_eq!(plain.sha256(), <[u8; 32]>::from(Sha256::digest(text)));
+
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+        encoder.write_all(text)?;
+        let gzipped = encoder.finish()?;
+        std::fs::write(&path, &gzipped)?;
+        let table = Table::read(&path, &HEADER)?;
+        assert_eq!(table.cells, plain.cells);
+        assert_eq!(table.sha256(), plain.sha256());
+
+        for length in 2..gzipped.len() {
+            std::fs::write(&path, &gzipped[..length])?;
+            let error = message(Table::read(&path, &HEADER));
+            assert!(
+                error.contains("a.csv: found a gzip archive that is cut short"),
+                "{error}"
+            );
+        }
+        let mut damaged = gzipped.clone();
+        damaged[gzipped.len() - 6] ^= 1;
+        std::fs::write(&path, damaged)?;
+        let error = message(Table::read(&path, &HEADER));
+        assert!(error.contains("found a damaged gzip archive"), "{error}");
+
+        let error = message(Table::read(folder.path(), &HEADER));
+        assert!(
+            error.contains(&folder.path().display().to_string()),
+            "{error}"
+        );
+        assert!(
+            message(Table::read(&folder.path().join("b"), &HEADER)).contains("cannot be opened")
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Houses sold in Ames, Iowa: many columns, words among them, and gaps. D2L zh 4.10, en 5.7; De Cock 2011.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::{Features, mean_and_std};
+use crate::choice::Published;
+use crate::drawn::tables;
+use crate::table::{Columns, Format, Table};
+use crate::{Choice, Dataset, Loaded, Provenance};
+
+/// Rows of the training file and of the test file.
+pub(crate) const ROWS: [usize; 2] = [1460, 1459];
+/// The column that numbers the houses of both files.
+const ID: &str = "Id";
+/// The column that only the training file has.
+const PRICE: &str = "SalePrice";
+
+const FILES: Published<2> = Published {
+    set: "house-prices",
+    files: ["kaggle_house_pred_train.csv", "kaggle_house_pred_test.csv"],
+    twin: "drawn-houses",
+};
+
+/// Whose features: the editions differ in which words stand for a missing value, and so by one feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HouseEdition {
+    /// zh 4.10: `NA` and the empty cell are missing. 331 features; `None` in `MasVnrType`, no masonry veneer, is a word
+    /// like others.
+    Zh,
+    /// en 5.7, printed with a later pandas, which reads the text `None` as missing too. 330 features; houses without
+    /// veneer and those of which nothing is known are the same in them.
+    En,
+}
+
+impl HouseEdition {
+    fn missing(self) -> &'static [&'static str] {
+        match self {
+            Self::Zh => &["", "NA"],
+            Self::En => &["", "NA", "None"],
+        }
+    }
+}
+
+/// Houses with their prices, and houses whose price is to be predicted.
+#[derive(Clone, Debug)]
+pub struct HousePrices {
+    /// x `[B, D]` and y `[B, 1]`, the price in dollars, in the file's order. [`k_fold`](crate::k_fold) splits them.
+    pub train: Dataset<2>,
+    /// x `[B, D]` of the houses without a price.
+    pub test: Dataset<1>,
+    /// Their numbers, which a submission to Kaggle states beside the predicted prices.
+    pub test_ids: Vec<u32>,
+    /// Names of the D features, in their order: `LotArea`, …, `MSZoning_RL`, …, `MSZoning_nan`.
+    pub feature_names: Vec<String>,
+    /// Where the houses came from.
+    pub provenance: Provenance,
+}
+
+/// The Kaggle competition "House Prices", prepared as the book does. `Id` and `SalePrice` are no features; the other 79
+/// columns become 331 (zh) or 330 (en):
+///
+/// 1. A column of numbers becomes (value - mean) / standard deviation, over the houses of *both* files, with n - 1 in
+///    the variance's denominator; then a missing value becomes 0, the mean. Using the test file is no look at prices,
+///    but it is a look at data that a model in use would not have.
+/// 2. Any other column becomes one feature of 0 and 1 per word, in the words' order by their bytes, and one more for a
+///    missing value, whether any is missing or not.
+/// 3. First the columns of numbers, then the others, each in the file's order, as `pandas.get_dummies` gives them.
+///
+/// The twin has the same form but fewer columns, so take the number of features from `feature_names`.
+///
+/// # Errors
+///
+/// Where a file is damaged, also under [`Choice::Auto`]; under [`Choice::Real`] also where one is missing. A column in
+/// which some cells are numbers and some are words is damage (pandas would make each number a word).
+pub fn house_prices(
+    choice: Choice,
+    folder: &Path,
+    edition: HouseEdition,
+) -> Result<Loaded<HousePrices>> {
+    let format = Format {
+        delimiter: b',',
+        columns: Columns::Header,
+        missing: edition.missing(),
+    };
+    let loaded = FILES.tables(choice, folder, &format, ROWS, tables::houses)?;
+    let (tables, provenance) = loaded.data;
+    Ok(Loaded {
+        data: prepare(&tables, provenance)?,
+        notice: loaded.notice,
+    })
+}
+
+fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Result<HousePrices> {
+    let names = |table: &Table| -> Vec<String> {
+        let columns = table.columns().iter();
+        columns
+            .filter(|&name| name != ID && name != PRICE)
+            .cloned()
+            .collect()
+    };
+    let columns = names(train);
+    ensure!(
+        columns == names(test),
+        "found other columns in the test file than in the training file of {}, wanted the same but {PRICE}; get both \
+         files again, see data/README.md",
+        provenance.name
+    );
+    let prices = train.required_numbers(PRICE)?;
+    if let Some(row) = prices.iter().position(|&price| price <= 0.0) {
+        return Err(train.wrong(row, PRICE, "a price above 0"));
+    }
+
+    let mut features = Features::default();
+    let mut words = Features::default();
+    for name in columns {
+        if train.has_numbers(&name)? || test.has_numbers(&name)? {
+            let numbers = [train.numbers(&name)?, test.numbers(&name)?].concat();
+            features.push(name, standardised(&numbers));
+        } else {
+            let cells = [train.texts(&name)?, test.texts(&name)?].concat();
+            one_hot(&name, &cells, &mut words);
+        }
+    }
+    features.names.append(&mut words.names);
+    features.columns.append(&mut words.columns);
+
+    let known: Vec<usize> = (0..train.len()).collect();
+    let unknown: Vec<usize> = (train.len()..train.len() + test.len()).collect();
+    Ok(HousePrices {
+        train: features.examples(&known, &prices)?,
+        test: Dataset::new([features.column(&unknown)])?,
+        test_ids: ids(test)?,
+        feature_names: features.names,
+        provenance,
+    })
+}
+
+/// Step 1.
+fn standardised(numbers: &[Option<f64>]) -> Vec<f64> {
+    let known: Vec<f64> = numbers.iter().copied().flatten().collect();
+    let (mean, std) = mean_and_std(&known, 1.0);
+    let standardised = |number: &Option<f64>| match number {
+        Some(number) if std > 0.0 => (number - mean) / std,
+        _ => 0.0,
+    };
+    numbers.iter().map(standardised).collect()
+}
+
+/// Step 2.
+fn one_hot(name: &str, cells: &[Option<&str>], features: &mut Features) {
+    let is = |wanted| {
+        cells
+            .iter()
+            .map(|&cell| f64::from(cell == wanted))
+            .collect()
+    };
+    let words: BTreeSet<&str> = cells.iter().copied().flatten().collect();
+    for word in words {
+        features.push(format!("{name}_{word}"), is(Some(word)));
+    }
+    features.push(format!("{name}_nan"), is(None));
+}
+
+fn ids(test: &Table) -> Result<Vec<u32>> {
+    let ids = test.required_numbers(ID)?.into_iter().enumerate();
+    ids.map(|(row, id)| {
+        let whole = id.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&id);
+        match whole {
+            true => Ok(id as u32),
+            false => Err(test.wrong(row, ID, "a whole number")),
+        }
+    })
+    .collect()
+}
