@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: scripts/reproduce.sh [CHAPTER...]
-# Trains the book's full-size presets (zh and en, by hand and with the library) over three seeds on the real data, and
-# prints what they reach beside the bands of the presets as a markdown table. Exits 1 if a median is outside its band.
+# Trains every full-size preset that has bands (zh and en, by hand and with the library) over three seeds on the real
+# data, and prints what they reach beside the bands as a markdown table. Exits 1 if a median is outside its band.
 #   D2L_DATA   folder of the real data sets (data)
 #   D2L_RUNS   where the runs go (runs/reproduce); a run that is there is replaced
 #   SEEDS      how many seeds, an odd number, so that the median is one of the runs (3)
@@ -29,11 +29,11 @@ done
 [ $# -eq 0 ] || shift # the --
 [ ${#chapters[@]} -gt 0 ] || chapters=(linear-regression softmax-regression mlp)
 
-# rows CHAPTER IMPLEMENTATION PRESET LOG...: the table's rows of one experiment, from the last lines of its logs.
+# rows MODEL IMPLEMENTATION PRESET LOG...: the table's rows of one experiment, from the last lines of its logs.
 rows() {
-  local chapter=$1 implementation=$2 preset=$3
+  local model=$1 implementation=$2 preset=$3
   shift 3
-  awk -v experiment="$chapter | $implementation | $preset" '
+  awk -v experiment="$model | $implementation | $preset" '
     # The value of a key in a piece of JSON without nesting; "" where it has none.
     function field(text, key) {
       if (!match(text, "\"" key "\":")) return ""
@@ -80,37 +80,35 @@ trap 'rm -f "$stamp"' EXIT
 outside=0
 table=''
 for chapter in "${chapters[@]}"; do
-  real=(--data real)
-  [ "$chapter" != linear-regression ] || real=() # its data are drawn from the seed
-  for preset in zh en; do
-    for implementation in scratch concise; do
-      printf '%s %s %s\n' "$chapter" "$implementation" "$preset" >&2
-      touch "$stamp"
-      status=0
-      # FEATURES is a list of words.
-      # shellcheck disable=SC2086
-      cargo run --quiet ${FEATURES:-} -p "$chapter" -- --implementation "$implementation" --preset "$preset" \
-        --seeds "$seeds" --verify ${real[@]+"${real[@]}"} --data-dir "$data" --runs-dir "$runs" --overwrite --quiet \
-        "$@" >&2 || status=$?
-      case $status in
-        0) ;;
-        1) outside=1 ;; # outside a band, or the run failed: its message says which
-        *) exit "$status" ;;
-      esac
-      logs=()
-      while IFS= read -r log; do
-        logs+=("$log")
-      done < <(find "$runs/$chapter" -path "*-$implementation-$preset-*/log.jsonl" -newer "$stamp" | sort)
-      if [ ${#logs[@]} -eq 0 ]; then
-        echo "$runs/$chapter has no new log of $implementation $preset; see the message above" >&2
-        exit 1
-      fi
-      table+=$(rows "$chapter" "$implementation" "$preset" "${logs[@]}")$'\n'
-    done
-  done
+  # FEATURES is a list of words.
+  # shellcheck disable=SC2086
+  list=$(cargo run --quiet ${FEATURES:-} -p "$chapter" -- --list)
+  while read -r model implementation preset; do
+    printf '%s %s %s\n' "$model" "$implementation" "$preset" >&2
+    touch "$stamp"
+    status=0
+    # shellcheck disable=SC2086
+    cargo run --quiet ${FEATURES:-} -p "$chapter" -- --model "$model" --implementation "$implementation" \
+      --preset "$preset" --seeds "$seeds" --verify --data real --data-dir "$data" --runs-dir "$runs" --overwrite \
+      --quiet "$@" </dev/null >&2 || status=$?
+    case $status in
+      0) ;;
+      1) outside=1 ;; # outside a band, or the run failed: its message says which
+      *) exit "$status" ;;
+    esac
+    logs=()
+    while IFS= read -r log; do
+      logs+=("$log")
+    done < <(find "$runs/$chapter" -path "*/$model-$implementation-$preset-*/log.jsonl" -newer "$stamp" | sort)
+    if [ ${#logs[@]} -eq 0 ]; then
+      echo "$runs/$chapter has no new log of $model $implementation $preset; see the message above" >&2
+      exit 1
+    fi
+    table+=$(rows "$model" "$implementation" "$preset" "${logs[@]}")$'\n'
+  done < <(awk 'NR > 1 && $3 != "quick" && $5 > 0 { print $1, $2, $3 }' <<<"$list")
 done
 
-echo '| chapter | implementation | preset | metric | by seed | median | band | source | within | seconds a run |'
+echo '| model | implementation | preset | metric | by seed | median | band | source | within | seconds a run |'
 echo '|---|---|---|---|---|---|---|---|---|---|'
 printf '%s' "$table"
 exit "$outside"

@@ -237,6 +237,33 @@ fn a_diverging_run_names_the_step_and_the_cause_and_closes_its_log() -> Result<(
 }
 
 #[test]
+fn a_descent_that_diverges_leaves_the_figure_that_shows_why() -> Result<()> {
+    let desk = Desk::new()?;
+    let flags = ["--model", "airfoil-descent", "--name", "wild", "--quiet"];
+    let large = ["--learning-rate", "3", "--epochs", "200"];
+    refuse(
+        &desk,
+        "linear-regression",
+        &[&flags[..], &large].concat(),
+        1,
+        &["not a finite number", "learning rate"],
+    )?;
+    let figure = desk
+        .run_folder("linear-regression", "wild")
+        .join("figures/descent.svg");
+    let svg = std::fs::read_to_string(figure)?;
+    ensure!(svg.contains("η = 3") && !svg.contains("NaN") && !svg.contains("inf"));
+    let few = ["--model", "airfoil-descent", "--examples", "1"];
+    refuse(
+        &desk,
+        "linear-regression",
+        &few,
+        1,
+        &["1 examples", "minimum"],
+    )
+}
+
+#[test]
 fn a_loss_that_only_validation_sees_explode_is_named_too() -> Result<()> {
     let desk = Desk::new()?;
     let flags = [

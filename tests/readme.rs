@@ -39,10 +39,18 @@ fn chapter_commands(text: &str) -> Vec<(String, Vec<String>)> {
         let Some(package) = words.next() else {
             continue;
         };
-        if CHAPTERS.contains(&package.as_str()) {
+        let rest: Vec<String> = words.collect();
+        let is_example = rest
+            .iter()
+            .take_while(|word| *word != "--")
+            .any(|word| word == "--example");
+        if CHAPTERS.contains(&package.as_str()) && !is_example {
             commands.push((
                 package,
-                words.skip_while(|word| word != "--").skip(1).collect(),
+                rest.into_iter()
+                    .skip_while(|word| word != "--")
+                    .skip(1)
+                    .collect(),
             ));
         }
     }
@@ -87,5 +95,36 @@ fn every_chapter_command_is_understood() -> Result<()> {
         tried.len() >= CHAPTERS.len(),
         "only {tried:?} found: the search is broken"
     );
+    Ok(())
+}
+
+/// The examples' names in a file's code blocks.
+fn examples(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("cargo run -p "));
+    lines.filter_map(|line| line.split_once("--example ")?.1.split_whitespace().next())
+}
+
+/// They are built with their crate's tests, so they run if they exist.
+#[test]
+fn every_example_exists() -> Result<()> {
+    let mut files = Vec::new();
+    readmes(&root(), &mut files)?;
+    let mut found = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        for name in examples(&text) {
+            let crates = std::fs::read_dir(root().join("crates"))?;
+            let place = format!("examples/{name}.rs");
+            let exists = crates
+                .flatten()
+                .any(|folder| folder.path().join(&place).exists());
+            ensure!(exists, "{}: no {place} in any crate", file.display());
+            found += 1;
+        }
+    }
+    ensure!(found >= 2, "only {found} found: the search is broken");
     Ok(())
 }

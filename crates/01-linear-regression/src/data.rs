@@ -6,6 +6,8 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::{Run, data::Splits, plot};
 
+use crate::closed_form::ClosedForm;
+
 /// The weight w that made the data.
 pub const TRUE_WEIGHT: [f64; 2] = [2.0, -3.4];
 /// The bias b that made the data.
@@ -28,7 +30,8 @@ pub fn synthetic_data(run: &Run) -> Result<Splits<2>> {
     Ok(run.first_examples(data))
 }
 
-/// Logs how far the learned parameters are from the true ones, true minus estimated, and draws data and fit.
+/// Logs how far the learned parameters are from the true ones, true minus estimated, and from the closed form's, and
+/// draws data and fit.
 ///
 /// Shapes: `weight` holds 2 numbers, `bias` 1, in any shape.
 pub fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -> Result<()> {
@@ -47,7 +50,25 @@ pub fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -
     run.say(&format!(
         "\nlearned y = {w1:.4} x1 {w2:+.4} x2 {b:+.4}; the data were made with 2, -3.4 and 4.2"
     ));
+    compare_with_closed_form(run, data, &[w1, w2].map(f64::from), f64::from(b));
     draw_fit(run, data, w2, b)
+}
+
+/// Logs `closed_form.distance`, from the learned parameters to those with the least squared error on the same data,
+/// and `closed_form.error`, from there to the true ones: closer to the truth no training comes, but by chance.
+fn compare_with_closed_form(run: &mut Run, data: &Splits<2>, weight: &[f64; 2], bias: f64) {
+    match ClosedForm::of(&data.train) {
+        Ok(best) => {
+            let distance = best.distance(weight, bias);
+            let error = best.distance(&TRUE_WEIGHT, TRUE_BIAS);
+            run.record_final("closed_form.distance", distance);
+            run.record_final("closed_form.error", error);
+            run.say(&format!(
+                "the closed form is {distance:.1e} away from what was learned and {error:.1e} from the truth"
+            ));
+        }
+        Err(cause) => run.say(&format!("the closed form is not defined: {cause:#}")),
+    }
 }
 
 /// Draws `figures/fit.svg`: the targets over the second feature, and the learned line where the first one is 0.

@@ -6,7 +6,7 @@
 use anyhow::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
-use d2l::data::Dataset;
+use d2l::data::{Dataset, Splits};
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
 use d2l::{
     Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
@@ -158,9 +158,15 @@ pub fn train(run: &mut Run) -> Result<()> {
     if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
         return Ok(());
     }
+    fit(&model, &data, run)?;
+    data::report(run, &data, &model.w, &model.b)
+}
+
+/// The training loop.
+pub fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<()> {
     let mut optimizer = Sgd::new(run.params(), run.recipe())?;
 
-    run.start(&data, &mut optimizer)?;
+    run.start(data, &mut optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
         for batch in data
@@ -175,21 +181,21 @@ pub fn train(run: &mut Run) -> Result<()> {
             run.record_step(&loss, x.dim(0)?, &optimizer)?;
         }
         let evaluation = Evaluation {
-            valid: evaluate(&model, &data.valid, run)?,
-            train_after: evaluate(&model, &data.train, run)?,
+            valid: evaluate(model, &data.valid, run)?,
+            train_after: evaluate(model, &data.train, run)?,
         };
         run.record_epoch(&evaluation, &optimizer)?;
     }
-    run.finish()?;
-    data::report(run, &data, &model.w, &model.b)
+    run.finish()
 }
 
 /// Loss on all examples of `data`.
-fn evaluate(model: &LinearRegression, data: &Dataset<2>, run: &Run) -> Result<Scores> {
+pub(crate) fn evaluate(model: &impl Network, data: &Dataset<2>, run: &Run) -> Result<Scores> {
     let mut scores = Scores::default();
     for batch in data.batches((0..data.len()).collect(), run.batch_size(), &run.device()) {
         let [x, y] = batch?;
-        scores.add_mean("loss", &squared_loss(&model.forward(&x)?, &y)?, x.dim(0)?)?;
+        let y_hat = model.forward_t(&x, Mode::Evaluate)?;
+        scores.add_mean("loss", &squared_loss(&y_hat, &y)?, x.dim(0)?)?;
     }
     Ok(scores)
 }

@@ -9,8 +9,21 @@ use d2l::data::{DiabetesForm, Tabular, diabetes, titanic};
 use d2l::nn::Initializer;
 use d2l::{BinaryClassifier, Implementation, Preset, PresetName, Recipe, Run, fit};
 
+use crate::Args;
 use crate::activation::Activation;
 use crate::concise::Mlp;
+
+/// Which form of the diabetes data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// As published: 768 women, unknown values as 0
+    #[default]
+    Raw,
+    /// Unknown values filled with the training rows' median
+    Filled,
+    /// The courses' file: 759 women, from -1 to 1, with yes and no exchanged
+    Scaled,
+}
 
 /// Diabetes, 8-6-4-1.
 pub const DIABETES: &str = "diabetes";
@@ -53,6 +66,25 @@ const BASE: Preset = Preset {
     bands: &[],
 };
 
+impl Form {
+    /// As on the command line and in the log.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Filled => "filled",
+            Self::Scaled => "scaled",
+        }
+    }
+
+    const fn of_data(self) -> DiabetesForm {
+        match self {
+            Self::Raw => DiabetesForm::Raw,
+            Self::Filled => DiabetesForm::Filled,
+            Self::Scaled => DiabetesForm::Scaled,
+        }
+    }
+}
+
 /// Hidden units of each layer.
 fn hidden(model: &str) -> &'static [usize] {
     match model {
@@ -64,10 +96,14 @@ fn hidden(model: &str) -> &'static [usize] {
 
 /// Trains, and says what guessing the commoner answer would reach and, for logistic regression, what each feature
 /// weighs.
-pub fn train(run: &mut Run) -> Result<()> {
+pub fn train(args: &Args, run: &mut Run) -> Result<()> {
     let table: Tabular = match run.model() {
         TITANIC | TITANIC_LOGISTIC => run.load(titanic)?,
-        _ => run.load(|choice, folder| diabetes(choice, folder, DiabetesForm::Raw))?,
+        _ => {
+            let form = args.form.unwrap_or_default();
+            run.hyperparameter("form", Some(form.name()), Form::default().name());
+            run.load(|choice, folder| diabetes(choice, folder, form.of_data()))?
+        }
     };
     let splits = run.first_examples(table.splits);
     let hidden = hidden(run.model());

@@ -10,8 +10,19 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::Run;
 use d2l::data::ImageClasses;
-use d2l::nn::{Mode, Network, ParamStore, cross_entropy, gradient_norm};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy, gradient_norm};
 use d2l::plot::{Series, curves};
+
+use crate::activation::Activation;
+use crate::concise::Mlp;
+
+/// The rules that [`draw_initializers`] compares.
+const RULES: [Initializer; 4] = [
+    Initializer::Normal { std: 0.01 },
+    Initializer::Xavier,
+    Initializer::Kaiming,
+    Initializer::Normal { std: 1.0 },
+];
 
 /// L2 norms of the gradients of one layer's parameters.
 #[derive(Clone, Debug)]
@@ -38,13 +49,16 @@ pub fn record(
     images: &ImageClasses,
     model: &impl Network,
 ) -> Result<Vec<LayerGradient>> {
-    let rows: Vec<usize> = (0..run.batch_size().min(images.splits.train.len())).collect();
-    let batch = images.splits.train.batch(&rows, &run.device())?;
-    let layers = by_layer(model, &batch, run.params())?;
+    let layers = by_layer(model, &first_batch(run, images)?, run.params())?;
     for layer in layers.iter().filter(|layer| layer.norm().is_finite()) {
         run.record_final(&format!("gradient.{}", layer.layer), layer.norm());
     }
     Ok(layers)
+}
+
+fn first_batch(run: &Run, images: &ImageClasses) -> Result<[Tensor; 2]> {
+    let rows: Vec<usize> = (0..run.batch_size().min(images.splits.train.len())).collect();
+    Ok(images.splits.train.batch(&rows, &run.device())?)
 }
 
 /// The norms of all layers with parameters, from the first to the last.
@@ -90,6 +104,40 @@ pub fn draw(run: &Run, layers: &[LayerGradient]) -> Result<()> {
         "Gradient of each layer before the first step",
         "layer",
         "norm of the gradient",
+        &series,
+    )
+}
+
+/// Draws the weights' gradients of the same network under several rules for initial values, from vanishing to
+/// exploding: `figures/initial-gradients.svg`.
+pub fn draw_initializers(
+    run: &Run,
+    images: &ImageClasses,
+    widths: &[usize],
+    activation: Activation,
+) -> Result<()> {
+    let Some(figure) = run.figure("initial-gradients") else {
+        return Ok(());
+    };
+    let batch = first_batch(run, images)?;
+    let mut series = Vec::new();
+    for rule in RULES {
+        let params = ParamStore::new(run.seed(), &run.device());
+        let model = Mlp::new(widths, activation, &rule, &params)?;
+        let norms = by_layer(&model, &batch, &params)?;
+        series.push(Series {
+            name: rule.to_string(),
+            points: (1..)
+                .map(f64::from)
+                .zip(norms.iter().map(|layer| layer.weight))
+                .collect(),
+        });
+    }
+    curves(
+        &figure,
+        &format!("Gradients before the first step by initial values, {activation}"),
+        "layer",
+        "norm of the weights' gradient",
         &series,
     )
 }

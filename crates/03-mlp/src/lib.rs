@@ -69,6 +69,9 @@ pub struct Args {
     /// Probability that a unit of the second hidden layer of `dropout` falls out [default: the edition's]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]
     pub dropout2: Option<f64>,
+    /// Which form of the data `diabetes` and `diabetes-logistic` learn from [default: raw]
+    #[arg(long, value_enum, help_heading = "Data")]
+    pub form: Option<binary::Form>,
     /// Which images `mlp` and `dropout` learn from [default: fashion-mnist]
     #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
     pub data_set: Option<ImageSet>,
@@ -112,7 +115,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             "mlp" | "dropout" => train_on_clothes(args, run),
             house_price::NAME => house_price::train(args, run),
             model if digits::is_rung(model) => digits::train(run),
-            _ => binary::train(run),
+            _ => binary::train(args, run),
         }
     })
 }
@@ -164,6 +167,12 @@ impl Args {
                 self.data_set.is_some(),
                 is_on_clothes,
                 "--model mlp and to dropout",
+            ),
+            (
+                "form",
+                self.form.is_some(),
+                model.starts_with(binary::DIABETES),
+                "--model diabetes and to diabetes-logistic",
             ),
         ];
         for (flag, is_given, belongs, to) in given {
@@ -227,6 +236,7 @@ fn train_mlp(args: &Args, run: &mut Run, images: &ImageClasses, sizes: [usize; 3
     let trained = train_penalized(run, images, &task);
     if let Some(layers) = layers {
         gradients::draw(run, &layers)?;
+        gradients::draw_initializers(run, images, &widths, activation)?;
     }
     trained?;
     match args.activation {

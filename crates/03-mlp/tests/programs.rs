@@ -76,7 +76,12 @@ fn a_deep_run_logs_and_draws_each_layers_gradient() -> Result<()> {
         let norm = end["final"][format!("gradient.{layer}")].as_f64();
         ensure!(norm.is_some_and(|norm| norm > 0.0), "{layer}: {norm:?}");
     }
-    for figure in ["gradients", "activations", "activation-gradients"] {
+    for figure in [
+        "gradients",
+        "initial-gradients",
+        "activations",
+        "activation-gradients",
+    ] {
         ensure!(
             run.join(format!("figures/{figure}.svg")).exists(),
             "{figure}"

@@ -88,7 +88,7 @@ impl<const N: usize> Published<N> {
 
     /// Looks for the files in the set's folder in the data folder `folder`.
     pub(crate) fn find(&self, folder: &Path) -> Result<Found<N>> {
-        let mut found = [const { PathBuf::new() }; N];
+        let mut found = std::array::from_fn(|_| PathBuf::new());
         for (found, name) in found.iter_mut().zip(self.files) {
             let plain = folder.join(self.set).join(name);
             let gzipped = folder.join(self.set).join(format!("{name}.gz"));

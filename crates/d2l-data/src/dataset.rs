@@ -378,12 +378,8 @@ mod tests {
         let here = selection.batch(&[0, 1, 2], &Device::Cpu)?;
         let there = data.batch(&[2, 0, 2], &Device::Cpu)?;
         for (here, there) in here.iter().zip(&there) {
-            assert_eq!(here.dims(), there.dims());
+            assert_eq!(here.to_string(), there.to_string());
         }
-        assert_eq!(here[1].to_vec1::<u32>()?, [9, 7, 9]);
-        assert_eq!(here[2].to_vec2::<f32>()?, there[2].to_vec2::<f32>()?);
-        let pixels = |x: &Tensor| x.flatten_all()?.to_vec1::<f32>();
-        assert_eq!(pixels(&here[0])?, pixels(&there[0])?);
         assert!(data.rows(&[]).unwrap().is_empty());
         assert!(data.rows(&[3]).is_err());
         Ok(())

@@ -23,9 +23,11 @@ pub struct Provenance {
     /// Where the examples came from.
     pub source: Source,
     /// One digest for the whole set, as 64 hexadecimal digits: the SHA-256 of its parts' own SHA-256 digests (32 bytes
-    /// each), one after another. The parts of a real set are the decompressed contents of its files, headers included,
-    /// in the order train images, train labels, test images, test labels; those of its drawn twin are what such files
-    /// would hold; those of a synthetic set are its columns as little-endian f32, train before valid.
+    /// each), one after another; so also where there is one part alone. The parts of a real set are the decompressed
+    /// contents of its files, headers included, in the order train images, train labels, test images, test labels, or
+    /// training table, test table; those of its drawn twin are what such files would hold; those of a synthetic set
+    /// are its columns as little-endian f32, train before valid. The digest is of what was read, not of what was
+    /// prepared from it.
     pub sha256: String,
 }
 

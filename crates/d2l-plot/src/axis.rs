@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Measured,
     /// Coordinates of data points: as they are.
     Data,
+    /// The sides of a surface, which fills its chart: no room at the ends.
+    Surface,
 }
 
 /// Range and tick marks, as a coordinate of plotters: values in, plotters' unit out.
@@ -60,6 +62,7 @@ impl Axis {
         let (share, count) = match kind {
             Kind::Across => (0.025, 10.0),
             Kind::Measured | Kind::Data => (0.05, 6.0),
+            Kind::Surface => (0.0, 6.0),
         };
         let room = share * (end - start);
         // A curve's zero is the axis itself; everything else keeps clear of the frame.
@@ -109,6 +112,11 @@ impl Axis {
             ticks,
             minor,
         }
+    }
+
+    /// Lowest and highest value.
+    pub(crate) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
     }
 
     /// Whether a value has a place on the axis.
@@ -173,7 +181,7 @@ fn ticks(low: f64, high: f64, count: f64, whole: bool) -> Vec<(f64, String)> {
 }
 
 /// A number with as many digits as steps of this size need.
-fn number(value: f64, step: f64) -> String {
+pub(crate) fn number(value: f64, step: f64) -> String {
     let size = value.abs().max(step);
     if value != 0.0 && (size >= 1e6 || step < 1e-4) {
         let exponent = value.abs().log10().floor() as i32;
@@ -301,7 +309,7 @@ mod tests {
             [1e16, 1e16 + 4.0],
         ];
         for [low, high] in ranges {
-            for kind in [Kind::Across, Kind::Measured, Kind::Data] {
+            for kind in [Kind::Across, Kind::Measured, Kind::Data, Kind::Surface] {
                 let axis = Axis::new(kind, [low, high, f64::NAN].into_iter()).unwrap();
                 assert!(
                     axis.holds(low) && axis.holds(high) && axis.low < axis.high,

@@ -77,7 +77,7 @@ pub fn curves(
 }
 
 /// How the legend shows the line with this index.
-fn entry(index: usize, name: &str) -> Entry {
+pub(crate) fn entry(index: usize, name: &str) -> Entry {
     Entry {
         name: name.to_string(),
         colour: line_colour(index),
@@ -115,7 +115,7 @@ fn draw_line(chart: &mut Chart, axes: &Axes, index: usize, points: &[(f64, f64)]
 }
 
 /// Whether the point carries a marker. Lines start theirs at different points, so that markers do not pile up.
-fn is_marked(point: usize, points: usize, line: usize) -> bool {
+pub(crate) fn is_marked(point: usize, points: usize, line: usize) -> bool {
     let every = if points <= ALL_MARKED {
         1
     } else {

@@ -52,6 +52,21 @@ pub(crate) fn write_chart(
     legend: &Legend,
     paint: impl FnOnce(&mut Chart) -> Result<()>,
 ) -> Result<()> {
+    write_chart_on(path, title, axes, legend, None, paint)
+}
+
+/// A picture that fills a chart in place of the grid: the colours of `.1 x .2` pixels, row by row.
+pub(crate) type Ground = (Vec<RGBColor>, usize, usize);
+
+/// Writes a chart whose data lie on `ground`, if there is one.
+pub(crate) fn write_chart_on(
+    path: &Path,
+    title: &str,
+    axes: &Axes,
+    legend: &Legend,
+    ground: Option<Ground>,
+    paint: impl FnOnce(&mut Chart) -> Result<()>,
+) -> Result<()> {
     let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
     let x_names = text::wrap(axes.x_label, CHART.0, LABEL);
     let y_names = text::wrap(axes.y_label, CHART.1, LABEL);
@@ -71,7 +86,11 @@ pub(crate) fn write_chart(
         let foot = above + CHART.1 + below - text::height(x_names.len(), LABEL);
         sheet.centred(&x_names, (left + CHART.0 / 2.0, foot), LABEL, &name)?;
         sheet.turned(&y_names, (0.0, above + CHART.1 / 2.0), LABEL, &name)?;
-        paint(&mut open(sheet, axes, (left, above, right, below))?)
+        if let Some((colours, columns, rows)) = &ground {
+            sheet.image((left, above), CHART, colours, (*columns, *rows))?;
+        }
+        let margins = (left, above, right, below);
+        paint(&mut open(sheet, axes, margins, ground.is_none())?)
     })
 }
 
@@ -80,6 +99,7 @@ fn open<'a>(
     sheet: &Sheet<'a>,
     axes: &Axes,
     (left, above, right, below): (f64, f64, f64, f64),
+    grid: bool,
 ) -> Result<Chart<'a>> {
     let area = sheet.part((0.0, above), (left + CHART.0 + right, CHART.1 + below));
     let mut chart = ChartBuilder::on(&area)
@@ -88,9 +108,11 @@ fn open<'a>(
         .set_label_area_size(LabelAreaPosition::Bottom, fine(below))
         .build_cartesian_2d(axes.x.clone(), axes.y.clone())?;
     let small = font(SMALL, FontStyle::Normal, MUTED);
-    chart
-        .configure_mesh()
-        .axis_style(stroke(MUTED, HAIRLINE))
+    let mut mesh = chart.configure_mesh();
+    if !grid {
+        mesh.disable_mesh();
+    }
+    mesh.axis_style(stroke(MUTED, HAIRLINE))
         .bold_line_style(stroke(GRID, HAIRLINE))
         .light_line_style(stroke(FAINT_GRID, HAIRLINE))
         .set_all_tick_mark_size(fine(TICK))

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | curves | losses and scores over the epochs of one run or of several | [`curves`] |
 //! | scatter | data points with the lines fitted to them | [`scatter_with_fit`] |
+//! | contours | a loss over two parameters, with the paths of optimizers on it | [`contours`] |
 //! | image grid | pictures with their predicted classes, learned weights | [`image_grid`] |
 //! | heat map | confusion matrices, attention weights | [`heat_map`] |
 //! | sparkline | a curve within one line of text | [`sparkline`] |
@@ -31,22 +32,27 @@
 mod axis;
 mod colour;
 mod colour_bar;
+mod contours;
 mod curves;
 mod file;
 mod frame;
 mod heat_map;
 mod image_grid;
 mod legend;
+mod level;
 mod names;
 mod raster;
 mod scatter;
 mod sheet;
 mod sparkline;
 mod style;
+mod surface;
 mod text;
 
+pub use contours::contours;
 pub use curves::{Series, curves};
 pub use heat_map::{Matrix, heat_map};
 pub use image_grid::{Picture, Scale, image_grid};
 pub use scatter::scatter_with_fit;
 pub use sparkline::sparkline;
+pub use surface::Surface;

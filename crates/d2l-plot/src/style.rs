@@ -14,6 +14,8 @@ pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(crate) const MUTED: RGBColor = RGBColor(90, 90, 90);
 /// Thin outlines of pictures and colour bars.
 pub(crate) const OUTLINE: RGBColor = RGBColor(190, 190, 190);
+/// Lines of equal height.
+pub(crate) const CONTOUR: RGBColor = RGBColor(150, 150, 150);
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(226, 226, 226);
 /// Grid lines between two labelled ones, on a logarithmic axis.

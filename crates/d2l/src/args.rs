@@ -20,6 +20,9 @@ pub struct Args {
     /// Which hyperparameters: a short run, or those of the book's Chinese or English edition
     #[arg(long, value_enum, default_value_t = PresetName::Quick)]
     pub preset: PresetName,
+    /// Show the chapter's experiments, and exit: what --model, --implementation and --preset can choose
+    #[arg(long)]
+    pub list: bool,
     /// Decides every random draw: equal seeds give equal logs
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -7,7 +7,7 @@ use d2l_log::{BandResult, Status};
 
 use crate::run::report::{number, print};
 use crate::run::{Run, epochs::catch_interrupts};
-use crate::{Args, Band, Interrupted, Preset, Usage, device};
+use crate::{Args, Band, Interrupted, Preset, Usage, threads};
 
 /// How a chapter ended where nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +74,17 @@ pub fn chapter(
     args: &Args,
     train: impl Fn(&mut Run) -> Result<()>,
 ) -> Result<Outcome> {
+    if args.list {
+        print_presets(presets);
+        return Ok(Outcome::Done);
+    }
     let preset = Preset::find(
         presets,
         args.model.as_deref(),
         args.implementation,
         args.preset,
     )?;
-    device::set_threads(args.threads)?;
+    threads::set(args.threads)?;
     catch_interrupts()?;
     let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
@@ -109,6 +113,38 @@ pub fn chapter(
     } else {
         Outcome::Done
     })
+}
+
+/// Prints a chapter's experiments, one per line.
+fn print_presets(presets: &[Preset]) {
+    let row = |model: &str,
+               implementation: &str,
+               preset: &str,
+               epochs: &str,
+               bands: &str,
+               source: &str| {
+        print(&format!(
+            "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {source}"
+        ));
+    };
+    row(
+        "model",
+        "implementation",
+        "preset",
+        "epochs",
+        "bands",
+        "section",
+    );
+    for preset in presets {
+        row(
+            preset.model,
+            &preset.implementation.to_string(),
+            &preset.name.to_string(),
+            &preset.recipe.epochs.to_string(),
+            &preset.bands.len().to_string(),
+            preset.section,
+        );
+    }
 }
 
 /// Prints the bands beside the median over the runs; whether all medians lie within.

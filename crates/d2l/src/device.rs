@@ -90,17 +90,6 @@ impl DeviceChoice {
     }
 }
 
-/// Sets the number of CPU threads of everything that computes; once per process, before the first tensor.
-pub fn set_threads(threads: Option<u64>) -> Result<()> {
-    let Some(threads) = threads else {
-        return Ok(());
-    };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads as usize)
-        .build_global();
-    pool.map_err(|cause| anyhow::anyhow!("--threads {threads}: {cause}"))
-}
-
 /// The largest amount of memory this process has held so far, in bytes; `None` where the system doesn't say.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

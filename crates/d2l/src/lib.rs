@@ -24,6 +24,7 @@ mod run;
 mod scores;
 mod task;
 pub mod testing;
+mod threads;
 
 pub use args::Args;
 pub use band::Band;

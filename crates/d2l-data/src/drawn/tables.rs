@@ -44,17 +44,16 @@ fn skewed(typical: f32, spread: f32, dice: &mut Dice) -> f32 {
 /// Louder at low frequency and high speed, with a hump whose place depends on the thickness of the boundary layer.
 pub(crate) fn airfoils() -> String {
     table("drawn-airfoils", "", 0..airfoil::ROWS, |_, dice| {
-        let octave = dice.between(-2.3, 4.3).round(); // about 200 Hz to 20 kHz
+        let octave = dice.near(0.9, 6.0).round().clamp(-2.0, 4.0); // 250 Hz to 16 kHz
         let frequency = (1000.0 * octave.exp2()).round();
-        let angle = dice.between(0.0, 17.0);
+        let angle = dice.between(0.0, 16.0);
         let chord = dice.pick(&[0.0254, 0.0508, 0.1016, 0.1524, 0.2286, 0.3048]);
         let speed = dice.pick(&[31.7, 39.6, 55.5, 71.3]);
-        let thickness = 0.012 * chord / 0.15 * (0.1 * angle).exp() * dice.between(0.8, 1.2);
-        let hump = octave - (0.02 / thickness).log2().clamp(-1.0, 3.0) * 0.5;
-        let sound = 131.0 - 1.3 * hump * hump - 0.0006 * frequency - 0.3 * angle - 25.0 * chord
+        let thickness = 0.04 * chord * (0.08 * angle).exp() * dice.between(0.8, 1.2);
+        let hump = octave - 0.2 + 0.8 * (thickness / 0.009).ln();
+        let sound = 131.0 - 0.7 * hump * hump - 0.3 * angle - 25.0 * chord
             + 0.09 * (speed - 50.0)
-            - 60.0 * thickness
-            + dice.near(0.0, 7.0);
+            + dice.near(0.0, 9.0);
         format!("{frequency}\t{angle:.1}\t{chord}\t{speed}\t{thickness:.6}\t{sound:.3}")
     })
 }
@@ -152,16 +151,16 @@ pub(crate) fn passengers() -> String {
         let female = dice.chance(35.0);
         let age = dice.near(41.0 - 5.0 * class as f32, 34.0).max(0.5).round();
         let (siblings, parents) = (
-            dice.pick(&[0, 0, 0, 0, 1, 1, 2, 4]),
+            dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 3]),
             dice.pick(&[0, 0, 0, 0, 0, 1, 2]),
         );
-        let fare = skewed([60.0, 18.0, 9.0][class - 1], 0.6, dice) * (1 + siblings) as f32;
+        let fare = skewed([55.0, 15.0, 8.0][class - 1], 0.5, dice) * (1 + siblings) as f32;
         let port = dice.pick(&["S", "S", "S", "S", "S", "S", "S", "C", "C", "Q"]);
-        let score = 2.7 * f32::from(u8::from(female))
+        let score = 3.1 * f32::from(u8::from(female))
             - 1.1 * (class as f32 - 2.3)
             - 0.035 * (age - 30.0)
             - 0.35 * siblings as f32
-            - 1.4;
+            - 1.7;
         let survived = logistic(score, dice);
         let known = dice.chance(if survived == 1 { 85.0 } else { 77.0 });
         let age = if known {
@@ -189,7 +188,8 @@ const NEIGHBOURHOODS: [(&str, f32); 8] = [
     ("Rail", 0.8),
 ];
 
-/// A price is a product: area, quality, age, neighbourhood, and some luck. The training file, then the test file.
+/// A price is a sum over area, quality, basement, garage and lot, dearer in some neighbourhoods, cheaper with age, and
+/// some luck. The training file, then the test file.
 pub(crate) fn houses() -> [String; 2] {
     let columns = "Id,MSSubClass,MSZoning,LotFrontage,LotArea,Alley,Neighborhood,HouseStyle,OverallQual,OverallCond,\
                    YearBuilt,MasVnrType,MasVnrArea,ExterQual,TotalBsmtSF,CentralAir,GrLivArea,FullBath,GarageType,\
@@ -216,97 +216,58 @@ fn house(id: usize, priced: bool, dice: &mut Dice) -> String {
     let (neighbourhood, factor) = dice.pick(&NEIGHBOURHOODS);
     let (sold, built) = (
         dice.pick(&[2006, 2007, 2008, 2009, 2010]),
-        dice.between(1900.0, 2006.0).round(),
+        (2006.0 - dice.between(0.0, 10.0).powi(2)).round(),
     );
     let quality = dice
-        .near(4.0 + (built - 1900.0) / 35.0 + 3.0 * (factor - 1.0), 4.0)
+        .near(3.9 + (built - 1900.0) / 35.0 + 3.0 * (factor - 1.0), 4.0)
         .clamp(1.0, 10.0)
         .round();
     let condition = dice.near(5.6, 4.0).clamp(1.0, 9.0).round();
     let storeys = dice.pick(&[1.0, 1.0, 2.0]);
-    let area = skewed(1150.0 + 60.0 * quality, 0.35, dice).round() * (0.75 + 0.25 * storeys);
-    let basement = if dice.chance(97.0) {
-        (area / storeys * dice.between(0.7, 1.1)).round()
+    let area = skewed(780.0 + 90.0 * quality, 0.35, dice).round() * (0.75 + 0.25 * storeys);
+    let below = if dice.chance(97.0) {
+        area / storeys
     } else {
         0.0
     };
-    let lot = skewed(9500.0, 0.5, dice).round();
-    let cars = if dice.chance(94.0) {
-        dice.pick(&[1.0, 2.0, 2.0, 3.0])
-    } else {
-        0.0
-    };
-    let air = dice.chance(80.0 + (built - 1900.0) / 6.0);
-    let price = 400.0
-        * area.powf(0.6)
-        * basement.max(400.0).powf(0.15)
-        * (0.11 * (quality - 6.0)).exp()
-        * (0.03 * (condition - 5.6)).exp()
-        * (lot / 9500.0).powf(0.1)
-        * factor
-        * (-0.002 * (sold as f32 - built)).exp()
-        * (1.0 + 0.05 * cars)
-        * if air { 1.0 } else { 0.9 }
-        * dice.near(0.0, 0.5).exp();
+    let basement = (below * dice.between(0.7, 1.1)).round();
+    let lot = skewed(9500.0, 0.6, dice).round();
+    let cars = dice.pick(&[0.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0]);
+    let air = dice.pick(&["Y", "Y", "Y", "Y", "Y", "Y", "Y", "N"]);
+    let rooms = 55.0 * area + 25.0 * basement + 1.5 * lot;
+    let rest = 15000.0 * quality + 4000.0 * condition + 9000.0 * cars;
+    let newness = 1.0 - 0.0025 * (sold as f32 - built);
+    let comfort = if air == "Y" { 1.0 } else { 0.9 };
+    let luck = dice.near(0.0, 0.3).exp();
+    let price = (rooms + rest - 60000.0) * factor * newness * comfort * luck;
 
-    let gap = |text: String, percent: f32, dice: &mut Dice| {
-        if dice.chance(percent) {
-            "NA".to_string()
-        } else {
-            text
-        }
-    };
-    let frontage = gap(
-        format!("{:.0}", (lot / 140.0).clamp(21.0, 313.0)),
-        17.0,
-        dice,
-    );
+    let known = |text: String, known| if known { text } else { "NA".to_string() };
+    let frontage = known(((lot / 140.0).round()).to_string(), dice.chance(83.0));
+    let alley = known(dice.pick(&["Grvl", "Pave"]).to_string(), dice.chance(7.0));
     let veneer = dice.pick(&["None", "None", "None", "BrkFace", "BrkFace", "Stone"]);
-    let veneer_area = if veneer == "None" {
-        0.0
-    } else {
-        skewed(180.0, 0.6, dice).round()
+    let veneered = f32::from(u8::from(veneer != "None")) * skewed(180.0, 0.6, dice).round();
+    let veneer = known(format!("{veneer},{veneered}"), dice.chance(99.0)).replace("NA", "NA,NA");
+    let garage = known(
+        dice.pick(&["Attchd", "Attchd", "Detchd"]).to_string(),
+        cars > 0.0,
+    );
+    let finish = match quality as usize {
+        0..=6 => "TA",
+        7..=8 => "Gd",
+        _ => "Ex",
     };
-    let (veneer, veneer_area) = if dice.chance(0.8) {
-        ("NA".to_string(), "NA".to_string())
-    } else {
-        (veneer.to_string(), veneer_area.to_string())
-    };
-    let cells = [
-        id.to_string(),
-        dice.pick(&["20", "60", "120"]).to_string(),
-        dice.pick(&["RL", "RL", "RL", "RM", "FV"]).to_string(),
-        frontage,
-        lot.to_string(),
-        gap(dice.pick(&["Grvl", "Pave"]).to_string(), 93.0, dice),
-        neighbourhood.to_string(),
-        if storeys == 1.0 { "1Story" } else { "2Story" }.to_string(),
-        quality.to_string(),
-        condition.to_string(),
-        built.to_string(),
-        veneer,
-        veneer_area,
-        if quality < 7.0 {
-            "TA"
-        } else if quality < 9.0 {
-            "Gd"
-        } else {
-            "Ex"
-        }
-        .to_string(),
-        basement.to_string(),
-        if air { "Y" } else { "N" }.to_string(),
-        area.round().to_string(),
-        storeys.to_string(),
-        if cars == 0.0 {
-            "NA"
-        } else {
-            dice.pick(&["Attchd", "Attchd", "Detchd"])
-        }
-        .to_string(),
-        (cars * 250.0).to_string(),
-        sold.to_string(),
-        price.round().to_string(),
-    ];
-    cells[..cells.len() - usize::from(!priced)].join(",")
+    let (subclass, zone) = (
+        dice.pick(&[20, 60, 120]),
+        dice.pick(&["RL", "RL", "RL", "RM", "FV"]),
+    );
+    let mut line = format!(
+        "{id},{subclass},{zone},{frontage},{lot},{alley},{neighbourhood},{storeys}Story,{quality},{condition},{built},\
+         {veneer},{finish},{basement},{air},{},{storeys},{garage},{},{sold}",
+        area.round(),
+        250.0 * cars,
+    );
+    if priced {
+        let _ = write!(line, ",{}", price.round()); // writing to a string cannot fail
+    }
+    line
 }

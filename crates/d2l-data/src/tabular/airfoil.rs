@@ -33,8 +33,8 @@ const FORMAT: Format = Format {
 /// Self-noise of NACA 0012 airfoils (Brooks, Pope, Marcolini 1989): x is `[B, 5]`, y `[B, 1]` the sound pressure level.
 ///
 /// The preparation is the book's: every column, the target among them, becomes (value - mean) / standard deviation over
-/// all 1,503 rows (n in the variance's denominator), and the first 1,500 rows are kept. `train` and `valid` are the same
-/// rows, because the book evaluates on what it learns from: the section compares optimizers, not models.
+/// all 1,503 rows (n in the variance's denominator), and the first 1,500 rows are kept. `train` and `valid` are the
+/// same rows, because the book evaluates on what it learns from: the section compares optimizers, not models.
 ///
 /// # Errors
 ///

@@ -7,12 +7,12 @@ use anyhow::Result;
 use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format};
+use crate::table::{Columns, Format, Table};
 use crate::{Choice, Loaded};
 
 /// The columns of the files, which name none: pregnancies, glucose in the blood after two hours of a tolerance test,
-/// diastolic blood pressure in mm Hg, thickness of the skin fold at the triceps in mm, insulin in µU/ml, body mass index
-/// in kg/m², a score of diabetes in the family, age in years, and the label.
+/// diastolic blood pressure in mm Hg, thickness of the skin fold at the triceps in mm, insulin in µU/ml, body mass
+/// index in kg/m², a score of diabetes in the family, age in years, and the label.
 pub(crate) const COLUMNS: [&str; 9] = [
     "pregnancies",
     "glucose",
@@ -25,11 +25,11 @@ pub(crate) const COLUMNS: [&str; 9] = [
     "label",
 ];
 /// The features in which 0 means that nobody measured.
-pub(crate) const ZERO_IS_MISSING: [&str; 5] = ["glucose", "pressure", "skin", "insulin", "bmi"];
+const ZERO_IS_MISSING: [&str; 5] = ["glucose", "pressure", "skin", "insulin", "bmi"];
 /// Rows of the original file and of the scaled one.
 pub(crate) const ROWS: [usize; 2] = [768, 759];
 
-const FORMAT: Format = Format {
+pub(super) const FORMAT: Format = Format {
     delimiter: b',',
     columns: Columns::Named(&COLUMNS),
     missing: &[""],
@@ -56,9 +56,9 @@ pub enum DiabetesForm {
     Filled,
     /// The file `diabetes.csv.gz` of the courses by Sung Kim and Liu Er, taken as it is: 759 of the rows, each feature
     /// in [-1, 1]. Three things in it surprise. **The label is the other way round**: 1 stands for the 496 women
-    /// *without* diabetes, so that always saying 1 is right for 65 in 100. Each feature is 2 (x - min) / (max - min) - 1,
-    /// but the smallest value is 0 instead of -1, which puts what nobody measured in the middle. And five rows with
-    /// diabetes and four without are not in it.
+    /// *without* diabetes, so that always saying 1 is right for 65 in 100. Each feature is
+    /// 2 (x - min) / (max - min) - 1, but the smallest value is 0 instead of -1, which puts what nobody measured in the
+    /// middle. And five rows with diabetes and four without are not in it.
     Scaled,
 }
 
@@ -85,23 +85,29 @@ pub fn diabetes(choice: Choice, folder: &Path, form: DiabetesForm) -> Result<Loa
         provenance.name.push_str("-scaled");
     }
     let rows = held_out_quarter("diabetes", table.len());
-    let mut features = Features::default();
-    for name in COLUMNS.into_iter().filter(|&name| name != "label") {
-        let mut values = table.required_numbers(name)?;
-        if form == DiabetesForm::Filled && ZERO_IS_MISSING.contains(&name) {
-            let measured = rows[0].iter().map(|&row| values[row]);
-            let median = median(measured.filter(|&value| value != 0.0).collect());
-            let zeros = values.iter_mut().filter(|value| **value == 0.0);
-            zeros.for_each(|value| *value = median);
-        }
-        if !scaled {
-            standardise(&mut values, &rows[0], 0.0);
-        }
-        features.push(name, values);
-    }
+    let features = prepare(&table, &rows[0], form)?;
     let targets = labels(&table, "label")?;
     Ok(Loaded {
         data: features.splits(&rows, &targets, provenance)?,
         notice: loaded.notice,
     })
+}
+
+/// The features of all rows, with medians, means and standard deviations of the rows `train`.
+pub(super) fn prepare(table: &Table, train: &[usize], form: DiabetesForm) -> Result<Features> {
+    let mut features = Features::default();
+    for name in COLUMNS.into_iter().filter(|&name| name != "label") {
+        let mut values = table.required_numbers(name)?;
+        if form == DiabetesForm::Filled && ZERO_IS_MISSING.contains(&name) {
+            let measured = train.iter().map(|&row| values[row]);
+            let median = median(measured.filter(|&value| value != 0.0).collect());
+            let zeros = values.iter_mut().filter(|value| **value == 0.0);
+            zeros.for_each(|value| *value = median);
+        }
+        if form != DiabetesForm::Scaled {
+            standardise(&mut values, train, 0.0);
+        }
+        features.push(name, values);
+    }
+    Ok(features)
 }

@@ -35,15 +35,6 @@ pub enum HouseEdition {
     En,
 }
 
-impl HouseEdition {
-    fn missing(self) -> &'static [&'static str] {
-        match self {
-            Self::Zh => &["", "NA"],
-            Self::En => &["", "NA", "None"],
-        }
-    }
-}
-
 /// Houses with their prices, and houses whose price is to be predicted.
 #[derive(Clone, Debug)]
 pub struct HousePrices {
@@ -80,12 +71,7 @@ pub fn house_prices(
     folder: &Path,
     edition: HouseEdition,
 ) -> Result<Loaded<HousePrices>> {
-    let format = Format {
-        delimiter: b',',
-        columns: Columns::Header,
-        missing: edition.missing(),
-    };
-    let loaded = FILES.tables(choice, folder, &format, ROWS, tables::houses)?;
+    let loaded = FILES.tables(choice, folder, &format(edition), ROWS, tables::houses)?;
     let (tables, provenance) = loaded.data;
     Ok(Loaded {
         data: prepare(&tables, provenance)?,
@@ -93,7 +79,18 @@ pub fn house_prices(
     })
 }
 
-fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Result<HousePrices> {
+pub(super) fn format(edition: HouseEdition) -> Format<'static> {
+    Format {
+        delimiter: b',',
+        columns: Columns::Header,
+        missing: match edition {
+            HouseEdition::Zh => &["", "NA"],
+            HouseEdition::En => &["", "NA", "None"],
+        },
+    }
+}
+
+pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Result<HousePrices> {
     let names = |table: &Table| -> Vec<String> {
         let columns = table.columns().iter();
         columns
@@ -116,11 +113,13 @@ fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Result<HousePr
     let mut features = Features::default();
     let mut words = Features::default();
     for name in columns {
-        if train.has_numbers(&name)? || test.has_numbers(&name)? {
+        let cells = [train.texts(&name)?, test.texts(&name)?].concat();
+        // A column that is missing throughout is one of numbers, as in pandas.
+        let numeric = train.has_numbers(&name)? || test.has_numbers(&name)?;
+        if numeric || cells.iter().all(Option::is_none) {
             let numbers = [train.numbers(&name)?, test.numbers(&name)?].concat();
             features.push(name, standardised(&numbers));
         } else {
-            let cells = [train.texts(&name)?, test.texts(&name)?].concat();
             one_hot(&name, &cells, &mut words);
         }
     }

@@ -186,3 +186,6 @@ fn labels(table: &Table, column: &str) -> Result<Vec<f64>> {
         Some(row) => Err(table.wrong(row, column, "0 or 1")),
     }
 }
+
+#[cfg(test)]
+mod tests;

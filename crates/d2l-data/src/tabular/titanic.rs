@@ -22,7 +22,7 @@ const FILES: Published<1> = Published {
     files: ["train.csv"],
     twin: "drawn-passengers",
 };
-const FORMAT: Format = Format {
+pub(super) const FORMAT: Format = Format {
     delimiter: b',',
     columns: Columns::Header,
     missing: &[""],
@@ -65,7 +65,7 @@ pub fn titanic(choice: Choice, folder: &Path) -> Result<Loaded<Tabular>> {
 }
 
 /// Steps 1 to 8, with what they take from the rows `train`.
-fn prepare(table: &Table, train: &[usize]) -> Result<Features> {
+pub(super) fn prepare(table: &Table, train: &[usize]) -> Result<Features> {
     let ages = table.numbers("Age")?;
     let known = train.iter().filter_map(|&row| ages[row]).collect();
     let median = median(known);

@@ -1,5 +1,6 @@
 //! What the figures hold, read back from the files that were written: one module per figure.
 
+mod contours;
 mod curves;
 mod files;
 mod heat_map;
