@@ -78,8 +78,8 @@ impl Run {
         Ok(())
     }
 
-    /// Goes on to the next epoch; false when all are done or early stopping ends them. A recipe of no epochs has one epoch without steps, which
-    /// evaluates the initial parameters.
+    /// Goes on to the next epoch; false when all are done or early stopping ends them. A recipe of no epochs has one
+    /// epoch without steps, which evaluates the initial parameters.
     pub fn next_epoch(&mut self) -> bool {
         let more = (self.progress.epochs_done < self.recipe.epochs && !self.is_out_of_patience())
             || (self.recipe.epochs == 0 && self.epochs.is_empty());
@@ -272,8 +272,8 @@ impl Run {
     pub fn finish(&mut self) -> Result<()> {
         self.report.clear();
         let file = self.model_file()?;
-        match (self.recipe.patience, self.kept_epoch()) {
-            (Some(_), Some(kept)) => {
+        match (self.kept_epoch(), self.epochs.last()) {
+            (Some(kept), Some(last)) if kept.epoch < last.epoch => {
                 self.params.load(&file)?; // written at the end of that epoch
                 self.report.line(&format!(
                     "kept the parameters of epoch {}, which has the lowest validation loss",

@@ -112,13 +112,12 @@ impl Run {
 }
 
 /// The epoch whose parameters are kept: without early stopping the last; with it the first that has the lowest
-/// validation loss.
+/// validation loss; where nothing is held out, the last too.
 pub(super) fn kept(epochs: &[Epoch], patience: Option<usize>) -> Option<&Epoch> {
-    if patience.is_none() {
-        return epochs.last();
+    match patience.and(Best::of(epochs, "valid.loss")) {
+        Some(best) => epochs.iter().find(|epoch| epoch.epoch == best.epoch),
+        None => epochs.last(),
     }
-    let best = Best::of(epochs, "valid.loss")?;
-    epochs.iter().find(|epoch| epoch.epoch == best.epoch)
 }
 
 #[cfg(test)]
@@ -137,5 +136,16 @@ mod tests {
         assert_eq!(kept(&epochs, None).map(|epoch| epoch.epoch), Some(5));
         assert_eq!(kept(&epochs, Some(3)).map(|epoch| epoch.epoch), Some(2));
         assert_eq!(kept(&[], Some(3)), None);
+        let nothing_held_out = [
+            Epoch::default(),
+            Epoch {
+                epoch: 1,
+                ..Epoch::default()
+            },
+        ];
+        assert_eq!(
+            kept(&nothing_held_out, Some(3)).map(|epoch| epoch.epoch),
+            Some(1)
+        );
     }
 }
