@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, and the CUDA build's types.
+# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, the CUDA build's types, and
+# the same with its tests for fetch-data.
 # One line per step with its time; a step's output only where it fails, and then the script stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,8 +23,8 @@ step() {
 }
 
 step 'formatting' cargo fmt --all --check
-step 'lints' cargo clippy --workspace --all-targets -- -D warnings
-step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+step 'lints' cargo clippy --all-targets -- -D warnings
+step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
 
 # The profile turns overflow checks and debug assertions off, candle's with ours. Here they are on in our crates that
 # count and index, and candle stays as `cargo test` built it. d2l belongs to the selection for that reason too: without
@@ -40,4 +41,11 @@ step 'tests with arithmetic checks' cargo test --lib --tests "${packages[@]}" "$
 # Types only: the stand-in compiler writes empty kernels, which must not reach a real build's target folder.
 step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" \
   CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
-  cargo check --workspace --all-targets --features cuda
+  cargo check --all-targets --features cuda
+
+# Last, since nothing waits for it: fetch-data, which is no default member. It builds candle and some others a second
+# time, with the features that candle-datasets asks for; both builds stay in the one target folder, and what hasn't
+# other features is built once. In a folder of its own all of it would be built again.
+step 'fetch-data: lints' cargo clippy -p fetch-data --all-targets -- -D warnings
+step 'fetch-data: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc -p fetch-data --no-deps
+step 'fetch-data: tests' cargo test -p fetch-data

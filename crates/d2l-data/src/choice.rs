@@ -74,11 +74,12 @@ impl<const N: usize> Published<N> {
             None => (builtin()?, None),
             Some(Found::All(files)) => (real(&files)?, None),
             Some(Found::Missing(file)) if choice == Choice::Real => bail!(
-                "{}: found no {file} and no {file}.gz, wanted {} of {}; see data/README.md for where to get {}, or \
+                "{}: found no {file} and no {file}.gz, wanted {} of {}; `{}` fetches {} (see data/README.md), or \
                  choose the built-in data",
                 folder.join(self.set).display(),
                 if N == 1 { "the file" } else { "all files" },
                 self.set,
+                self.fetching(folder),
                 if N == 1 { "it" } else { "them" },
             ),
             Some(Found::Missing(file)) => (builtin()?, Some(self.notice(folder, file))),
@@ -113,9 +114,20 @@ impl<const N: usize> Published<N> {
             format!("{} is not in {}", self.set, folder.display())
         };
         format!(
-            "{missing}: using the built-in {} (see data/README.md for where the real files go)",
-            self.twin.replace('-', " ")
+            "{missing}: using the built-in {} (`{}` fetches the real ones)",
+            self.twin.replace('-', " "),
+            self.fetching(folder)
         )
+    }
+
+    /// The command that fetches the real set into `folder`.
+    fn fetching(&self, folder: &Path) -> String {
+        let command = format!("cargo run -p fetch-data -- {}", self.set);
+        if folder == Path::new("data") {
+            command // where it fetches to by itself
+        } else {
+            format!("{command} --data-dir {}", folder.display())
+        }
     }
 }
 

@@ -204,7 +204,11 @@ mod tests {
         let notice = set.notice.unwrap_or_default();
         assert!(notice.starts_with("mnist is not in "), "{notice}");
         assert!(
-            notice.contains("using the built-in drawn digits (see data/README.md"),
+            notice.contains("using the built-in drawn digits (`cargo run -p fetch-data -- mnist"),
+            "{notice}"
+        );
+        assert!(
+            notice.contains(&format!("--data-dir {}` fetches", folder.path().display())),
             "{notice}"
         );
         assert_eq!(set.splits.provenance.source, Source::Builtin);

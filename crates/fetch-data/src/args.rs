@@ -1,0 +1,68 @@
+//! Every flag, with its help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Fetches the real data sets and checks them against their published content
+#[derive(Debug, Parser)]
+#[command(name = "fetch-data", version)]
+pub(crate) struct Args {
+    /// Sets to fetch, such as mnist; --list names them
+    #[arg(value_name = "SET")]
+    pub(crate) sets: Vec<String>,
+    /// Every set that can be had
+    #[arg(long, conflicts_with = "sets")]
+    pub(crate) all: bool,
+    /// Fetch nothing; print size, licence and what is there of the sets, or of those named
+    #[arg(long, conflicts_with_all = ["verify", "all", "from", "hub"])]
+    pub(crate) list: bool,
+    /// Fetch nothing; check the sets that are there, or those named, and exit with 1 if one isn't whole
+    #[arg(long, conflicts_with_all = ["from", "hub"])]
+    pub(crate) verify: bool,
+    /// Take the files from this folder, laid out like the data folder, instead of the network
+    #[arg(long, value_name = "DIR", conflicts_with = "hub")]
+    pub(crate) from: Option<PathBuf>,
+    /// Ask the Hugging Face Hub, through candle-datasets, before the other addresses
+    #[arg(long)]
+    pub(crate) hub: bool,
+    /// Folder of the data sets
+    #[arg(long, value_name = "DIR", env = "D2L_DATA", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Give up on a server that sends nothing for so long
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Another list of sets, for instance with addresses of your own; the built-in one is data/manifest.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Print errors only
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("wanted a number of seconds from 0.1 to 3600".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_timeout_is_a_time_that_passes() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "nan", "inf", "1e9", "soon", ""] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

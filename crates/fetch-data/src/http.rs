@@ -1,0 +1,292 @@
+//! Downloads that are resumed, and given up where a server is silent.
+//!
+//! An unfinished download is a `.part` file and, beside it, a `.part.from` file with its address and the mark by which
+//! the server knows that version (an entity tag or a date). The next call asks for the rest of that version only
+//! (`Range` with `If-Range`, RFC 9110, 13.1.5 and 14.2), and begins anew where the server doesn't have it any more, has
+//! another one, or knows no ranges.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+};
+
+use crate::place::{remove, with_suffix};
+use crate::progress::Progress;
+
+/// Longest wait for a connection: without a network everything is to fail within seconds.
+const CONNECT: Duration = Duration::from_secs(8);
+
+/// Connections for one download, where each ends before the file does but brings some of it.
+const ATTEMPTS: usize = 5;
+
+/// A client that remembers which hosts could not be reached, so that each is waited for once.
+pub(crate) struct Http {
+    client: Client,
+    timeout: Duration,
+    /// Why, by host.
+    unreachable: RefCell<BTreeMap<String, String>>,
+}
+
+/// How an attempt ended that did not bring the whole file.
+enum Ended {
+    /// The connection broke, but some of the file came: worth another attempt.
+    Early(anyhow::Error),
+    /// Anything else.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Http {
+    /// A client that gives up where nothing comes for `timeout`.
+    pub(crate) fn new(timeout: Duration) -> Result<Self> {
+        let client = Client::builder()
+            .user_agent(concat!("fetch-data/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout.min(CONNECT))
+            .timeout(timeout) // for the answer's head, then for each read of its body
+            .build()
+            .map_err(|error| anyhow!("no HTTPS client: {}", innermost(&error)))?;
+        Ok(Self {
+            client,
+            timeout,
+            unreachable: RefCell::default(),
+        })
+    }
+
+    /// Fetches `address` into `part`, going on where an earlier call stopped.
+    ///
+    /// # Errors
+    ///
+    /// Why the whole file did not come; what came stays in `part`.
+    pub(crate) fn download(
+        &self,
+        address: &str,
+        part: &Path,
+        limit: u64,
+        progress: Progress,
+    ) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(address, part, limit, progress) {
+                Ok(()) => break,
+                Err(Ended::Early(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(Ended::Early(error) | Ended::Failed(error)) => return Err(error),
+            }
+        }
+        remove(&from_file(part)) // the next file of this name is a new one
+    }
+
+    /// Whether anything answers at `address`, whatever it says.
+    pub(crate) fn reach(&self, address: &str) -> Result<()> {
+        self.send(address, HeaderMap::new()).map(drop)
+    }
+
+    fn attempt(
+        &self,
+        address: &str,
+        part: &Path,
+        limit: u64,
+        progress: Progress,
+    ) -> std::result::Result<(), Ended> {
+        let mut begun = begun(address, part)?;
+        let mut response = self.send(address, headers(begun.as_ref())?)?;
+        if begun.is_some() && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            begun = None; // there is no such rest: the part is not of this file
+            response = self.send(address, headers(None)?)?;
+        }
+        let done = match (response.status(), begun) {
+            (StatusCode::PARTIAL_CONTENT, Some((done, _))) if starts_at(&response, done) => done,
+            (StatusCode::OK, _) => 0,
+            (StatusCode::PARTIAL_CONTENT, _) => {
+                forget(part)?; // not what was asked for; the next call asks for the whole file
+                return Err(anyhow!("found another part of the file than was asked for").into());
+            }
+            (status, _) => return Err(anyhow!("found answer {status}, wanted 200 OK").into()),
+        };
+        let total = response.content_length().map(|rest| rest + done);
+        if total.is_some_and(|total| total > limit) {
+            forget(part)?;
+            return Err(too_long(limit).into());
+        }
+        let mut file = open(part, done)?;
+        let mark = format!("{address}\n{}\n", version(response.headers()));
+        let from = from_file(part);
+        fs::write(&from, mark).with_context(|| format!("{}: cannot be written", from.display()))?;
+
+        let name = address.rsplit('/').next().unwrap_or(address);
+        let bar = progress.bytes(name, done, total);
+        let mut size = done;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = match response.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) => return Err(self.interrupted(&error, size, done, total)),
+            };
+            if read == 0 {
+                break;
+            }
+            size += read as u64;
+            if size > limit {
+                drop(file);
+                forget(part)?;
+                return Err(too_long(limit).into());
+            }
+            file.write_all(&buffer[..read])
+                .with_context(|| format!("{}: cannot be written", part.display()))?;
+            bar.advance(read as u64);
+        }
+        match total {
+            Some(total) if size < total => Err(early(size, done, Some(total), "")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer, redirections followed.
+    fn send(&self, address: &str, headers: HeaderMap) -> Result<Response> {
+        let host = address.split('/').nth(2).unwrap_or_default().to_string();
+        if let Some(why) = self.unreachable.borrow().get(&host) {
+            bail!("{why}");
+        }
+        let response = self.client.get(address).headers(headers).send();
+        response.map_err(|error| {
+            let why = innermost(&error);
+            let why = if error.is_timeout() {
+                format!("no answer within {} s", self.timeout.as_secs_f64())
+            } else if error.is_connect() {
+                format!("no connection ({why})")
+            } else {
+                return anyhow!(why);
+            };
+            self.unreachable.borrow_mut().insert(host, why.clone());
+            anyhow!(why)
+        })
+    }
+
+    /// A body that stopped: a silent server is given up, a broken connection is tried again.
+    fn interrupted(
+        &self,
+        error: &std::io::Error,
+        size: u64,
+        done: u64,
+        total: Option<u64>,
+    ) -> Ended {
+        let cause = error
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<reqwest::Error>());
+        if cause.is_some_and(reqwest::Error::is_timeout) {
+            let seconds = self.timeout.as_secs_f64();
+            return Ended::Failed(anyhow!(
+                "found {size} bytes and then nothing for {seconds} s"
+            ));
+        }
+        early(size, done, total, &format!(" ({})", innermost(error)))
+    }
+}
+
+/// What a connection brought that ended too soon.
+fn early(size: u64, done: u64, total: Option<u64>, why: &str) -> Ended {
+    let wanted = total.map_or("more".to_string(), |total| total.to_string());
+    let error = anyhow!("found {size} bytes and then the end{why}, wanted {wanted}");
+    if size > done {
+        Ended::Early(error)
+    } else {
+        Ended::Failed(error)
+    }
+}
+
+fn too_long(limit: u64) -> anyhow::Error {
+    anyhow!("found more than the {limit} bytes that it can have")
+}
+
+/// Bytes that are there of `address`, and the mark of their version, if both are known.
+fn begun(address: &str, part: &Path) -> Result<Option<(u64, String)>> {
+    let (Ok(part), Ok(from)) = (fs::metadata(part), fs::read_to_string(from_file(part))) else {
+        return Ok(None); // nothing is there, or nothing is known of it
+    };
+    let mut lines = from.lines();
+    let known = lines.next() == Some(address);
+    let version = lines.next().unwrap_or_default().to_string();
+    Ok((known && !version.is_empty() && part.len() > 0).then_some((part.len(), version)))
+}
+
+fn headers(begun: Option<&(u64, String)>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    // The bytes as they are stored: a range of them is asked for, and a .gz is to stay one.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some((done, version)) = begun {
+        headers.insert(RANGE, HeaderValue::from_str(&format!("bytes={done}-"))?);
+        headers.insert(IF_RANGE, HeaderValue::from_str(version)?);
+    }
+    Ok(headers)
+}
+
+/// The mark by which a server knows this version of a file; empty where it has none that ranges may rely on.
+fn version(headers: &HeaderMap) -> String {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let tag = text(ETAG).filter(|tag| !tag.starts_with("W/"));
+    tag.or(text(LAST_MODIFIED)).unwrap_or_default().to_string()
+}
+
+/// Whether the part that came is the one that was asked for.
+fn starts_at(response: &Response, done: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE);
+    let range = range
+        .and_then(|range| range.to_str().ok())
+        .unwrap_or_default();
+    range.starts_with(&format!("bytes {done}-"))
+}
+
+/// Opens `part` to write behind its first `done` bytes.
+fn open(part: &Path, done: u64) -> Result<File> {
+    let writing = || format!("{}: cannot be written", part.display());
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(part)
+        .with_context(writing)?;
+    if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+        bail!(
+            "{}: another fetch-data is at it, wait for it",
+            part.display()
+        );
+    }
+    file.set_len(done).with_context(writing)?;
+    Ok(file)
+}
+
+/// Removes an unfinished download.
+pub(crate) fn forget(part: &Path) -> Result<()> {
+    remove(part)?;
+    remove(&from_file(part))
+}
+
+fn from_file(part: &Path) -> std::path::PathBuf {
+    with_suffix(part, ".from")
+}
+
+/// The cause at the end of a chain, which says most in fewest words.
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

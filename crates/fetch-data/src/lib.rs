@@ -1,0 +1,222 @@
+//! The `fetch-data` command: fetches the real data sets, and checks them against their published content.
+//!
+//! ```text
+//! cargo run -p fetch-data -- --list
+//! cargo run -p fetch-data -- mnist fashion-mnist
+//! cargo run -p fetch-data -- --verify
+//! cargo run -p fetch-data -- --all --from /media/stick/data
+//! ```
+//!
+//! What there is to fetch stands in `data/manifest.toml`, which `manifest` reads. `fetch` gets a set from its sources
+//! in their order: files by `http`, archives that `archive` unpacks, and the `hub` through candle-datasets. Whatever
+//! the way, `place` lets a file into its place only with the content that was wanted, which `digest` tells. `args`
+//! holds every flag, `report` what `--list` says, `progress` the bar.
+//!
+//! It is a crate of its own, outside the default members, because candle-datasets brings some two hundred crates.
+
+mod archive;
+mod args;
+mod digest;
+mod fetch;
+mod http;
+mod hub;
+mod manifest;
+mod place;
+mod progress;
+mod report;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use args::Args;
+use fetch::{Fetcher, Outcome};
+use http::Http;
+use manifest::{Manifest, Set};
+use place::Survey;
+use progress::Progress;
+
+/// A wrong call: exit code 2 instead of 1.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Runs what the arguments ask for; the first one is the program's name.
+///
+/// The exit code is 0, or 2 for a wrong call, or 1 where a set could not be had or isn't whole. Each error is one line
+/// on stderr; one set's error doesn't keep the others from being fetched.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => return misread(&error),
+    };
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Whether all went well; if not, every complaint has been made.
+fn run(args: &Args) -> Result<bool> {
+    let manifest = Manifest::load(args.manifest.as_deref())?;
+    let named = manifest.select(&args.sets)?;
+    if args.list {
+        let sets = if named.is_empty() {
+            manifest.sets.iter().collect()
+        } else {
+            named
+        };
+        print(&report::list(&sets, &args.data_dir, &manifest)?)?;
+        return Ok(true);
+    }
+    if args.verify {
+        return verify(args, &manifest, &named);
+    }
+    if named.is_empty() && !args.all {
+        let message = "found no set to fetch, wanted names such as mnist, or --all; --list shows what there is";
+        return Err(Usage(message.into()).into());
+    }
+    fetch(args, &manifest, &named)
+}
+
+/// Checks the sets that were named, or all, or those that are there.
+fn verify(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
+    let mut all_whole = true;
+    let mut any = false;
+    for set in &manifest.sets {
+        let is_named = named.iter().any(|other| other.name == set.name);
+        if !named.is_empty() && !is_named {
+            continue;
+        }
+        let survey = Survey::best(set, &args.data_dir, manifest)?;
+        let is_wanted = is_named || (args.all && !set.sources.is_empty());
+        if !is_wanted && !survey.is_there() {
+            continue;
+        }
+        any = true;
+        for problem in survey.problems() {
+            complain(&format!(
+                "{}: {problem}; cargo run -p fetch-data -- {0} gets it",
+                set.name
+            ));
+        }
+        all_whole &= survey.is_whole();
+        if survey.is_whole() && !args.quiet {
+            let folder = survey.folder.display();
+            print(&format!("{}: whole in {folder}\n", set.name))?;
+        }
+    }
+    if !any && !args.quiet {
+        print(&format!(
+            "{}: no data set is there\n",
+            args.data_dir.display()
+        ))?;
+    }
+    Ok(all_whole)
+}
+
+/// Gets the sets that were named, or all that can be had.
+fn fetch(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
+    if let Some(from) = &args.from
+        && !from.is_dir()
+    {
+        let message = format!(
+            "{}: found no such folder, wanted one laid out like the data folder",
+            from.display()
+        );
+        return Err(anyhow::Error::msg(message));
+    }
+    let fetcher = Fetcher {
+        manifest,
+        data_dir: &args.data_dir,
+        http: Http::new(args.timeout)?,
+        progress: Progress::new(args.quiet),
+        hub_first: args.hub,
+    };
+    let mut all_went_well = true;
+    for set in &manifest.sets {
+        let is_named = named.iter().any(|other| other.name == set.name);
+        if !is_named && !args.all {
+            continue;
+        }
+        let outcome = match &args.from {
+            Some(from) => fetcher.by_folder(set, from),
+            None if !is_named && set.sources.is_empty() => continue, // only --from has it
+            None => fetcher.by_network(set),
+        };
+        let name = &set.name;
+        let folder = Survey::best(set, &args.data_dir, manifest)?.folder;
+        let folder = folder.display();
+        match (outcome, &args.from) {
+            (Ok(Outcome::NotInFolder), Some(from)) if is_named => {
+                let from = from.join(name);
+                complain(&format!(
+                    "{name}: found nothing of it in {}, wanted its files there, plain or gzipped, or its archive",
+                    from.display()
+                ));
+                all_went_well = false;
+            }
+            (Ok(_), _) if args.quiet => {}
+            (Ok(Outcome::WasThere), _) => {
+                print(&format!("{name}: is whole in {folder} already\n"))?
+            }
+            (Ok(Outcome::Got), _) => {
+                let size = set
+                    .bytes()
+                    .map_or(String::new(), |b| format!(", {}", report::size(b)));
+                print(&format!("{name}: whole in {folder}{size}\n"))?;
+            }
+            (Ok(Outcome::NotInFolder), from) => {
+                let from = from.as_deref().unwrap_or(&args.data_dir).display();
+                print(&format!("{name}: not in {from}, left out\n"))?;
+            }
+            (Err(error), _) => {
+                complain(&format!("{error:#}"));
+                all_went_well = false;
+            }
+        }
+    }
+    Ok(all_went_well)
+}
+
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever read has read enough: `fetch-data --list | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output not written"),
+    }
+}
+
+/// Prints one line to stderr, which may be closed.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "error: {}", message.replace('\n', " "));
+}
+
+/// Help goes out as it is; an error becomes one line, without the synopsis.
+fn misread(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print(); // --help and --version; whoever asked may have stopped reading
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let parts = text.trim_start_matches("error: ").lines().map(str::trim);
+    let body = parts.take_while(|part| !part.starts_with("Usage:"));
+    let words: Vec<&str> = body.filter(|part| !part.is_empty()).collect();
+    complain(&format!("{}; --help lists the flags", words.join(" ")));
+    ExitCode::from(2)
+}
