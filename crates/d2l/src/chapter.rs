@@ -1,4 +1,4 @@
-//! A chapter's program from the command line to the exit code.
+//! What a chapter's program does with its flags.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use d2l_log::{BandResult, Status};
 
 use crate::run::report::{number, print};
 use crate::run::{Run, epochs::catch_interrupts};
-use crate::{Args, Band, Interrupted, Preset, Usage, threads};
+use crate::{Args, Band, Interrupted, Preset, threads};
 
 /// How a chapter ended where nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,53 +18,13 @@ pub enum Outcome {
     OutsideBands,
 }
 
-/// Parses the arguments, runs the chapter and turns the result into an exit code: 0; 1 for an error or a result
-/// outside its band; 2 for a wrong call; 130 after Ctrl-C. Errors are one line on stderr.
-pub fn main<A: clap::Parser>(run: impl FnOnce(&A) -> Result<Outcome>) -> ExitCode {
-    // So that `--batch-size -1` is a wrong number, not an unknown flag.
-    let command = A::command().allow_negative_numbers(true);
-    let parsed = command
-        .try_get_matches()
-        .and_then(|matches| A::from_arg_matches(&matches));
-    let args = match parsed {
-        Ok(args) => args,
-        Err(answer) if !answer.use_stderr() => {
-            print(answer.render().to_string().trim_end()); // --help, --version
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!(
-                "{}; --help lists the flags",
-                one_line(&error.render().to_string())
-            );
-            return ExitCode::from(2);
-        }
-    };
-    match run(&args) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::OutsideBands) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {}", one_line(&format!("{error:#}")));
-            ExitCode::from(if error.is::<Usage>() {
-                2
-            } else if error.is::<Interrupted>() {
-                130
-            } else {
-                1
-            })
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::OutsideBands => Self::FAILURE,
         }
     }
-}
-
-/// What a message says before its usage section or backtrace, on one line.
-fn one_line(message: &str) -> String {
-    let is_body =
-        |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more information");
-    let words = message.lines().map(str::trim).take_while(is_body);
-    words
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Trains the experiment that the flags choose among a chapter's presets, once for each seed, by calling `train`.
@@ -180,22 +140,4 @@ fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> b
         }
     }
     within
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_of_several_lines_becomes_one() {
-        let clap = "error: invalid value 'x' for '--seed <N>': invalid digit\n\nUsage: mlp [OPTIONS]\n\nFor more\n";
-        assert_eq!(
-            one_line(clap),
-            "error: invalid value 'x' for '--seed <N>': invalid digit"
-        );
-        assert_eq!(
-            one_line("one\n  [possible values: a, b]\n"),
-            "one [possible values: a, b]"
-        );
-    }
 }

@@ -15,7 +15,6 @@ mod band;
 mod chapter;
 mod curves;
 mod device;
-mod error;
 mod figures;
 mod fit;
 mod preset;
@@ -28,9 +27,8 @@ mod threads;
 
 pub use args::Args;
 pub use band::Band;
-pub use chapter::{Outcome, chapter, main};
+pub use chapter::{Outcome, chapter};
 pub use device::DeviceChoice;
-pub use error::{Interrupted, Usage};
 pub use figures::draw_classification;
 pub use fit::{Evaluation, evaluate, fit};
 pub use preset::{Implementation, Preset, PresetName};
@@ -39,6 +37,7 @@ pub use run::Run;
 pub use scores::Scores;
 pub use task::{BinaryClassifier, Classifier, Loss, Regressor, Task};
 
+pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;
 pub use d2l_nn as nn;
 pub use d2l_plot as plot;

@@ -8,37 +8,37 @@ use clap::Parser;
 /// Fetches the real data sets and checks them against their published content
 #[derive(Debug, Parser)]
 #[command(name = "fetch-data", version)]
-pub(crate) struct Args {
+pub struct Args {
     /// Sets to fetch, such as mnist; --list names them
     #[arg(value_name = "SET")]
-    pub(crate) sets: Vec<String>,
+    pub sets: Vec<String>,
     /// Every set that can be had
     #[arg(long, conflicts_with = "sets")]
-    pub(crate) all: bool,
+    pub all: bool,
     /// Fetch nothing; print size, licence and what is there of the sets, or of those named
     #[arg(long, conflicts_with_all = ["verify", "all", "from", "hub"])]
-    pub(crate) list: bool,
+    pub list: bool,
     /// Fetch nothing; check the sets that are there, or those named, and exit with 1 if one isn't whole
     #[arg(long, conflicts_with_all = ["from", "hub"])]
-    pub(crate) verify: bool,
+    pub verify: bool,
     /// Take the files from this folder, laid out like the data folder, instead of the network
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
-    pub(crate) from: Option<PathBuf>,
+    pub from: Option<PathBuf>,
     /// Ask the Hugging Face Hub, through candle-datasets, before the other addresses
     #[arg(long)]
-    pub(crate) hub: bool,
+    pub hub: bool,
     /// Folder of the data sets
     #[arg(long, value_name = "DIR", env = "D2L_DATA", default_value = "data")]
-    pub(crate) data_dir: PathBuf,
+    pub data_dir: PathBuf,
     /// Give up on a server that sends nothing for so long
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// Another list of sets, for instance with addresses of your own; the built-in one is data/manifest.toml
     #[arg(long, value_name = "FILE")]
-    pub(crate) manifest: Option<PathBuf>,
+    pub manifest: Option<PathBuf>,
     /// Print errors only
     #[arg(long)]
-    pub(crate) quiet: bool,
+    pub quiet: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

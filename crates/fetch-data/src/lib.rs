@@ -25,54 +25,29 @@ mod place;
 mod progress;
 mod report;
 
-use std::ffi::OsString;
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::Parser;
+use anyhow::Result;
+use d2l_command::{complain, print, usage};
 
-use args::Args;
+pub use args::Args;
 use fetch::{Fetcher, Outcome};
 use http::Http;
 use manifest::{Manifest, Set};
 use place::Survey;
 use progress::Progress;
 
-/// A wrong call: exit code 2 instead of 1.
-#[derive(Debug)]
-struct Usage(String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Runs what the arguments ask for. The exit code is 1 where a set could not be had or isn't whole: each complaint is
+/// one line on stderr, and one set's doesn't keep the others from being fetched.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    Ok(if all_went_well(args)? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-impl std::error::Error for Usage {}
-
-/// Runs what the arguments ask for; the first one is the program's name.
-///
-/// The exit code is 0, or 2 for a wrong call, or 1 where a set could not be had or isn't whole. Each error is one line
-/// on stderr; one set's error doesn't keep the others from being fetched.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => return misread(&error),
-    };
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
-        }
-    }
-}
-
-/// Whether all went well; if not, every complaint has been made.
-fn run(args: &Args) -> Result<bool> {
+fn all_went_well(args: &Args) -> Result<bool> {
     let manifest = Manifest::load(args.manifest.as_deref())?;
     let named = manifest.select(&args.sets)?;
     if args.list {
@@ -88,8 +63,9 @@ fn run(args: &Args) -> Result<bool> {
         return verify(args, &manifest, &named);
     }
     if named.is_empty() && !args.all {
-        let message = "found no set to fetch, wanted names such as mnist, or --all; --list shows what there is";
-        return Err(Usage(message.into()).into());
+        usage!(
+            "found no set to fetch, wanted names such as mnist, or --all; --list shows what there is"
+        );
     }
     fetch(args, &manifest, &named)
 }
@@ -192,31 +168,4 @@ fn fetch(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
         }
     }
     Ok(all_went_well)
-}
-
-fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read has read enough: `fetch-data --list | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("standard output not written"),
-    }
-}
-
-/// Prints one line to stderr, which may be closed.
-fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "error: {}", message.replace('\n', " "));
-}
-
-/// Help goes out as it is; an error becomes one line, without the synopsis.
-fn misread(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        let _ = error.print(); // --help and --version; whoever asked may have stopped reading
-        return ExitCode::SUCCESS;
-    }
-    let text = error.to_string();
-    let parts = text.trim_start_matches("error: ").lines().map(str::trim);
-    let body = parts.take_while(|part| !part.starts_with("Usage:"));
-    let words: Vec<&str> = body.filter(|part| !part.is_empty()).collect();
-    complain(&format!("{}; --help lists the flags", words.join(" ")));
-    ExitCode::from(2)
 }

@@ -1,7 +1,5 @@
 //! Fetches the real data sets and checks them.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    fetch_data::main(std::env::args_os())
+fn main() -> std::process::ExitCode {
+    d2l_command::main(fetch_data::run)
 }

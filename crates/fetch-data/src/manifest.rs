@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::Usage;
 use crate::digest::Digest;
+use d2l_command::Usage;
 
 const BUILT_IN: &str = include_str!("../../../data/manifest.toml");
 

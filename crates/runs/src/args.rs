@@ -6,9 +6,10 @@ use std::path::PathBuf;
 /// Lists, shows, compares and plots training logs
 #[derive(Debug, Parser)]
 #[command(name = "runs", version)]
-pub(crate) struct Args {
+pub struct Args {
+    /// What to do
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
     /// Folder of the runs
     #[arg(
         long,
@@ -17,11 +18,11 @@ pub(crate) struct Args {
         default_value = "runs",
         global = true
     )]
-    pub(crate) runs_dir: PathBuf,
+    pub runs_dir: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// All runs, oldest first: status, epochs, final and best scores
     List,
     /// One run: recipe, data, epochs, curves, and the verdict on its bands
@@ -33,36 +34,36 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Show {
+pub struct Show {
     /// <chapter>/<run>, <run>, or a path
-    pub(crate) run: String,
+    pub run: String,
     /// Print every epoch of a long run
     #[arg(long)]
-    pub(crate) all: bool,
+    pub all: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Compare {
+pub struct Compare {
     /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub(crate) runs: Vec<String>,
+    pub runs: Vec<String>,
     /// Exit with 1 if a metric that two runs share is further apart than this in any epoch
     #[arg(long, value_name = "GAP", value_parser = tolerance, allow_hyphen_values = true)]
-    pub(crate) tolerance: Option<f64>,
+    pub tolerance: Option<f64>,
     /// Print every epoch of long runs
     #[arg(long)]
-    pub(crate) all: bool,
+    pub all: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Plot {
+pub struct Plot {
     /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub(crate) runs: Vec<String>,
+    pub runs: Vec<String>,
     /// What to draw, such as valid.loss or gradient_norm; several with commas between them
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
-    pub(crate) metrics: Vec<String>,
+    pub metrics: Vec<String>,
     /// The figure; by default <METRIC>.svg in the folder of the runs
     #[arg(long, value_name = "FILE.svg")]
-    pub(crate) output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

@@ -3,8 +3,9 @@
 use crate::select::{Selection, legend, letter, select};
 use crate::table::{self, spread, spread_note};
 use crate::text::{count, distance, field, memory, number, optional, place, quantity, shortened};
-use crate::{Report, Usage, args};
+use crate::{Report, args};
 use anyhow::{Result, anyhow, bail};
+use d2l_command::Usage;
 use d2l_log::{Comparison, Gap, Log, Table};
 use std::path::Path;
 

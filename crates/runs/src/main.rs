@@ -1,7 +1,5 @@
 //! Lists, shows, compares and plots training logs.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    runs::main(std::env::args_os())
+fn main() -> std::process::ExitCode {
+    d2l_command::main(runs::run)
 }

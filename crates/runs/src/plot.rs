@@ -1,8 +1,9 @@
 //! `runs plot A B …`: one figure with the curves of several runs.
 
 use crate::select::{Selection, select};
-use crate::{Report, Usage, args, say, text};
+use crate::{Report, args, say, text};
 use anyhow::{Result, bail};
+use d2l_command::Usage;
 use d2l_log::Log;
 use d2l_plot::Series;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,8 @@
 //! Which runs a command is about.
 
-use crate::{Usage, say};
+use crate::say;
 use anyhow::{Result, bail};
+use d2l_command::Usage;
 use d2l_log::Log;
 use std::path::Path;
 
