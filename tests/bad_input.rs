@@ -34,7 +34,7 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
 #[test]
 fn wrong_calls_exit_with_two() -> Result<()> {
     let desk = Desk::new()?;
-    let calls: [(&[&str], &[&str]); 16] = [
+    let calls: [(&[&str], &[&str]); 22] = [
         (&["--model", "perceptron"], &["perceptron", "mlp"]),
         (&["--batch-size", "0"], &["--batch-size", "1 or more"]),
         (&["--batch-size", "-1"], &["--batch-size"]),
@@ -42,9 +42,30 @@ fn wrong_calls_exit_with_two() -> Result<()> {
         (&["--learning-rate", "NaN"], &["--learning-rate"]),
         (&["--learning-rate", "fast"], &["--learning-rate"]),
         (&["--momentum", "1"], &["--momentum", "below 1"]),
-        (&["--optimizer", "magic"], &["magic", "sgd"]),
+        (&["--optimizer", "magic"], &["magic", "sgd", "yogi"]),
+        (
+            &["--optimizer", "yogi", "--momentum", "0.9"],
+            &["--momentum", "sgd or rmsprop", "yogi"],
+        ),
+        (
+            &["--optimizer", "rmsprop", "--momentum", "0.9", "--nesterov"],
+            &["--nesterov", "sgd"],
+        ),
+        (&["--accumulate", "0"], &["--accumulate", "1 batch or more"]),
         (&["--initializer", "magic"], &["magic", "xavier"]),
-        (&["--schedule", "magic"], &["magic", "cosine"]),
+        (&["--schedule", "magic"], &["magic", "cosine", "one-cycle"]),
+        (
+            &["--schedule", "step:factor=0.5"],
+            &["step", "every=… is missing"],
+        ),
+        (
+            &["--schedule", "polynomial:power=0"],
+            &["power=0", "above 0"],
+        ),
+        (
+            &["--schedule", "cosine:epochs=5,warm-up=5"],
+            &["epochs above warm-up"],
+        ),
         (&["--device", "tpu"], &["tpu", "cuda"]),
         (
             &["--device", "cuda"],
@@ -74,6 +95,13 @@ fn wrong_calls_exit_with_two() -> Result<()> {
         &["--implementation", "scratch", "--optimizer", "adam"],
         2,
         &["plain SGD"],
+    )?;
+    refuse(
+        &desk,
+        "linear-regression",
+        &["--implementation", "scratch", "--accumulate", "2"],
+        2,
+        &["--accumulate 2", "after every batch"],
     )?;
     ensure!(
         !desk.path().join("runs").exists(),

@@ -19,9 +19,9 @@ const FLAGS: [&str; 8] = [
 ];
 
 /// Starts training and returns when the second epoch's line is out.
-fn train_until_second_epoch(desk: &Desk, name: &str) -> Result<Child> {
+fn train_until_second_epoch(desk: &Desk, name: &str, more: &[&str]) -> Result<Child> {
     let mut child = desk
-        .command("mlp", &[&FLAGS[..], &["--name", name]].concat())
+        .command("mlp", &[&FLAGS[..], &["--name", name], more].concat())
         .spawn()?;
     let stdout = child.stdout.take().context("stdout is piped")?;
     let mut seen = false;
@@ -46,10 +46,23 @@ fn signal(child: &Child, name: &str) -> Result<()> {
 #[test]
 #[cfg(unix)]
 fn an_interrupted_run_goes_on_where_it_stopped() -> Result<()> {
-    let desk = Desk::new()?;
-    let whole = desk.train("mlp", "whole", &FLAGS)?;
+    go_on_after_ctrl_c(&[])
+}
 
-    let child = train_until_second_epoch(&desk, "stopped")?;
+/// With gradients in the checkpoint that wait for their step, which ends the epoch.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_accumulation_goes_on_where_it_stopped() -> Result<()> {
+    go_on_after_ctrl_c(&["--accumulate", "1000"])
+}
+
+#[cfg(unix)]
+fn go_on_after_ctrl_c(more: &[&str]) -> Result<()> {
+    let flags = [&FLAGS[..], more].concat();
+    let desk = Desk::new()?;
+    let whole = desk.train("mlp", "whole", &flags)?;
+
+    let child = train_until_second_epoch(&desk, "stopped", more)?;
     signal(&child, "-INT")?;
     let output = child.wait_with_output()?;
     ensure!(output.status.code() == Some(130), "{}", output.status);
@@ -63,7 +76,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() -> Result<()> {
         end.status
     );
 
-    desk.train("mlp", "stopped", &[&FLAGS[..], &["--resume"]].concat())?;
+    desk.train("mlp", "stopped", &[&flags[..], &["--resume"]].concat())?;
     assert_equal_runs(&whole, &stopped)
 }
 
@@ -73,7 +86,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() -> Result<()> {
     let desk = Desk::new()?;
     let whole = desk.train("mlp", "whole", &FLAGS)?;
 
-    let mut child = train_until_second_epoch(&desk, "killed")?;
+    let mut child = train_until_second_epoch(&desk, "killed", &[])?;
     signal(&child, "-KILL")?;
     child.wait()?;
     let killed = desk.run_folder("mlp", "killed");

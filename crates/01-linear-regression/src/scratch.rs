@@ -164,6 +164,7 @@ pub fn train(run: &mut Run) -> Result<()> {
 
 /// The training loop.
 pub fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<()> {
+    run.steps_after_every_batch()?;
     let mut optimizer = Sgd::new(run.params(), run.recipe())?;
 
     run.start(data, &mut optimizer)?;

@@ -15,7 +15,7 @@ pub(crate) const CHUNK: usize = 1 << 13;
 const PARALLEL_FROM: usize = 4 * CHUNK;
 
 /// The number types of the kernels: f32 to train in, f64 to check gradients in.
-pub(crate) trait Real: WithDType {
+pub trait Real: WithDType {
     const ZERO: Self;
     const ONE: Self;
     fn exp(self) -> Self;
@@ -29,12 +29,15 @@ macro_rules! real {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            #[inline] // or a loop around it is not vectorised
             fn exp(self) -> Self {
                 $type::exp(self)
             }
+            #[inline]
             fn sqrt(self) -> Self {
                 $type::sqrt(self)
             }
+            #[inline]
             fn ln_1p(self) -> Self {
                 $type::ln_1p(self)
             }
@@ -119,6 +122,32 @@ pub(crate) fn change_by<T: Real>(
 ) -> Result<()> {
     let change = Change(RefCell::new(Some(f)), std::marker::PhantomData::<T>);
     target.inplace_op2(source, &ChangeBy(change))
+}
+
+/// Calls `f` with the elements of up to three tensors, to be changed in place; for those beyond the last, with empty
+/// slices. Contiguous, on the CPU.
+pub(crate) fn change_each<T: Real>(
+    targets: &[Tensor],
+    f: impl FnOnce([&mut [T]; 3]) -> Result<()>,
+) -> Result<()> {
+    if targets.len() > 3 {
+        bail!("found {} tensors, wanted 3 at most", targets.len());
+    }
+    change_or_empty(targets.first(), |first| {
+        change_or_empty(targets.get(1), |second| {
+            change_or_empty(targets.get(2), |third| f([first, second, third]))
+        })
+    })
+}
+
+fn change_or_empty<T: Real>(
+    target: Option<&Tensor>,
+    f: impl FnOnce(&mut [T]) -> Result<()>,
+) -> Result<()> {
+    match target {
+        Some(target) => change(target, f),
+        None => f(&mut []),
+    }
 }
 
 /// A function that is called once on the elements behind a tensor's lock.

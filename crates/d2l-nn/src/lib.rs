@@ -3,12 +3,14 @@
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
 //! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
-//! [`Sgd`] and [`Adam`] (how), [`Schedule`] and [`clip_gradient_norm`] (how fast), [`testing`] (whether it is right).
+//! [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
+//! [`Accumulator`] (how fast), [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
 //! not depend on the number of threads: sums are added in a fixed order.
 
+mod accumulate;
 mod clip;
 mod dropout;
 mod initializer;
@@ -24,6 +26,7 @@ mod schedule;
 mod tensor_file;
 pub mod testing;
 
+pub use accumulate::Accumulator;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use dropout::Dropout;
 pub use initializer::Initializer;
@@ -31,8 +34,8 @@ pub use linear::{Linear, linear};
 pub use loss::{binary_cross_entropy, cross_entropy, mse_loss};
 pub use mode::{Mode, Step};
 pub use network::Network;
-pub use optimizer::{Adam, Optimizer, ParamGroup, Sgd};
+pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
 pub use relu::relu;
-pub use schedule::Schedule;
+pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};

@@ -5,7 +5,10 @@
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
-use d2l_nn::{Adam, Initializer, Optimizer, ParamGroup, ParamStore, Schedule, Sgd};
+use d2l_nn::{
+    Adadelta, Adagrad, Adam, Initializer, Optimizer, ParamGroup, ParamStore, RmsProp, Schedule,
+    Sgd, Yogi,
+};
 use serde_json::Value;
 
 const CPU: Device = Device::Cpu;
@@ -13,6 +16,12 @@ const RATE: f64 = 0.1;
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden.json")).expect("golden.json is JSON")
+}
+
+/// The optimizers and schedules that came later, made by `scripts/pytorch/golden_optimizers.py`.
+fn golden_optimizers() -> Value {
+    let text = include_str!("golden/optimizers.json");
+    serde_json::from_str(text).expect("optimizers.json is JSON")
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -133,6 +142,26 @@ fn optimizer(case: &str, weight: &Var, bias: &Var) -> Result<Box<dyn Optimizer>>
         "adam skipped" => Box::new(Adam::new(one(0.1), RATE)?),
         "adamw" => Box::new(Adam::decoupled(one(0.1), RATE)?),
         "adamw groups" => Box::new(Adam::decoupled(two(), RATE)?),
+        "adagrad" => Box::new(Adagrad::new(one(0.0), RATE)?),
+        "adagrad decay" => Box::new(Adagrad::new(one(0.1), RATE)?.with_epsilon(1e-3)?),
+        "adagrad groups" => Box::new(Adagrad::new(two(), RATE)?),
+        "rmsprop" | "rmsprop skipped" => Box::new(RmsProp::new(one(0.1), RATE, 0.99, 0.0, false)?),
+        "rmsprop momentum" => Box::new(RmsProp::new(one(0.0), RATE, 0.9, 0.8, false)?),
+        "rmsprop centered" => Box::new(RmsProp::new(one(0.0), RATE, 0.9, 0.0, true)?),
+        "rmsprop all" => Box::new(RmsProp::new(two(), RATE, 0.9, 0.8, true)?.with_epsilon(1e-3)?),
+        "adadelta" => Box::new(Adadelta::new(one(0.0), RATE)?),
+        "adadelta decay" => Box::new(
+            Adadelta::new(one(0.1), RATE)?
+                .with_rho(0.8)?
+                .with_epsilon(1e-3)?,
+        ),
+        "adadelta groups" => Box::new(Adadelta::new(two(), RATE)?),
+        "yogi" => Box::new(Yogi::new(one(0.0), RATE)?),
+        "yogi decay" => Box::new(
+            Yogi::new(one(0.1), RATE)?
+                .with_betas(0.8, 0.9)?
+                .with_epsilon(1e-2)?,
+        ),
         _ => panic!("golden.json has the case {case}, which this test does not know"),
     })
 }
@@ -147,13 +176,18 @@ fn gradients(pairs: &[(&Var, &Tensor)]) -> Result<GradStore> {
 }
 
 #[test]
-fn three_steps_of_every_optimizer_end_where_pytorchs_do() -> Result<()> {
-    for (case, wanted) in golden()["steps"].as_object().expect("cases") {
+fn some_steps_of_every_optimizer_end_where_pytorchs_do() -> Result<()> {
+    let (few, more) = (golden(), golden_optimizers());
+    let few = few["steps"].as_object().expect("cases");
+    let more = more["steps"].as_object().expect("cases");
+    let cases = few.iter().map(|(case, wanted)| (3, case, wanted));
+    let cases = cases.chain(more.iter().map(|(case, wanted)| (5, case, wanted)));
+    for (steps, case, wanted) in cases {
         for (dtype, tolerance) in TYPES {
             let weight = Var::from_tensor(&filled((5, 3), 2, 1.0, dtype, &CPU)?)?;
             let bias = Var::from_tensor(&filled(3, 3, 1.0, dtype, &CPU)?)?;
             let mut optimizer = optimizer(case, &weight, &bias)?;
-            for t in 0..3 {
+            for t in 0..steps {
                 let of_weight = filled((5, 3), 10 + 2 * t, 1.0, dtype, &CPU)?;
                 let of_bias = filled(3, 11 + 2 * t, 1.0, dtype, &CPU)?;
                 let mut pairs = vec![(&weight, &of_weight), (&bias, &of_bias)];
@@ -176,7 +210,10 @@ fn three_steps_of_every_optimizer_end_where_pytorchs_do() -> Result<()> {
 
 #[test]
 fn schedules_give_pytorchs_rates() -> anyhow::Result<()> {
-    for (text, wanted) in golden()["schedules"].as_object().expect("schedules") {
+    let (some, more) = (golden(), golden_optimizers());
+    let schedules =
+        [&some["schedules"], &more["schedules"]].map(|all| all.as_object().expect("schedules"));
+    for (text, wanted) in schedules.into_iter().flatten() {
         let schedule: Schedule = text.parse()?;
         let wanted = numbers(wanted);
         let rates: Vec<f64> = (0..wanted.len())

@@ -4,7 +4,10 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
-use d2l_nn::{Adam, Dropout, Initializer, Mode, Optimizer, ParamGroup, ParamStore, Sgd, Step};
+use d2l_nn::{
+    Adadelta, Adagrad, Adam, Dropout, Initializer, Mode, Optimizer, ParamGroup, ParamStore,
+    RmsProp, Sgd, Step, Yogi,
+};
 
 const CPU: Device = Device::Cpu;
 
@@ -120,10 +123,15 @@ fn gradient_norm() -> Result<()> {
 #[test]
 fn steps_of_optimizers() -> Result<()> {
     type Make = fn(Vec<ParamGroup>) -> Result<Box<dyn Optimizer>>;
-    let makes: [Make; 3] = [
+    let makes: [Make; 8] = [
         |groups| Ok(Box::new(Sgd::new(groups, 0.1, 0.0, false)?)),
         |groups| Ok(Box::new(Sgd::new(groups, 0.1, 0.9, true)?)),
         |groups| Ok(Box::new(Adam::new(groups, 0.1)?)),
+        |groups| Ok(Box::new(Adagrad::new(groups, 0.1)?)),
+        |groups| Ok(Box::new(RmsProp::new(groups, 0.1, 0.9, 0.0, false)?)),
+        |groups| Ok(Box::new(RmsProp::new(groups, 0.1, 0.9, 0.5, true)?)),
+        |groups| Ok(Box::new(Adadelta::new(groups, 0.1)?)),
+        |groups| Ok(Box::new(Yogi::new(groups, 0.1)?)),
     ];
     for make in makes {
         assert_independent_of_threads(|| {

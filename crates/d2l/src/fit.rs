@@ -24,10 +24,12 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
         {
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
-            let mut gradients = loss.backward()?;
-            run.clip(&mut gradients)?;
-            optimizer.step(&gradients)?;
-            run.record_step(&loss, batch[0].dim(0)?, optimizer)?;
+            let examples = batch[0].dim(0)?;
+            if let Some(mut gradients) = run.accumulate(loss.backward()?, examples)? {
+                run.clip(&mut gradients)?;
+                optimizer.step(&gradients)?;
+            }
+            run.record_step(&loss, examples, optimizer)?;
         }
         let evaluation = Evaluation {
             valid: evaluate(task, &data.valid, run)?,

@@ -1,7 +1,10 @@
 //! How a model is trained: every number that changes the result, typed, validated and logged.
 
 use anyhow::Result;
-use d2l_nn::{Adam, Initializer, Optimizer, ParamGroup, ParamStore, Schedule, Sgd};
+use d2l_nn::{
+    Adadelta, Adagrad, Adam, Initializer, Optimizer, ParamGroup, ParamStore, RmsProp, Schedule,
+    Sgd, Yogi,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
@@ -13,18 +16,34 @@ use crate::usage;
 pub enum OptimizerKind {
     /// Stochastic gradient descent. D2L zh 11.4, en 12.4.
     Sgd,
+    /// Adagrad. D2L zh 11.7, en 12.7; Duchi et al. 2011.
+    Adagrad,
+    /// RMSProp, which keeps a share of 0.9 of the squares, as in the book. D2L zh 11.8, en 12.8.
+    Rmsprop,
+    /// Adadelta with ρ = 0.9; the method itself has --learning-rate 1. D2L zh 11.9, en 12.9; Zeiler 2012,
+    /// arXiv:1212.5701.
+    Adadelta,
     /// Adam. D2L zh 11.10, en 12.10; Kingma and Ba 2015, arXiv:1412.6980.
     Adam,
     /// Adam with decoupled weight decay. Loshchilov and Hutter 2019, arXiv:1711.05101.
     Adamw,
+    /// Yogi. D2L zh 11.10.3, en 12.10.3; Zaheer et al. 2018.
+    Yogi,
 }
+
+/// α of RMSProp. D2L zh 11.8.3, en 12.8.3.
+const RMSPROP_ALPHA: f64 = 0.9;
 
 impl Display for OptimizerKind {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str(match self {
             Self::Sgd => "sgd",
+            Self::Adagrad => "adagrad",
+            Self::Rmsprop => "rmsprop",
+            Self::Adadelta => "adadelta",
             Self::Adam => "adam",
             Self::Adamw => "adamw",
+            Self::Yogi => "yogi",
         })
     }
 }
@@ -40,14 +59,17 @@ pub struct Recipe {
     pub learning_rate: f64,
     /// The update rule.
     pub optimizer: OptimizerKind,
-    /// Momentum of SGD: 0 for none.
+    /// Momentum of SGD and RMSProp: 0 for none.
     pub momentum: f64,
     /// Whether SGD's momentum is Nesterov's.
     pub nesterov: bool,
-    /// Weight decay λ, added to the gradient as λw (Adam, SGD) or decoupled from it (AdamW).
+    /// Weight decay λ, added to the gradient as λw, or decoupled from it (AdamW).
     pub weight_decay: f64,
     /// Learning rate from epoch to epoch.
     pub schedule: Schedule,
+    /// Batches whose mean gradient makes one step of the optimizer, as if they were one batch; the rest of an epoch
+    /// makes one too. The log's steps are batches all the same. 1 for a step after every batch.
+    pub accumulate: usize,
     /// Gradients are scaled down to this norm where they exceed it.
     pub clip_norm: Option<f64>,
     /// Early stopping: training ends after this many epochs in a row without a lower validation loss, and the
@@ -67,7 +89,8 @@ impl Recipe {
         momentum: 0.0,
         nesterov: false,
         weight_decay: 0.0,
-        schedule: Schedule::Constant,
+        schedule: Schedule::CONSTANT,
+        accumulate: 1,
         clip_norm: None,
         patience: None,
         initializer: Initializer::PytorchDefault,
@@ -88,14 +111,18 @@ impl Recipe {
         if !(0.0..1.0).contains(&self.momentum) {
             usage!("--momentum {}: wanted 0 or more, below 1", self.momentum);
         }
-        if self.momentum != 0.0 && self.optimizer != OptimizerKind::Sgd {
+        let has_momentum = [OptimizerKind::Sgd, OptimizerKind::Rmsprop].contains(&self.optimizer);
+        if self.momentum != 0.0 && !has_momentum {
             usage!(
-                "--momentum belongs to --optimizer sgd, not to {}",
+                "--momentum belongs to --optimizer sgd or rmsprop, not to {}",
                 self.optimizer
             );
         }
-        if self.nesterov && self.momentum == 0.0 {
-            usage!("--nesterov needs a --momentum above 0");
+        if self.nesterov && (self.momentum == 0.0 || self.optimizer != OptimizerKind::Sgd) {
+            usage!("--nesterov needs --optimizer sgd with a --momentum above 0");
+        }
+        if self.accumulate == 0 {
+            usage!("--accumulate 0: wanted 1 batch or more");
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             usage!("--weight-decay {}: wanted 0 or more", self.weight_decay);
@@ -129,8 +156,18 @@ impl Recipe {
                 self.momentum,
                 self.nesterov,
             )?),
+            OptimizerKind::Adagrad => Box::new(Adagrad::new(groups, self.learning_rate)?),
+            OptimizerKind::Rmsprop => Box::new(RmsProp::new(
+                groups,
+                self.learning_rate,
+                RMSPROP_ALPHA,
+                self.momentum,
+                false,
+            )?),
+            OptimizerKind::Adadelta => Box::new(Adadelta::new(groups, self.learning_rate)?),
             OptimizerKind::Adam => Box::new(Adam::new(groups, self.learning_rate)?),
             OptimizerKind::Adamw => Box::new(Adam::decoupled(groups, self.learning_rate)?),
+            OptimizerKind::Yogi => Box::new(Yogi::new(groups, self.learning_rate)?),
         })
     }
 }
@@ -151,7 +188,7 @@ pub struct RecipeArgs {
     /// Update rule
     #[arg(long, value_enum)]
     pub optimizer: Option<OptimizerKind>,
-    /// Momentum of SGD
+    /// Momentum of SGD and RMSProp
     #[arg(long, value_name = "M")]
     pub momentum: Option<f64>,
     /// Nesterov's momentum: true or false
@@ -160,9 +197,13 @@ pub struct RecipeArgs {
     /// Weight decay
     #[arg(long, value_name = "LAMBDA")]
     pub weight_decay: Option<f64>,
-    /// Learning rate from epoch to epoch (constant, step:…, cosine, …)
+    /// Learning rate from epoch to epoch: constant, square-root, exponential:factor=0.9, step:every=10,factor=0.5,
+    /// multi-step:at=15+30,factor=0.5, polynomial:power=2, cosine, one-cycle, …, with warm-up=5 behind any
     #[arg(long, value_parser = parse::<Schedule>)]
     pub schedule: Option<Schedule>,
+    /// Batches whose mean gradient makes one step
+    #[arg(long, value_name = "N")]
+    pub accumulate: Option<usize>,
     /// Largest norm of all gradients together
     #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
@@ -270,6 +311,12 @@ impl RecipeArgs {
             &self.initializer,
             changes,
         );
+        set(
+            &mut recipe.accumulate,
+            "accumulate",
+            &self.accumulate,
+            changes,
+        );
         set_optional(
             &mut recipe.clip_norm,
             "clip-norm",
@@ -287,96 +334,4 @@ impl RecipeArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flag_that_repeats_the_preset_changes_nothing() {
-        let same = RecipeArgs {
-            learning_rate: Some(0.1),
-            ..Default::default()
-        };
-        assert_eq!(same.apply(&Recipe::SGD), (Recipe::SGD, vec![]));
-        let other = RecipeArgs {
-            learning_rate: Some(0.5),
-            epochs: Some(3),
-            ..Default::default()
-        };
-        let (recipe, overrides) = other.apply(&Recipe::SGD);
-        assert_eq!((recipe.learning_rate, recipe.epochs), (0.5, 3));
-        assert_eq!(
-            overrides[1],
-            Override {
-                flag: "learning-rate",
-                value: "0.5".into()
-            }
-        );
-    }
-
-    #[test]
-    fn a_changed_flag_reads_well_in_a_name() {
-        let name = |flag, value: &str| {
-            Override {
-                flag,
-                value: value.into(),
-            }
-            .in_name()
-        };
-        assert_eq!(name("learning-rate", "0.5"), "learning-rate0.5");
-        assert_eq!(name("optimizer", "adam"), "optimizer-adam");
-        assert_eq!(
-            name("initializer", "normal:0.01"),
-            "initializer-normal_0.01"
-        );
-        assert_eq!(name("dropout1", "0.3"), "dropout1-0.3");
-        assert_eq!(name("no-shuffle", ""), "no-shuffle");
-    }
-
-    #[test]
-    fn impossible_recipes_are_usage_errors() {
-        let bad = [
-            Recipe {
-                batch_size: 0,
-                ..Recipe::SGD
-            },
-            Recipe {
-                learning_rate: 0.0,
-                ..Recipe::SGD
-            },
-            Recipe {
-                learning_rate: f64::NAN,
-                ..Recipe::SGD
-            },
-            Recipe {
-                momentum: 1.0,
-                ..Recipe::SGD
-            },
-            Recipe {
-                nesterov: true,
-                ..Recipe::SGD
-            },
-            Recipe {
-                weight_decay: -1.0,
-                ..Recipe::SGD
-            },
-            Recipe {
-                clip_norm: Some(0.0),
-                ..Recipe::SGD
-            },
-            Recipe {
-                patience: Some(0),
-                ..Recipe::SGD
-            },
-            Recipe {
-                momentum: 0.9,
-                optimizer: OptimizerKind::Adam,
-                ..Recipe::SGD
-            },
-        ];
-        for recipe in bad {
-            let error = recipe.validate().expect_err("must be refused");
-            assert!(error.is::<crate::Usage>(), "{error}");
-        }
-        Recipe::SGD.validate().expect("the base recipe is valid");
-    }
-}
+mod tests;

@@ -120,6 +120,7 @@ fn descend(
     model: &TwoWeights,
     path: &mut Vec<(f64, f64)>,
 ) -> Result<()> {
+    run.steps_after_every_batch()?;
     let mut optimizer = run.optimizer()?;
     run.start(data, &mut optimizer)?;
     while run.next_epoch() {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-use super::Schedule;
+use super::{Curve, Schedule};
 
 pub(super) fn joined(at: &[usize]) -> String {
     at.iter()
@@ -17,40 +17,65 @@ pub(super) fn joined(at: &[usize]) -> String {
 
 impl Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Constant => f.write_str("constant"),
-            Self::SquareRoot => f.write_str("square-root"),
-            Self::Exponential { factor, floor } => {
-                write!(f, "exponential:factor={factor}")?;
-                if *floor != 0.0 {
-                    write!(f, ",floor={floor}")
-                } else {
-                    Ok(())
-                }
-            }
-            Self::Step { every, factor } => write!(f, "step:every={every},factor={factor}"),
-            Self::MultiStep { at, factor } => {
-                write!(f, "multi-step:at={},factor={factor}", joined(at))
-            }
-            Self::Cosine {
-                epochs,
-                end,
-                warm_up,
-                start,
-            } => {
-                write!(f, "cosine:")?;
-                if let Some(epochs) = epochs {
-                    write!(f, "epochs={epochs},")?;
-                }
-                write!(f, "end={end}")?;
-                if *warm_up != 0 {
-                    write!(f, ",warm-up={warm_up},start={start}")
-                } else {
-                    Ok(())
-                }
-            }
-            Self::WarmUp { epochs, start } => write!(f, "warm-up:epochs={epochs},start={start}"),
+        let (name, mut settings) = written(&self.curve);
+        if self.warm_up != 0 {
+            settings.push(format!("warm-up={}", self.warm_up));
+            settings.push(format!("start={}", self.start));
         }
+        f.write_str(name)?;
+        if !settings.is_empty() {
+            write!(f, ":{}", settings.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+/// A curve's name and its settings.
+fn written(curve: &Curve) -> (&'static str, Vec<String>) {
+    let set = |key: &str, value: &dyn Display| format!("{key}={value}");
+    let until = |epochs: &Option<usize>| epochs.map(|epochs| set("epochs", &epochs));
+    match curve {
+        Curve::Constant => ("constant", vec![]),
+        Curve::SquareRoot => ("square-root", vec![]),
+        Curve::InversePower { rate, power } => (
+            "inverse-power",
+            vec![set("rate", rate), set("power", power)],
+        ),
+        Curve::Exponential { factor, floor } => {
+            let mut settings = vec![set("factor", factor)];
+            if *floor != 0.0 {
+                settings.push(set("floor", floor));
+            }
+            ("exponential", settings)
+        }
+        Curve::Step { every, factor } => ("step", vec![set("every", every), set("factor", factor)]),
+        Curve::MultiStep { at, factor } => (
+            "multi-step",
+            vec![set("at", &joined(at)), set("factor", factor)],
+        ),
+        Curve::Polynomial { power, epochs, end } => {
+            let mut settings = vec![set("power", power)];
+            settings.extend(until(epochs));
+            settings.push(set("end", end));
+            ("polynomial", settings)
+        }
+        Curve::Cosine { epochs, end } => {
+            let mut settings = Vec::from_iter(until(epochs));
+            settings.push(set("end", end));
+            ("cosine", settings)
+        }
+        Curve::OneCycle {
+            rise,
+            start_divisor,
+            end_divisor,
+        } => (
+            "one-cycle",
+            vec![
+                set("rise", rise),
+                set("start-divisor", start_divisor),
+                set("end-divisor", end_divisor),
+            ],
+        ),
     }
 }
 
@@ -80,44 +105,70 @@ impl<'a> Settings<'a> {
     }
 
     fn schedule(&mut self, name: &str) -> Result<Schedule> {
-        let schedule = match name {
-            "constant" => Schedule::Constant,
-            "square-root" => Schedule::SquareRoot,
-            "exponential" => Schedule::Exponential {
+        let (curve, warm_up) = match name {
+            "warm-up" => (Curve::Constant, self.required("epochs")?),
+            name => (self.curve(name)?, self.or("warm-up", 0)?),
+        };
+        if (name, warm_up) == ("warm-up", 0) {
+            bail!("found epochs=0, wanted 1 or more");
+        }
+        let start = self.optional("start")?;
+        if start.is_some() && warm_up == 0 {
+            bail!("start=… is where a warm-up begins: wanted warm-up=… with it");
+        }
+        match self.0.first() {
+            Some((key, _)) => bail!("{name} has no setting {key}, or it is given twice"),
+            None => Ok(Schedule {
+                curve,
+                warm_up,
+                start: start.unwrap_or(0.0),
+            }),
+        }
+    }
+
+    fn curve(&mut self, name: &str) -> Result<Curve> {
+        Ok(match name {
+            "constant" => Curve::Constant,
+            "square-root" => Curve::SquareRoot,
+            "inverse-power" => Curve::InversePower {
+                rate: self.required("rate")?,
+                power: self.required("power")?,
+            },
+            "exponential" => Curve::Exponential {
                 factor: self.required("factor")?,
                 floor: self.or("floor", 0.0)?,
             },
-            "step" => Schedule::Step {
+            "step" => Curve::Step {
                 every: self.required("every")?,
                 factor: self.required("factor")?,
             },
             "multi-step" => {
                 let at: String = self.required("at")?;
                 let at: Result<Vec<usize>, _> = at.split('+').map(str::parse).collect();
-                let at = Cow::Owned(at.context("found at=…, wanted epochs as in 15+30")?);
-                Schedule::MultiStep {
-                    at,
+                Curve::MultiStep {
+                    at: Cow::Owned(at.context("found at=…, wanted epochs as in 15+30")?),
                     factor: self.required("factor")?,
                 }
             }
-            "cosine" => Schedule::Cosine {
+            "polynomial" => Curve::Polynomial {
+                power: self.or("power", 1.0)?,
                 epochs: self.optional("epochs")?,
                 end: self.or("end", 0.0)?,
-                warm_up: self.or("warm-up", 0)?,
-                start: self.or("start", 0.0)?,
             },
-            "warm-up" => Schedule::WarmUp {
-                epochs: self.required("epochs")?,
-                start: self.or("start", 0.0)?,
+            "cosine" => Curve::Cosine {
+                epochs: self.optional("epochs")?,
+                end: self.or("end", 0.0)?,
+            },
+            "one-cycle" => Curve::OneCycle {
+                rise: self.or("rise", 0.3)?,
+                start_divisor: self.or("start-divisor", 25.0)?,
+                end_divisor: self.or("end-divisor", 1e4)?,
             },
             _ => bail!(
-                "no such schedule; wanted constant, square-root, exponential, step, multi-step, cosine or warm-up"
+                "no such schedule; wanted constant, square-root, inverse-power, exponential, step, multi-step, \
+                 polynomial, cosine, one-cycle or warm-up"
             ),
-        };
-        match self.0.first() {
-            Some((key, _)) => bail!("{name} has no setting {key}, or it is given twice"),
-            None => Ok(schedule),
-        }
+        })
     }
 
     fn optional<T: FromStr>(&mut self, key: &str) -> Result<Option<T>> {
@@ -170,13 +221,24 @@ mod tests {
             "multi-step:at=15+30,factor=0.5",
             "cosine:end=0",
             "cosine:epochs=20,end=0.01,warm-up=5,start=0",
-            "warm-up:epochs=5,start=0.1",
+            "inverse-power:rate=0.1,power=0.5",
+            "polynomial:power=2,epochs=20,end=0.01",
+            "one-cycle:rise=0.3,start-divisor=25,end-divisor=10000",
+            "step:every=10,factor=0.5,warm-up=5,start=0.1",
+            "constant:warm-up=5,start=0.1",
         ] {
             let schedule: Schedule = text.parse()?;
             assert_eq!(schedule.to_string(), text);
             let json = serde_json::to_string(&schedule)?;
             assert_eq!(serde_json::from_str::<Schedule>(&json)?, schedule);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_warm_up_alone_is_a_constant_with_one() -> Result<()> {
+        let short: Schedule = "warm-up:epochs=5,start=0.1".parse()?;
+        assert_eq!(short, "constant:warm-up=5,start=0.1".parse()?);
         Ok(())
     }
 
@@ -203,6 +265,12 @@ mod tests {
             ("cosine:epochs=5,warm-up=5", "wanted epochs above warm-up"),
             ("cosine:end=nan", "found end=NaN"),
             ("warm-up:epochs=0", "found epochs=0"),
+            ("cosine:start=0.1", "wanted warm-up=…"),
+            ("constant:warm-up=5,start=-1", "found start=-1"),
+            ("polynomial:power=0", "found power=0"),
+            ("inverse-power:power=1", "rate=… is missing"),
+            ("one-cycle:rise=1.5", "wanted a share from 0 to 1"),
+            ("one-cycle:end-divisor=0", "found end-divisor=0"),
         ] {
             let error = format!("{:#}", text.parse::<Schedule>().expect_err(text));
             assert!(error.contains(message), "{text}: {error}");

@@ -20,6 +20,7 @@ const PROGRESS: &str = "d2l.progress";
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(1);
 const PARAMETER: &str = "parameter/";
 const OPTIMIZER: &str = "optimizer/";
+const ACCUMULATED: &str = "accumulated/";
 
 /// How far a run has come: everything besides tensors that the next step depends on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -33,7 +34,10 @@ pub(super) struct Progress {
     /// Steps over the whole run.
     pub steps_done: usize,
     pub steps_in_epoch: usize,
-    /// Of these, the ones that this process did: what the speed is measured over.
+    /// Examples whose gradients wait for the next step of the optimizer.
+    #[serde(default)]
+    pub accumulated: usize,
+    /// Of the steps, the ones that this process did: what the speed is measured over.
     #[serde(skip)]
     pub steps_this_process: usize,
     /// Sums of the running epoch.
@@ -62,11 +66,12 @@ pub(super) struct Resumed {
     progress: Progress,
     parameters: Tensors,
     moments: Tensors,
+    accumulated: Tensors,
     epochs: Vec<Epoch>,
 }
 
 impl Run {
-    /// Writes parameters, buffers, optimizer state and progress to `checkpoint.safetensors`: to a temporary file,
+    /// Writes parameters, buffers, optimizer state, gradients that wait for a step, and progress to `checkpoint.safetensors`: to a temporary file,
     /// synced, renamed, so that a crash leaves the old or the new one whole.
     pub(super) fn save_checkpoint<O: Optimizer + ?Sized>(&mut self, optimizer: &O) -> Result<()> {
         let (Some(folder), Some(log)) = (&self.folder, &self.log) else {
@@ -81,6 +86,9 @@ impl Run {
         }
         for (name, tensor) in optimizer.state() {
             tensors.insert(format!("{OPTIMIZER}{name}"), tensor);
+        }
+        for (name, tensor) in self.accumulator.state()? {
+            tensors.insert(format!("{ACCUMULATED}{name}"), tensor);
         }
         let progress = serde_json::to_string(&self.progress)?;
         let metadata = HashMap::from([(PROGRESS.to_string(), progress)]);
@@ -116,7 +124,7 @@ impl Run {
                 folder.display()
             );
         }
-        let (progress, parameters, moments) = read(&file, &self.device)?;
+        let (progress, [parameters, moments, accumulated]) = read(&file, &self.device)?;
         let have = std::fs::metadata(&log_file)
             .with_context(|| log_file.display().to_string())?
             .len();
@@ -140,6 +148,7 @@ impl Run {
             progress,
             parameters,
             moments,
+            accumulated,
             epochs: log.epochs,
         });
         Ok(())
@@ -166,6 +175,9 @@ impl Run {
             .load_state(&resumed.parameters)
             .with_context(file)?;
         optimizer.load_state(&resumed.moments).with_context(file)?;
+        self.accumulator
+            .load_state(&self.params.parameters(), &resumed.accumulated)
+            .with_context(file)?;
         self.progress = resumed.progress;
         Ok(())
     }
@@ -186,7 +198,7 @@ impl Run {
 
 type Tensors = BTreeMap<String, Tensor>;
 
-fn read(file: &Path, device: &Device) -> Result<(Progress, Tensors, Tensors)> {
+fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 3])> {
     let (tensors, metadata) = d2l_nn::load_tensors(file, device)?;
     let Some(progress) = metadata.get(PROGRESS) else {
         bail!(
@@ -197,14 +209,17 @@ fn read(file: &Path, device: &Device) -> Result<(Progress, Tensors, Tensors)> {
     let progress = serde_json::from_str(progress).with_context(|| file.display().to_string())?;
     let mut parameters = Tensors::new();
     let mut moments = Tensors::new();
+    let mut accumulated = Tensors::new();
     for (name, tensor) in tensors {
         if let Some(name) = name.strip_prefix(PARAMETER) {
             parameters.insert(name.to_string(), tensor);
         } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
             moments.insert(name.to_string(), tensor);
+        } else if let Some(name) = name.strip_prefix(ACCUMULATED) {
+            accumulated.insert(name.to_string(), tensor);
         }
     }
-    Ok((progress, parameters, moments))
+    Ok((progress, [parameters, moments, accumulated]))
 }
 
 /// The first setting that decides the result and is not the same in both.

@@ -13,7 +13,7 @@ use d2l_random::{Purpose, Stream};
 
 use super::{Run, folder};
 use crate::fit::Evaluation;
-use crate::{Interrupted, Scores};
+use crate::{Interrupted, Scores, usage};
 
 /// Set by Ctrl-C; read after every step.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -155,6 +155,42 @@ impl Run {
     /// Sums of this epoch's training.
     pub fn scores(&mut self) -> &mut Scores {
         &mut self.progress.train
+    }
+
+    /// Adds a batch's gradients, those of its mean loss over `examples` examples, to those of the batches before it.
+    /// Where the recipe's number of batches is complete, or the epoch, returns their mean over all examples, for a step
+    /// of the optimizer.
+    pub fn accumulate(
+        &mut self,
+        mut gradients: GradStore,
+        examples: usize,
+    ) -> Result<Option<GradStore>> {
+        if self.recipe.accumulate == 1 {
+            return Ok(Some(gradients));
+        }
+        let parameters = self.params.parameters();
+        self.accumulator.add(&parameters, &gradients, examples)?;
+        self.progress.accumulated += examples;
+        let batches = self.progress.steps_in_epoch + 1;
+        if !batches.is_multiple_of(self.recipe.accumulate) && batches < self.batches_per_epoch() {
+            return Ok(None);
+        }
+        let examples = std::mem::take(&mut self.progress.accumulated);
+        self.accumulator
+            .take(&parameters, &mut gradients, examples)?;
+        Ok(Some(gradients))
+    }
+
+    /// Refuses `--accumulate`: for loops that make a step after every batch.
+    pub fn steps_after_every_batch(&self) -> Result<()> {
+        match self.recipe.accumulate {
+            1 => Ok(()),
+            batches => usage!(
+                "--accumulate {batches}: the loop of `{} {}` makes a step after every batch",
+                self.preset.model,
+                self.preset.implementation
+            ),
+        }
     }
 
     /// Records the norm of all gradients together and scales them down to the recipe's largest norm, if it has one.

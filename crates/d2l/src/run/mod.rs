@@ -22,7 +22,7 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits};
 use d2l_log::{BandResult, Epoch, Record, Status, Writer};
-use d2l_nn::{Network, Optimizer, ParamStore};
+use d2l_nn::{Accumulator, Network, Optimizer, ParamStore};
 use serde_json::{Map, Value};
 
 use crate::recipe::Override;
@@ -49,6 +49,8 @@ pub struct Run {
     folder: Option<PathBuf>,
     log: Option<Writer>,
     progress: Progress,
+    /// The gradients since the last step, where one is made after several batches.
+    accumulator: Accumulator,
     /// The epochs of the running fold, or of the run where there are no folds.
     epochs: Vec<Epoch>,
     folds: Folds,
@@ -119,6 +121,7 @@ impl Run {
             folder: None,
             log: None,
             progress: Progress::default(),
+            accumulator: Accumulator::default(),
             epochs: Vec::new(),
             folds: Folds::default(),
             resumed: None,
