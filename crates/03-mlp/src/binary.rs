@@ -13,18 +13,6 @@ use crate::Args;
 use crate::activation::Activation;
 use crate::concise::Mlp;
 
-/// Which form of the diabetes data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
-    /// As published: 768 women, unknown values as 0
-    #[default]
-    Raw,
-    /// Unknown values filled with the training rows' median
-    Filled,
-    /// The courses' file: 759 women, from -1 to 1, with yes and no exchanged
-    Scaled,
-}
-
 /// Diabetes, 8-6-4-1.
 pub const DIABETES: &str = "diabetes";
 /// Diabetes by logistic regression.
@@ -66,25 +54,6 @@ const BASE: Preset = Preset {
     bands: &[],
 };
 
-impl Form {
-    /// As on the command line and in the log.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Filled => "filled",
-            Self::Scaled => "scaled",
-        }
-    }
-
-    const fn of_data(self) -> DiabetesForm {
-        match self {
-            Self::Raw => DiabetesForm::Raw,
-            Self::Filled => DiabetesForm::Filled,
-            Self::Scaled => DiabetesForm::Scaled,
-        }
-    }
-}
-
 /// Hidden units of each layer.
 fn hidden(model: &str) -> &'static [usize] {
     match model {
@@ -101,8 +70,8 @@ pub fn train(args: &Args, run: &mut Run) -> Result<()> {
         TITANIC | TITANIC_LOGISTIC => run.load(titanic)?,
         _ => {
             let form = args.form.unwrap_or_default();
-            run.hyperparameter("form", Some(form.name()), Form::default().name());
-            run.load(|choice, folder| diabetes(choice, folder, form.of_data()))?
+            run.hyperparameter("form", Some(form.name()), DiabetesForm::default().name());
+            run.load(|choice, folder| diabetes(choice, folder, form))?
         }
     };
     let splits = run.first_examples(table.splits);

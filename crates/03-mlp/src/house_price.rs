@@ -192,16 +192,13 @@ pub fn train(args: &Args, run: &mut Run) -> Result<()> {
         provenance: houses.provenance.clone(),
     });
     let num_layers = run.hyperparameter("num-layers", args.num_layers.map(usize::from), 0);
-    let num_hiddens = args.num_hiddens.map_or(crate::NUM_HIDDENS, usize::from);
+    let mut widths = vec![houses.feature_names.len()];
     if num_layers > 0 {
-        run.hyperparameter("num-hiddens", Some(num_hiddens), crate::NUM_HIDDENS);
+        let num_hiddens = args.num_hiddens.map(usize::from);
+        let num_hiddens = run.hyperparameter("num-hiddens", num_hiddens, crate::NUM_HIDDENS);
+        widths.extend(vec![num_hiddens; num_layers]);
     }
-    let widths = [
-        vec![houses.feature_names.len()],
-        vec![num_hiddens; num_layers],
-        vec![1],
-    ]
-    .concat();
+    widths.push(1);
     let x = houses
         .test
         .batch(&(0..houses.test.len()).collect::<Vec<_>>(), &run.device())?;

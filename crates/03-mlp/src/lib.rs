@@ -27,7 +27,7 @@ use activation::Activation;
 use anyhow::Result;
 use candle_core::Tensor;
 use concise::Mlp;
-use d2l::data::{ImageClasses, ImageSet};
+use d2l::data::{DiabetesForm, ImageClasses, ImageSet};
 use d2l::nn::Network;
 use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit, usage};
 use regularization::Penalized;
@@ -69,9 +69,11 @@ pub struct Args {
     /// Probability that a unit of the second hidden layer of `dropout` falls out [default: the edition's]
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]
     pub dropout2: Option<f64>,
-    /// Which form of the data `diabetes` and `diabetes-logistic` learn from [default: raw]
-    #[arg(long, value_enum, help_heading = "Data")]
-    pub form: Option<binary::Form>,
+    /// What `diabetes` and `diabetes-logistic` learn from [default: raw]: the table as published, unknown values as 0;
+    /// the same with the training rows' median in their place; or the courses' file of 759 women, scaled to -1 .. 1, with
+    /// yes and no exchanged
+    #[arg(long, value_name = "raw|filled|scaled", help_heading = "Data")]
+    pub form: Option<DiabetesForm>,
     /// Which images `mlp` and `dropout` learn from [default: fashion-mnist]
     #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
     pub data_set: Option<ImageSet>,

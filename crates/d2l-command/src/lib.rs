@@ -67,14 +67,24 @@ pub fn main<A: Parser, O: Into<ExitCode>>(run: impl FnOnce(&A) -> Result<O>) -> 
     }
 }
 
-/// Prints `error: ` and the message as one line to stderr, which may be closed.
+/// Prints `error: ` and the message as one line to stderr.
 pub fn complain(message: &str) {
+    say("error", message);
+}
+
+/// Prints `warning: ` and the message as one line to stderr.
+pub fn warn(message: &str) {
+    say("warning", message);
+}
+
+/// Prints one line to stderr, which may be closed.
+fn say(kind: &str, message: &str) {
     let lines = message
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
-    let _ = writeln!(io::stderr(), "error: {line}");
+    let _ = writeln!(io::stderr(), "{kind}: {line}");
 }
 
 /// Writes to stdout. A reader that has read enough (`| head`) is no error, a full disk is.

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{}: cannot be made", folder.display()))?;
 
-    let splits = image_classes(set, Choice::Builtin, folder)?.splits;
+    let splits = image_classes(set, Choice::Builtin, folder)?.data.splits;
     for (part, data) in [("train", &splits.train), ("t10k", &splits.valid)] {
         if let Column::Pixels { values, shape } = data.column(0) {
             let dims = [data.len(), shape[1], shape[2]];

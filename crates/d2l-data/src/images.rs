@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::published::{published, real};
 use crate::splits::digest;
-use crate::{Choice, Column, Dataset, Provenance, Source, Splits, drawn, idx};
+use crate::{Choice, Column, Dataset, Loaded, Provenance, Source, Splits, drawn, idx};
 
 /// Height and width of an image.
 pub(crate) const SIDE: usize = 28;
@@ -68,8 +68,6 @@ pub struct ImageClasses {
     pub splits: Splits<2>,
     /// Names of the classes, by label.
     pub class_names: &'static [&'static str],
-    /// One line for the reader where [`Choice::Auto`] took the drawn twin.
-    pub notice: Option<String>,
 }
 
 impl ImageClasses {
@@ -93,16 +91,18 @@ impl ImageClasses {
 ///
 /// Where a file is damaged or is not what its name says, also under [`Choice::Auto`]; under [`Choice::Real`] also
 /// where one is missing.
-pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<ImageClasses> {
+pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loaded<ImageClasses>> {
     let loaded = published(set).load(
         choice,
         folder,
         |files| real(set, files, EXAMPLES),
         || builtin(set),
     )?;
-    Ok(ImageClasses {
-        splits: loaded.data,
-        class_names: set.class_names(),
+    Ok(Loaded {
+        data: ImageClasses {
+            splits: loaded.data,
+            class_names: set.class_names(),
+        },
         notice: loaded.notice,
     })
 }

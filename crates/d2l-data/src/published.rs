@@ -211,8 +211,8 @@ mod tests {
             notice.contains(&format!("--data-dir {}` fetches", folder.path().display())),
             "{notice}"
         );
-        assert_eq!(set.splits.provenance.source, Source::Builtin);
-        assert_eq!(set.splits.provenance.name, "drawn-digits");
+        assert_eq!(set.data.splits.provenance.source, Source::Builtin);
+        assert_eq!(set.data.splits.provenance.name, "drawn-digits");
         assert!(
             message(image_classes(ImageSet::Mnist, Choice::Real, folder.path()))
                 .contains("mnist: found no train")

@@ -14,8 +14,9 @@ fn check(set: ImageSet, mean: f64, sha256: &str, classes: [[usize; 10]; 2]) -> R
     let Some(folder) = data_folder(set.name()) else {
         return Ok(());
     };
-    let set = image_classes(set, Choice::Real, &folder)?;
-    assert_eq!(set.notice, None);
+    let loaded = image_classes(set, Choice::Real, &folder)?;
+    assert_eq!(loaded.notice, None);
+    let set = loaded.data;
     assert_eq!(set.splits.provenance.source, Source::Real);
     assert_eq!(set.splits.provenance.sha256, sha256);
     assert_eq!(

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
+mod support;
+
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
@@ -10,6 +12,7 @@ use d2l_nn::{
     Sgd, Yogi,
 };
 use serde_json::Value;
+use support::{TYPES, assert_close, entries, numbers};
 
 const CPU: Device = Device::Cpu;
 const RATE: f64 = 0.1;
@@ -23,33 +26,6 @@ fn golden_optimizers() -> Value {
     let text = include_str!("golden/optimizers.json");
     serde_json::from_str(text).expect("optimizers.json is JSON")
 }
-
-fn numbers(value: &Value) -> Vec<f64> {
-    let values = value.as_array().expect("a list of numbers");
-    values
-        .iter()
-        .map(|value| value.as_f64().expect("a number"))
-        .collect()
-}
-
-fn entries(tensor: &Tensor) -> Result<Vec<f64>> {
-    tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
-}
-
-#[track_caller]
-fn assert_close(found: &[f64], wanted: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), wanted.len(), "{what}");
-    for (i, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        let close = (found - wanted).abs() <= tolerance * wanted.abs().max(1.0);
-        assert!(
-            close,
-            "{what}, entry {i}: found {found}, PyTorch has {wanted}"
-        );
-    }
-}
-
-/// (type, allowed difference) of a computation of some dozen operations.
-const TYPES: [(DType, f64); 2] = [(DType::F64, 1e-13), (DType::F32, 2e-6)];
 
 #[test]
 fn the_filler_is_the_same() -> Result<()> {

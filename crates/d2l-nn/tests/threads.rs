@@ -2,49 +2,17 @@
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
+mod support;
+
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
 use d2l_nn::{
     Adadelta, Adagrad, Adam, Dropout, Initializer, Mode, Optimizer, ParamGroup, ParamStore,
     RmsProp, Sgd, Step, Yogi,
 };
+use support::{assert_independent_of_threads, with_gradient};
 
 const CPU: Device = Device::Cpu;
-
-/// Asserts that `f` gives the same numbers on one, two and three threads.
-fn assert_independent_of_threads(f: impl Fn() -> Result<Vec<Tensor>> + Sync) -> Result<()> {
-    let bits = |threads: usize| -> Result<Vec<u64>> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("a pool");
-        let mut bits = Vec::new();
-        for tensor in pool.install(&f)? {
-            let numbers = tensor
-                .flatten_all()?
-                .to_dtype(DType::F64)?
-                .to_vec1::<f64>()?;
-            bits.extend(numbers.into_iter().map(f64::to_bits));
-        }
-        Ok(bits)
-    };
-    let one = bits(1)?;
-    assert!(!one.is_empty());
-    for threads in [2, 3] {
-        assert!(
-            one == bits(threads)?,
-            "{threads} threads give other bits than one"
-        );
-    }
-    Ok(())
-}
-
-/// The value of a loss and its gradient for `x`.
-fn with_gradient(x: &Var, loss: Tensor) -> Result<Vec<Tensor>> {
-    let gradients = loss.backward()?;
-    let gradient = gradients.get(x).expect("a gradient").clone();
-    Ok(vec![loss, gradient])
-}
 
 #[test]
 fn cross_entropy() -> Result<()> {

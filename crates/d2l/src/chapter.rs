@@ -77,33 +77,28 @@ pub fn chapter(
 
 /// Prints a chapter's experiments, one per line.
 fn print_presets(presets: &[Preset]) {
-    let row = |model: &str,
-               implementation: &str,
-               preset: &str,
-               epochs: &str,
-               bands: &str,
-               source: &str| {
+    let row = |[model, implementation, preset, epochs, bands, section]: [&str; 6]| {
         print(&format!(
-            "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {source}"
+            "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {section}"
         ));
     };
-    row(
+    row([
         "model",
         "implementation",
         "preset",
         "epochs",
         "bands",
         "section",
-    );
+    ]);
     for preset in presets {
-        row(
+        row([
             preset.model,
             &preset.implementation.to_string(),
             &preset.name.to_string(),
             &preset.recipe.epochs.to_string(),
             &preset.bands.len().to_string(),
             preset.section,
-        );
+        ]);
     }
 }
 

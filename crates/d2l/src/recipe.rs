@@ -250,29 +250,17 @@ pub(crate) fn is_plain(c: char) -> bool {
 impl RecipeArgs {
     /// The preset's recipe with these flags in place, and which of them really changed it.
     pub fn apply(&self, preset: &Recipe) -> (Recipe, Vec<Override>) {
-        fn set<T: PartialEq + Clone + Display>(
-            field: &mut T,
+        // A field is a T, or an Option<T> where a preset may leave it out.
+        fn set<F: PartialEq + From<T>, T: Clone + Display>(
+            field: &mut F,
             flag: &'static str,
             value: &Option<T>,
             overrides: &mut Vec<Override>,
         ) {
-            if let Some(value) = value.as_ref().filter(|value| *value != field) {
-                *field = value.clone();
-                overrides.push(Override {
-                    flag,
-                    value: value.to_string(),
-                });
-            }
-        }
-        /// For fields that a preset may leave out.
-        fn set_optional<T: PartialEq + Copy + Display>(
-            field: &mut Option<T>,
-            flag: &'static str,
-            value: Option<T>,
-            overrides: &mut Vec<Override>,
-        ) {
-            if let Some(value) = value.filter(|value| *field != Some(*value)) {
-                *field = Some(value);
+            let Some(value) = value else { return };
+            let wanted = F::from(value.clone());
+            if *field != wanted {
+                *field = wanted;
                 overrides.push(Override {
                     flag,
                     value: value.to_string(),
@@ -317,18 +305,8 @@ impl RecipeArgs {
             &self.accumulate,
             changes,
         );
-        set_optional(
-            &mut recipe.clip_norm,
-            "clip-norm",
-            self.clip_norm,
-            &mut overrides,
-        );
-        set_optional(
-            &mut recipe.patience,
-            "patience",
-            self.patience,
-            &mut overrides,
-        );
+        set(&mut recipe.clip_norm, "clip-norm", &self.clip_norm, changes);
+        set(&mut recipe.patience, "patience", &self.patience, changes);
         (recipe, overrides)
     }
 }

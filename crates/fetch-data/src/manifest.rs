@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::digest::Digest;
-use d2l_command::Usage;
+use d2l_command::usage;
 
 const BUILT_IN: &str = include_str!("../../../data/manifest.toml");
 
@@ -104,8 +104,7 @@ impl Manifest {
         for name in names {
             if !self.sets.iter().any(|set| set.name == *name) {
                 let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
-                let message = format!("found set {name:?}, wanted one of {}", known.join(", "));
-                return Err(Usage(message).into());
+                usage!("found set {name:?}, wanted one of {}", known.join(", "));
             }
         }
         let named = |set: &&Set| names.contains(&set.name);

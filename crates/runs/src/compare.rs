@@ -5,16 +5,13 @@ use crate::table::{self, spread, spread_note};
 use crate::text::{count, distance, field, memory, number, optional, place, quantity, shortened};
 use crate::{Report, args};
 use anyhow::{Result, anyhow, bail};
-use d2l_command::Usage;
+use d2l_command::usage;
 use d2l_log::{Comparison, Gap, Log, Table};
 use std::path::Path;
 
 pub(crate) fn compare(runs_dir: &Path, args: &args::Compare) -> Result<Report> {
     if args.runs.len() == 1 {
-        return Err(Usage(
-            "compare got one run; wanted two or more, or none for the newest chapter's".into(),
-        )
-        .into());
+        usage!("compare got one run; wanted two or more, or none for the newest chapter's");
     }
     let Selection { logs, note } = select(runs_dir, &args.runs)?;
     if let [alone] = &logs[..] {

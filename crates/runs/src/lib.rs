@@ -21,7 +21,6 @@ mod text;
 
 use anyhow::Result;
 use args::Command;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use args::Args;
@@ -51,9 +50,4 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     d2l_command::print(&report.text)?;
     report.verdict.map(|()| ExitCode::SUCCESS)
-}
-
-/// Prints one line to stderr, which may be closed.
-fn say(kind: &str, message: &str) {
-    let _ = writeln!(io::stderr(), "{kind}: {}", message.replace('\n', " "));
 }

@@ -1,9 +1,9 @@
 //! `runs plot A B …`: one figure with the curves of several runs.
 
 use crate::select::{Selection, select};
-use crate::{Report, args, say, text};
+use crate::{Report, args, text};
 use anyhow::{Result, bail};
-use d2l_command::Usage;
+use d2l_command::{usage, warn};
 use d2l_log::Log;
 use d2l_plot::Series;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +27,10 @@ pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
         .extension()
         .is_none_or(|extension| extension != "svg")
     {
-        return Err(Usage(format!(
+        usage!(
             "--output {}; wanted a file that ends in .svg",
             output.display()
-        ))
-        .into());
+        );
     }
     let mut series = Vec::new();
     let mut missing = Vec::new();
@@ -52,7 +51,7 @@ pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
         );
     }
     for warning in missing {
-        say("warning", &warning);
+        warn(&warning);
     }
     let drawn = metrics.join(", ");
     let title = match &logs[..] {

@@ -1,8 +1,7 @@
 //! Which runs a command is about.
 
-use crate::say;
 use anyhow::{Result, bail};
-use d2l_command::Usage;
+use d2l_command::{usage, warn};
 use d2l_log::Log;
 use std::path::Path;
 
@@ -20,11 +19,7 @@ pub(crate) struct Selection {
 /// The named runs, in that order; without names those of the newest run's chapter, oldest first.
 pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
     if names.len() > LETTERS {
-        return Err(Usage(format!(
-            "{} runs are named; wanted {LETTERS} at most",
-            names.len()
-        ))
-        .into());
+        usage!("{} runs are named; wanted {LETTERS} at most", names.len());
     }
     if !names.is_empty() {
         let logs = names
@@ -60,7 +55,7 @@ pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
 pub(crate) fn list(runs_dir: &Path) -> Result<Vec<Log>> {
     let listing = Log::list(runs_dir)?;
     for damage in listing.damaged {
-        say("warning", &format!("{damage:#}"));
+        warn(&format!("{damage:#}"));
     }
     Ok(listing.logs)
 }

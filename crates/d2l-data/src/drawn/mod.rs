@@ -85,7 +85,7 @@ mod tests {
         static SETS: [OnceLock<Splits<2>>; 2] = [OnceLock::new(), OnceLock::new()];
         let place = &SETS[usize::from(set == ImageSet::Mnist)];
         let draw = || image_classes(set, Choice::Builtin, Path::new("nowhere")).unwrap();
-        place.get_or_init(|| draw().splits)
+        place.get_or_init(|| draw().data.splits)
     }
 
     fn parts(data: &Dataset<2>) -> (&[u8], &[u8]) {

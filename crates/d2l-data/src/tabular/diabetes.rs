@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
@@ -45,10 +45,11 @@ const SCALED: Published<1> = Published {
 };
 
 /// Which file, and what is done about values that nobody measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiabetesForm {
     /// The original 768 rows. The label is 1 for the 268 women with diabetes. Features are standardised; a zero stays a
     /// zero before that, also where it means that nobody measured.
+    #[default]
     Raw,
     /// As [`DiabetesForm::Raw`], but such zeros become the median of the training rows that were measured: nobody lives
     /// with a blood pressure of 0, and half of the insulin column would be such zeros. They are 5 of glucose, 35 of
@@ -60,6 +61,31 @@ pub enum DiabetesForm {
     /// 2 (x - min) / (max - min) - 1, but the smallest value is 0 instead of -1, which puts what nobody measured in the
     /// middle. And five rows with diabetes and four without are not in it.
     Scaled,
+}
+
+impl DiabetesForm {
+    /// As on the command line and in the log: `raw`, `filled`, `scaled`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Filled => "filled",
+            Self::Scaled => "scaled",
+        }
+    }
+}
+
+impl std::str::FromStr for DiabetesForm {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match [Self::Raw, Self::Filled, Self::Scaled]
+            .into_iter()
+            .find(|form| form.name() == word)
+        {
+            Some(form) => Ok(form),
+            None => bail!("found form {word:?}, wanted raw, filled or scaled"),
+        }
+    }
 }
 
 /// Whether a Pima woman of 21 or older has diabetes (Smith et al. 1988): x is `[B, 8]`, y `[B, 1]`, 0 or 1.

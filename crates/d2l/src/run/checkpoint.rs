@@ -71,8 +71,9 @@ pub(super) struct Resumed {
 }
 
 impl Run {
-    /// Writes parameters, buffers, optimizer state, gradients that wait for a step, and progress to `checkpoint.safetensors`: to a temporary file,
-    /// synced, renamed, so that a crash leaves the old or the new one whole.
+    /// Writes parameters, buffers, optimizer state, gradients that wait for a step, and progress to
+    /// `checkpoint.safetensors`: to a temporary file, synced, renamed, so that a crash leaves the old or the new one
+    /// whole.
     pub(super) fn save_checkpoint<O: Optimizer + ?Sized>(&mut self, optimizer: &O) -> Result<()> {
         let (Some(folder), Some(log)) = (&self.folder, &self.log) else {
             bail!("the run has not started")
@@ -161,7 +162,7 @@ impl Run {
         resumed: Resumed,
         optimizer: &mut O,
     ) -> Result<()> {
-        let fold = self.folds.running;
+        let fold = self.progress.fold;
         let epochs = resumed.epochs.iter().filter(|epoch| epoch.fold == fold);
         self.epochs = epochs.cloned().collect();
         if resumed.progress.fold != fold {

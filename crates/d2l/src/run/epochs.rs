@@ -267,7 +267,7 @@ impl Run {
         let epoch = Epoch {
             epoch: self.epoch(),
             step: self.progress.steps_done,
-            fold: self.folds.running,
+            fold: self.progress.fold,
             learning_rate: self.learning_rate(),
             train,
             valid: evaluation.valid.means(),
@@ -318,7 +318,7 @@ impl Run {
             }
             _ => self.params.save(&file, self.metadata())?,
         }
-        match self.folds.running {
+        match self.progress.fold {
             None => self.draw_curves(),
             Some(_) => Ok(()),
         }

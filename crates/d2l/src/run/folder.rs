@@ -31,7 +31,7 @@ impl Run {
         let Some(folder) = &self.folder else {
             bail!("the run has not started")
         };
-        Ok(folder.join(match self.folds.running {
+        Ok(folder.join(match self.progress.fold {
             None => "model.safetensors".to_string(),
             Some(fold) => format!("model-fold{fold}.safetensors"),
         }))

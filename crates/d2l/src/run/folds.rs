@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use d2l_data::{Dataset, Splits, k_fold};
+use d2l_data::{Splits, k_fold};
 use d2l_log::{Epoch, Metrics};
 use d2l_nn::ParamStore;
 use d2l_random::{Purpose, Rng, Stream};
@@ -13,25 +13,20 @@ use d2l_random::{Purpose, Rng, Stream};
 use super::{Run, results};
 use crate::curves;
 
-/// The folds of a run.
+/// The epochs of the folds that are done, in order.
 #[derive(Default)]
-pub(super) struct Folds {
-    /// The one that is being trained, counted from 1; `None` for a run on all data.
-    pub running: Option<usize>,
-    /// The epochs of those that are done, in order.
-    pub done: Vec<Vec<Epoch>>,
-}
+pub(super) struct Folds(Vec<Vec<Epoch>>);
 
 impl Folds {
     /// Epochs of the longest fold.
     pub fn epochs(&self) -> usize {
-        self.done.iter().map(Vec::len).max().unwrap_or(0)
+        self.0.iter().map(Vec::len).max().unwrap_or(0)
     }
 
     /// The mean over the folds, epoch by epoch: what the figures show. Folds that stopped early are left out of later
     /// epochs.
     pub fn mean(&self) -> Vec<Epoch> {
-        let at = |index: usize| self.done.iter().filter_map(move |fold| fold.get(index));
+        let at = |index: usize| self.0.iter().filter_map(move |fold| fold.get(index));
         (0..self.epochs())
             .map(|index| {
                 let mut more: BTreeMap<String, Metrics> = BTreeMap::new();
@@ -80,16 +75,14 @@ impl Run {
         ensure!(folds > 1, "found {folds} folds, wanted 2 or more");
         for fold in 1..=folds {
             self.begin(Some(fold));
-            let (train_rows, valid_rows): (Dataset<N>, Dataset<N>) =
-                k_fold(&data.train, folds, fold - 1)?;
+            let (others, held_out) = k_fold(&data.train, folds, fold - 1)?;
             let splits = Splits {
-                train: train_rows,
-                valid: valid_rows,
+                train: others,
+                valid: held_out,
                 provenance: data.provenance.clone(),
             };
             train(self, &splits)?;
-            let epochs = std::mem::take(&mut self.epochs);
-            self.folds.done.push(epochs);
+            self.folds.0.push(std::mem::take(&mut self.epochs));
         }
         self.begin(None);
         self.record_folds();
@@ -98,7 +91,6 @@ impl Run {
 
     /// Back to the first epoch of a new model: parameters and order of the examples are drawn anew for each fold.
     fn begin(&mut self, fold: Option<usize>) {
-        self.folds.running = fold;
         self.draws = match fold {
             None => self.seed,
             Some(fold) => Stream::once(self.seed, Purpose::Fold, &fold.to_string())
@@ -110,18 +102,16 @@ impl Run {
     }
 
     fn record_folds(&mut self) {
-        let mut all = Metrics::new();
         let kept = |fold: &Vec<Epoch>| results::kept(fold, self.recipe.patience).cloned();
-        let kept: Vec<Epoch> = self.folds.done.iter().filter_map(kept).collect();
+        let kept: Vec<Epoch> = self.folds.0.iter().filter_map(kept).collect();
         for (name, value) in mean(kept.iter()) {
-            all.insert(format!("folds.{name}"), value);
+            self.record_final(&format!("folds.{name}"), value);
         }
         for (index, epoch) in kept.iter().enumerate() {
             for (name, value) in epoch.metrics() {
-                all.insert(format!("fold{}.{name}", index + 1), value);
+                self.record_final(&format!("fold{}.{name}", index + 1), value);
             }
         }
-        self.progress.measured.extend(all);
     }
 
     /// Draws the curves of all epochs so far; of folds, their mean.
@@ -149,10 +139,7 @@ mod tests {
 
     #[test]
     fn the_figures_show_the_mean_over_the_folds_that_are_still_training() {
-        let folds = Folds {
-            done: vec![fold(&[1.0, 0.5]), fold(&[3.0])],
-            ..Folds::default()
-        };
+        let folds = Folds(vec![fold(&[1.0, 0.5]), fold(&[3.0])]);
         let mean: Vec<Option<f64>> = folds
             .mean()
             .iter()

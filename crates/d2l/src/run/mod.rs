@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits};
+use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits, image_classes};
 use d2l_log::{BandResult, Epoch, Record, Status, Writer};
 use d2l_nn::{Accumulator, Network, Optimizer, ParamStore};
 use serde_json::{Map, Value};
@@ -216,10 +216,7 @@ impl Run {
                 value: set.name().to_string(),
             });
         }
-        let mut images = d2l_data::image_classes(set, self.args.data, &self.args.data_dir)?;
-        if let Some(notice) = &images.notice {
-            self.report.line(notice);
-        }
+        let mut images = self.load(|choice, folder| image_classes(set, choice, folder))?;
         images.splits = self.first_examples(images.splits);
         Ok(images)
     }

@@ -1,6 +1,5 @@
 //! What the reader sees: a progress bar on stderr while training, one aligned line per epoch on stdout.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
@@ -22,9 +21,9 @@ pub(super) struct Report {
     heading: Vec<String>,
 }
 
-/// Writes a line to stdout. A reader that closed the pipe (`| head`) has seen enough: that is no error.
+/// Writes a line to stdout. What a run reached is in its log, so that a full disk behind stdout ends no training.
 pub(crate) fn print(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = d2l_command::print(&format!("{line}\n"));
 }
 
 impl Report {

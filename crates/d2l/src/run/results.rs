@@ -96,10 +96,11 @@ impl Run {
         kept(&self.epochs, self.recipe.patience)
     }
 
-    /// Under early stopping: whether the running epochs' last one is the best so far.
+    /// Under early stopping: whether the running epochs' last one is the best so far. False where nothing is held out.
     pub(super) fn is_best_so_far(&self) -> bool {
-        let kept = self.kept_epoch().map(|epoch| epoch.epoch);
-        self.recipe.patience.is_some() && kept == self.epochs.last().map(|last| last.epoch)
+        let best = Best::of(&self.epochs, "valid.loss").map(|best| best.epoch);
+        let last = self.epochs.last().map(|last| last.epoch);
+        self.recipe.patience.is_some() && best.is_some() && best == last
     }
 
     /// Under early stopping: whether the validation loss has not fallen for too long.
