@@ -94,7 +94,7 @@ impl CrossEntropy {
         let mut losses = vec![0f64; targets.len()];
         let batch = targets.len() as f64;
         let one = |(gradient, logits, &target, loss): (&mut [T], &[T], &u32, &mut f64)| {
-            *loss = row(gradient, logits, target as usize, batch);
+            *loss = kernel::wide(|| row(gradient, logits, target as usize, batch));
         };
         let rows = (kernel::CHUNK / classes).max(1);
         if kernel::pays_to_share(logits.len()) {
@@ -132,6 +132,7 @@ impl CrossEntropy {
 }
 
 /// The loss of one row; `gradient` becomes (softmax(o) - onehot(y)) / B.
+#[inline(always)] // into `wide`
 fn row<T: Real>(gradient: &mut [T], logits: &[T], target: usize, batch: f64) -> f64 {
     let largest = logits
         .iter()

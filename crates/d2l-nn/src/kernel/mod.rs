@@ -1,61 +1,25 @@
-//! What the CPU kernels share: the two number types, slices of tensors, and chunks that threads work through.
+//! What the CPU kernels share: the two number types and their functions, matrix products, slices of tensors, and chunks
+//! that threads work through.
 //!
 //! A chunk's size is fixed, and sums of chunks are added in the order of the chunks: a result never depends on the
 //! number of threads.
+
+mod product;
+mod real;
 
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
+pub(crate) use product::{Matrix, add_product, multiply, multiply_shared};
+pub(crate) use real::{Real, wide};
+
 /// Elements in one thread's piece of work.
 pub(crate) const CHUNK: usize = 1 << 13;
 
 /// Elements from which waking other threads pays. A wake-up costs some microseconds.
 const PARALLEL_FROM: usize = 4 * CHUNK;
-
-/// The number types of the kernels: f32 to train in, f64 to check gradients in.
-pub trait Real: WithDType {
-    const ZERO: Self;
-    const ONE: Self;
-    fn exp(self) -> Self;
-    fn sqrt(self) -> Self;
-    fn ln_1p(self) -> Self;
-    fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
-}
-
-macro_rules! real {
-    ($type:ident, $variant:ident) => {
-        impl Real for $type {
-            const ZERO: Self = 0.0;
-            const ONE: Self = 1.0;
-            #[inline] // or a loop around it is not vectorised
-            fn exp(self) -> Self {
-                $type::exp(self)
-            }
-            #[inline]
-            fn sqrt(self) -> Self {
-                $type::sqrt(self)
-            }
-            #[inline]
-            fn ln_1p(self) -> Self {
-                $type::ln_1p(self)
-            }
-            fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
-                match storage {
-                    CpuStorage::$variant(elements) => Ok(elements),
-                    _ => bail!(
-                        "found a tensor of another type, wanted {}",
-                        stringify!($type)
-                    ),
-                }
-            }
-        }
-    };
-}
-
-real!(f32, F32);
-real!(f64, F64);
 
 /// Whether `x` is on the CPU in a type that the kernels are written for.
 pub(crate) fn has_kernel(x: &Tensor) -> bool {
@@ -228,7 +192,7 @@ fn chunk_sum_of_squares<T: Real>(x: &[T]) -> f64 {
 /// y = f(x) element by element, into new memory.
 pub(crate) fn map<T: Real>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
     let mut y = vec![T::ZERO; x.len()];
-    let one = |(y, x): (&mut [T], &[T])| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+    let one = |(y, x): (&mut [T], &[T])| wide(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)));
     if pays_to_share(x.len()) {
         (y.par_chunks_mut(CHUNK), x.par_chunks(CHUNK))
             .into_par_iter()
@@ -247,10 +211,12 @@ pub(crate) fn map2<T: Real, U: Sync + Copy>(
 ) -> Vec<T> {
     let mut z = vec![T::ZERO; x.len()];
     let one = |(z, x, y): (&mut [T], &[T], &[U])| {
-        z.iter_mut()
-            .zip(x)
-            .zip(y)
-            .for_each(|((z, &x), &y)| *z = f(x, y));
+        wide(|| {
+            z.iter_mut()
+                .zip(x)
+                .zip(y)
+                .for_each(|((z, &x), &y)| *z = f(x, y));
+        });
     };
     if pays_to_share(x.len()) {
         (

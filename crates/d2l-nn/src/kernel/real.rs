@@ -1,0 +1,177 @@
+//! The number types of the kernels, and functions of them that are fast in loops.
+
+use candle_core::{CpuStorage, Result, WithDType, bail};
+
+/// The number types of the kernels: f32 to train in, f64 to check gradients in.
+///
+/// The functions of f32 are polynomials, so that a loop over them is computed eight elements at a time (see [`wide`]);
+/// the standard library calls a function per element. They add and multiply in a fixed order without contraction: every
+/// processor gives the same bits. Those of f64 are the standard library's.
+pub trait Real: WithDType {
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+    /// e^x; in f32 at most 2 units in the last place off.
+    fn exp(self) -> Self;
+    /// √x
+    fn sqrt(self) -> Self;
+    /// |x|
+    fn abs(self) -> Self;
+    /// log(1 + x)
+    fn ln_1p(self) -> Self;
+    /// tanh x; in f32 at most 3 units in the last place off.
+    fn tanh(self) -> Self;
+    /// The elements of a storage of this type, to be changed.
+    fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
+
+    /// 1 / (1 + e^-x)
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        Self::ONE / (Self::ONE + (Self::ZERO - self).exp())
+    }
+}
+
+/// Runs `f` compiled for the widest vectors that this processor has. Only what is inlined into `f` profits.
+#[inline(always)]
+pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+macro_rules! real {
+    ($type:ident, $variant:ident, $exp:path, $tanh:path) => {
+        impl Real for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            #[inline(always)] // or a loop around it is not vectorised
+            fn exp(self) -> Self {
+                $exp(self)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $type::abs(self)
+            }
+            #[inline(always)]
+            fn ln_1p(self) -> Self {
+                $type::ln_1p(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                $tanh(self)
+            }
+            fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
+                match storage {
+                    CpuStorage::$variant(elements) => Ok(elements),
+                    _ => bail!(
+                        "found a tensor of another type, wanted {}",
+                        stringify!($type)
+                    ),
+                }
+            }
+        }
+    };
+}
+
+real!(f32, F32, exp, tanh);
+real!(f64, F64, f64::exp, f64::tanh);
+
+/// e^x = 2^n e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where a Taylor polynomial of degree 7 is exact to f32.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the last bits
+    const LN_2_HIGH: f32 = 0.693_359_4; // 9 bits, so that n · LN_2_HIGH is exact
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // Beyond these, the result is 0 or infinite all the same. NaN compares as false and stays.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let mut sum = 1.0 / 5040.0;
+    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5] {
+        sum = sum * r + coefficient;
+    }
+    let power = (sum * r) * r + r + 1.0;
+    // 2^n in two halves: n alone may be beyond the exponents of f32.
+    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let half = n >> 1;
+    power * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}
+
+/// tanh x = x + x³ p(x²) near 0, where the other form would cancel; else ±(1 - 2 / (e^2|x| + 1)).
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    const NEAR: f32 = 0.625;
+    // Least squares of the relative error at Chebyshev nodes in x² up to NEAR²; at most 5e-9 off before rounding.
+    const P: [f32; 4] = [2.062_629e-2, -5.373_532e-2, 1.333_138e-1, -3.333_328e-1];
+    let size = x.abs();
+    let square = x * x;
+    let mut sum = -5.691_986e-3;
+    for coefficient in P {
+        sum = sum * square + coefficient;
+    }
+    let near = size + size * (square * sum);
+    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
+    (if size < NEAR { near } else { far }).copysign(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest distance of `found` from `wanted` in units of the last place of f32, over numbers in `range`.
+    fn units_off(range: (f32, f32), found: fn(f32) -> f32, wanted: fn(f64) -> f64) -> f64 {
+        const STEPS: i32 = 1_000_003;
+        let (low, high) = range;
+        (0..=STEPS)
+            .map(|i| low + (high - low) * (i as f32 / STEPS as f32))
+            .map(|x| {
+                let wanted = wanted(f64::from(x));
+                let exponent = (wanted.abs().log2().floor() as i32).max(-126);
+                (f64::from(found(x)) - wanted).abs() / 2f64.powi(exponent - 23)
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn exp_and_tanh_are_exact_to_a_few_units_in_the_last_place() {
+        for range in [(-103.0, 88.7), (-1.0, 1.0), (-1e-6, 1e-6)] {
+            let off = units_off(range, exp, f64::exp);
+            assert!(off <= 2.0, "exp in {range:?}: {off}");
+        }
+        for range in [(-12.0, 12.0), (-1.0, 1.0), (0.6, 0.7), (1e-30, 1e-3)] {
+            let off = units_off(range, tanh, f64::tanh);
+            assert!(off <= 3.0, "tanh in {range:?}: {off}");
+        }
+    }
+
+    #[test]
+    fn the_ends_are_right() {
+        for (x, y) in [
+            (0.0, 1.0),
+            (89.0, f32::INFINITY),
+            (f32::INFINITY, f32::INFINITY),
+        ] {
+            assert_eq!(exp(x), y, "exp({x})");
+        }
+        for x in [-104.0, -1e30, f32::NEG_INFINITY] {
+            assert_eq!(exp(x), 0.0, "exp({x})");
+        }
+        for x in [30.0, f32::INFINITY] {
+            assert_eq!((tanh(x), tanh(-x)), (1.0, -1.0));
+            assert!(Real::sigmoid(x) > 0.999_999_9 && Real::sigmoid(-x) < 1e-12);
+        }
+        assert_eq!(Real::sigmoid(f32::NEG_INFINITY), 0.0);
+        assert_eq!(tanh(-0.0).to_bits(), (-0f32).to_bits());
+        assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan());
+    }
+}
