@@ -12,6 +12,7 @@
 
 mod accumulate;
 mod clip;
+mod conv;
 mod dropout;
 mod initializer;
 mod kernel;
@@ -28,6 +29,9 @@ pub mod testing;
 
 pub use accumulate::Accumulator;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
+pub use conv::{
+    Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,
+};
 pub use dropout::Dropout;
 pub use initializer::Initializer;
 pub use linear::{Linear, linear};

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
-pub(crate) use product::{Matrix, add_product, multiply, multiply_shared};
+pub(crate) use product::{Matrix, add_product, multiply};
 pub(crate) use real::{Real, wide};
 
 /// Elements in one thread's piece of work.
@@ -163,30 +163,36 @@ pub(crate) fn pays_to_share(n: usize) -> bool {
 
 /// The sum of the squares, as f64.
 pub(crate) fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
+    let one = |x: &[T]| chunk_sum(x, |x| x * x);
     if !pays_to_share(x.len()) {
-        return x.chunks(CHUNK).map(chunk_sum_of_squares).sum();
+        return x.chunks(CHUNK).map(one).sum();
     }
-    let sums: Vec<f64> = x.par_chunks(CHUNK).map(chunk_sum_of_squares).collect();
+    let sums: Vec<f64> = x.par_chunks(CHUNK).map(one).collect();
     sums.iter().sum()
 }
 
+/// The sum, as f64.
+pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
+    chunk_sum(x, |x| x)
+}
+
 /// Eight sums side by side: one alone would wait for each addition to end.
-fn chunk_sum_of_squares<T: Real>(x: &[T]) -> f64 {
+fn chunk_sum<T: Real>(x: &[T], f: impl Fn(f64) -> f64) -> f64 {
     const LANES: usize = 8;
-    let mut sums = [0f64; LANES];
-    let pieces = x.chunks_exact(LANES);
-    let rest = pieces.remainder();
-    for piece in pieces {
-        for (sum, x) in sums.iter_mut().zip(piece) {
-            let x = x.to_f64();
-            *sum += x * x;
+    wide(|| {
+        let mut sums = [0f64; LANES];
+        let pieces = x.chunks_exact(LANES);
+        let rest = pieces.remainder();
+        for piece in pieces {
+            for (sum, x) in sums.iter_mut().zip(piece) {
+                *sum += f(x.to_f64());
+            }
         }
-    }
-    for (sum, x) in sums.iter_mut().zip(rest) {
-        let x = x.to_f64();
-        *sum += x * x;
-    }
-    sums.iter().sum()
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum += f(x.to_f64());
+        }
+        sums.iter().sum()
+    })
 }
 
 /// y = f(x) element by element, into new memory.

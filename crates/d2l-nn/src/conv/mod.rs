@@ -1,0 +1,77 @@
+//! Convolutional layers with PyTorch's names and a rule for their initial values. D2L zh 6.2-6.4, en 7.2-7.4.
+//!
+//! What the field calls convolution is cross-correlation: y[n, o, r, c] = b[o] + Σ w[o, k, i, j] · x[n, k, r·s + i·d - p,
+//! c·s + j·d - p] over input channels k and entries (i, j) of the kernel, with stride s, padding p and dilation d; x is 0
+//! outside. Its gradients: ∂l/∂x is the transposed convolution of ∂l/∂y with w, and ∂l/∂w sums ∂l/∂y times what was read.
+//!
+//! candle 0.11 takes the gradient of x by loops over single numbers, and takes it of pictures too, which need none; both
+//! were most of LeNet's time. Here all three are matrix products over blocks that stay in the cache.
+
+mod composed;
+mod geometry;
+mod layer;
+mod op;
+mod product;
+#[cfg(test)]
+mod tests;
+mod transform;
+mod transposed;
+mod windows;
+mod winograd;
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::kernel;
+pub use geometry::Conv2dConfig;
+use geometry::Geometry;
+pub use layer::{Conv1d, Conv2d, conv1d, conv2d, conv2d_no_bias};
+pub use transposed::{ConvTranspose2d, conv_transpose2d};
+
+/// The cross-correlation of images `x` `[N, C, H, W]` with `weight` `[O, C / groups, kh, kw]`, plus `bias` `[O]`:
+/// `[N, O, H', W']` with H' = ⌊(H + 2p - d(kh - 1) - 1) / s⌋ + 1.
+///
+/// # Errors
+/// Where shapes or types don't fit, or the kernel is larger than the padded image.
+fn convolve(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+) -> Result<Tensor> {
+    let geometry = Geometry::new(x.dims(), weight.dims(), config)?;
+    check(x, weight, bias, geometry.filters)?;
+    if kernel::has_kernel(x) {
+        let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+        return match bias {
+            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, op::Convolution(geometry)),
+            None => x.apply_op2(&weight, op::Convolution(geometry)),
+        };
+    }
+    add_bias(composed::convolution(&geometry, x, weight)?, bias)
+}
+
+fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, filters: usize) -> Result<()> {
+    if x.dtype() != weight.dtype() {
+        bail!(
+            "convolution: found an input {:?} and a weight {:?}, wanted one type",
+            x.dtype(),
+            weight.dtype()
+        );
+    }
+    match bias {
+        Some(bias) if bias.dims() != [filters] || bias.dtype() != x.dtype() => bail!(
+            "convolution: found a bias {:?} {:?}, wanted [{filters}] {:?}",
+            bias.dims(),
+            bias.dtype(),
+            x.dtype()
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    match bias {
+        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
+        None => Ok(y),
+    }
+}

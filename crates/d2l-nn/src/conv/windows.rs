@@ -1,0 +1,140 @@
+//! The matrix of windows ("im2col"): each column holds what the kernel sees in one window, so that a convolution is a
+//! matrix product.
+//!
+//! Row (c, i, j), column r · width + x: x[c, r-th output row's cell i, x-th column's cell j], or 0 in the padding. Output
+//! rows are counted through the images: row r belongs to image r / height.
+
+use std::ops::Range;
+
+use super::geometry::Geometry;
+use crate::kernel::Real;
+
+/// Fills `matrix` `[taps, rows.len() · width]` with the windows of output rows `rows` in the given `channels` of `x`,
+/// which begins with the image of the first row.
+#[inline(always)] // into `wide`
+pub(super) fn gather<T: Real>(
+    geometry: &Geometry,
+    x: &[T],
+    channels: Range<usize>,
+    rows: Range<usize>,
+    matrix: &mut [T],
+) {
+    for_each_line(geometry, channels, rows, |line| {
+        let Some(target) = matrix.get_mut(line.in_matrix.clone()) else {
+            return;
+        };
+        let Some((source, stride)) = line.in_image else {
+            target.fill(T::ZERO);
+            return;
+        };
+        let (before, rest) = target.split_at_mut(line.inside.start);
+        let (inside, after) = rest.split_at_mut(line.inside.len());
+        before.fill(T::ZERO);
+        after.fill(T::ZERO);
+        let Some(source) = x.get(source..) else {
+            return;
+        };
+        if stride == 1 {
+            copy(&source[..inside.len()], inside);
+        } else {
+            let source = source.iter().step_by(stride);
+            inside.iter_mut().zip(source).for_each(|(y, &x)| *y = x);
+        }
+    });
+}
+
+/// The transpose of [`gather`]: adds each entry of `matrix` to the cell of `dx` that it was taken from.
+#[inline(always)] // into `wide`
+pub(super) fn scatter<T: Real>(
+    geometry: &Geometry,
+    matrix: &[T],
+    channels: Range<usize>,
+    rows: Range<usize>,
+    dx: &mut [T],
+) {
+    for_each_line(geometry, channels, rows, |line| {
+        let Some((target, stride)) = line.in_image else {
+            return;
+        };
+        let (Some(target), Some(source)) = (dx.get_mut(target..), matrix.get(line.in_matrix))
+        else {
+            return;
+        };
+        let source = &source[line.inside];
+        if stride == 1 {
+            target.iter_mut().zip(source).for_each(|(x, &y)| *x += y);
+        } else {
+            let target = target.iter_mut().step_by(stride);
+            target.zip(source).for_each(|(x, &y)| *x += y);
+        }
+    });
+}
+
+/// One tap of one output row.
+struct Line {
+    /// Where it lies in the matrix.
+    in_matrix: Range<usize>,
+    /// The part of it that is not padding.
+    inside: Range<usize>,
+    /// The image's first cell of that part, and the step to the next; none where all of it is padding.
+    in_image: Option<(usize, usize)>,
+}
+
+#[inline(always)]
+fn for_each_line(
+    geometry: &Geometry,
+    channels: Range<usize>,
+    rows: Range<usize>,
+    mut f: impl FnMut(Line),
+) {
+    let (vertical, horizontal) = (&geometry.rows, &geometry.columns);
+    let width = horizontal.output;
+    let first_image = rows.start / vertical.output.max(1);
+    let mut at = 0;
+    for channel in channels {
+        for i in 0..vertical.kernel {
+            for j in 0..horizontal.kernel {
+                let inside = horizontal.windows(j);
+                let first_cell = horizontal.cell(inside.start, j);
+                let (mut image, mut row) = (0, rows.start - first_image * vertical.output);
+                for _ in rows.clone() {
+                    let in_image = match (vertical.cell(row, i), first_cell) {
+                        (Some(y), Some(x)) => {
+                            let plane = image * geometry.channels + channel;
+                            let line = plane * vertical.input + y;
+                            Some((line * horizontal.input + x, horizontal.stride))
+                        }
+                        _ => None,
+                    };
+                    f(Line {
+                        in_matrix: at..at + width,
+                        inside: inside.clone(),
+                        in_image,
+                    });
+                    at += width;
+                    row += 1;
+                    if row == vertical.output {
+                        (image, row) = (image + 1, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A copy in blocks that need no call: lines of an image are short.
+#[inline(always)]
+fn copy<T: Copy>(source: &[T], target: &mut [T]) {
+    const BLOCK: usize = 8;
+    let (mut sources, mut targets) = (source.chunks_exact(BLOCK), target.chunks_exact_mut(BLOCK));
+    for (target, source) in (&mut targets).zip(&mut sources) {
+        if let (Ok(target), Ok(source)) = (
+            <&mut [T; BLOCK]>::try_from(target),
+            <&[T; BLOCK]>::try_from(source),
+        ) {
+            *target = *source;
+        }
+    }
+    let rest = targets.into_remainder().iter_mut();
+    rest.zip(sources.remainder()).for_each(|(y, &x)| *y = x);
+}
