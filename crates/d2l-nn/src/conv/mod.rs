@@ -8,6 +8,7 @@
 //! were most of LeNet's time. Here all three are matrix products over blocks that stay in the cache.
 
 mod composed;
+mod direct;
 mod geometry;
 mod layer;
 mod op;

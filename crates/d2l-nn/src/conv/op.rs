@@ -6,13 +6,15 @@ use candle_core::{
 };
 
 use super::geometry::Geometry;
-use super::{product, winograd};
+use super::{direct, product, winograd};
 use crate::kernel::{Real, elements, read};
 
 /// y = w ∗ x + b
 fn forward<T: Real>(geometry: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
     if winograd::applies(geometry) {
         winograd::forward(geometry, x, weight, bias)
+    } else if direct::applies(geometry) {
+        direct::forward(geometry, x, weight, bias)
     } else {
         product::forward(geometry, x, weight, bias)
     }
@@ -22,6 +24,8 @@ fn forward<T: Real>(geometry: &Geometry, x: &[T], weight: &[T], bias: Option<&[T
 fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T> {
     if winograd::applies(geometry) {
         winograd::input_gradient(geometry, weight, dy)
+    } else if direct::applies(geometry) {
+        direct::input_gradient(geometry, weight, dy)
     } else {
         product::input_gradient(geometry, weight, dy)
     }
@@ -31,6 +35,8 @@ fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T
 fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     if winograd::applies(geometry) {
         winograd::weight_gradient(geometry, x, dy)
+    } else if direct::applies(geometry) {
+        direct::weight_gradient(geometry, x, dy)
     } else {
         product::weight_gradient(geometry, x, dy)
     }

@@ -139,7 +139,12 @@ pub(super) fn forward<T: Real>(
             let planes = y
                 .chunks_exact_mut(geometry.pixels())
                 .zip(bias.iter().cycle());
-            planes.for_each(|(plane, &b)| wide(|| plane.iter_mut().for_each(|y| *y += b)));
+            planes.for_each(|(plane, &b)| {
+                wide(
+                    #[inline(always)]
+                    || plane.iter_mut().for_each(|y| *y += b),
+                )
+            });
         }
     };
     for_each_task(
@@ -174,7 +179,10 @@ fn forward_block<T: Real>(
         let start = channels.start * pixels + part.rows.start * geometry.columns.output;
         Matrix::strided(&x[start..], taps, columns, pixels)
     } else {
-        wide(|| gather(geometry, x, channels, part.rows.clone(), windows));
+        wide(
+            #[inline(always)]
+            || gather(geometry, x, channels, part.rows.clone(), windows),
+        );
         Matrix::new(windows, taps, columns)
     };
     if is_one_image {
@@ -212,7 +220,10 @@ pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T
                     multiply(weight.t(), dy, &mut dx[start..], geometry.pixels());
                 } else {
                     multiply(weight.t(), dy, windows, columns);
-                    wide(|| scatter(geometry, windows, channels, rows.clone(), dx));
+                    wide(
+                        #[inline(always)]
+                        || scatter(geometry, windows, channels, rows.clone(), dx),
+                    );
                 }
             }
         }
@@ -327,7 +338,10 @@ fn add_weight_gradient<T: Real>(
                 let (windows, output) = scratch.of(taps * columns, filters * columns);
                 let first = channels_of(geometry, group).start;
                 let channels = first + channels.start..first + channels.end;
-                wide(|| gather(geometry, x, channels, rows.clone(), windows));
+                wide(
+                    #[inline(always)]
+                    || gather(geometry, x, channels, rows.clone(), windows),
+                );
                 let windows = Matrix::new(windows, taps, columns);
                 let dy = output_part(geometry, &part, dy, output);
                 add_product(dy, windows.t(), &mut dw[group * filters * taps..], taps);

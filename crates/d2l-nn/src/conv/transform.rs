@@ -20,6 +20,14 @@ pub(super) const LANES: usize = 8;
 /// The same entry of a tile in several channels.
 pub(super) type Lanes<T> = [T; LANES];
 
+/// Eight numbers from `start` on.
+#[inline(always)]
+pub(super) fn load<T: Real>(numbers: &[T], start: usize) -> Lanes<T> {
+    let mut lanes = [T::ZERO; LANES];
+    lanes.copy_from_slice(&numbers[start..start + LANES]);
+    lanes
+}
+
 /// M d Mᵀ, where `multiply` multiplies by M and `at` gives the entries of d.
 #[inline(always)]
 pub(super) fn both<T: Real, const FROM: usize, const TO: usize>(

@@ -17,7 +17,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::transform::{self, LANES, Lanes, both};
+use super::transform::{self, LANES, Lanes, both, load};
 use crate::kernel::{Matrix, Real, add_product, multiply, wide};
 
 /// Rows and columns of a tile's input, of its output.
@@ -142,15 +142,18 @@ fn kernels<T: Real>(
     let mut kernels = vec![T::ZERO; inputs * PLACES * outputs];
     let rows = kernels.par_chunks_mut(PLACES * outputs).enumerate();
     rows.for_each(|(input, row)| {
-        wide(|| {
-            for output in (0..outputs).step_by(LANES) {
-                let at = |i: usize, j: usize| -> Lanes<T> {
-                    std::array::from_fn(|lane| weight(input, output + lane, i * 3 + j))
-                };
-                let places = both(transform::kernel, at);
-                store(row, outputs, output, &places);
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                for output in (0..outputs).step_by(LANES) {
+                    let at = |i: usize, j: usize| -> Lanes<T> {
+                        std::array::from_fn(|lane| weight(input, output + lane, i * 3 + j))
+                    };
+                    let places = both(transform::kernel, at);
+                    store(row, outputs, output, &places);
+                }
+            },
+        );
     });
     kernels
 }
@@ -167,13 +170,6 @@ fn store<T: Real>(
         let start = place * channels + first;
         tile[start..start + LANES].copy_from_slice(lanes);
     }
-}
-
-#[inline(always)]
-fn load<T: Real>(numbers: &[T], start: usize) -> Lanes<T> {
-    let mut lanes = [T::ZERO; LANES];
-    lanes.copy_from_slice(&numbers[start..start + LANES]);
-    lanes
 }
 
 fn convolve<T: Real>(side: &Side, x: &[T], kernels: &[T], bias: Option<&[T]>) -> Vec<T> {
@@ -208,7 +204,10 @@ fn convolve<T: Real>(side: &Side, x: &[T], kernels: &[T], bias: Option<&[T]>) ->
                     let bias = bias.map(|bias| &bias[filters.clone()]);
                     let area = side.output.0 * side.output.1;
                     let y = &mut y[filters.start * area..filters.end * area];
-                    wide(|| outputs(side, products, filters.len(), bias, y));
+                    wide(
+                        #[inline(always)]
+                        || outputs(side, products, filters.len(), bias, y),
+                    );
                 }
             });
         });
@@ -252,18 +251,21 @@ fn tiles<T: Real>(side: &Side, x: &[T], channels: Range<usize>) -> Vec<T> {
     pieces.for_each_init(zeros, |padded, (tiles, x)| {
         let area = side.input.0 * side.input.1;
         let x = &x[channels.start * area..channels.end * area];
-        wide(|| {
-            channels_last(x, side.input, padded, width, side.padding, count);
-            for (tile, target) in tiles.chunks_exact_mut(PLACES * count).enumerate() {
-                let (row, column) = (tile / columns * OUTPUT, tile % columns * OUTPUT);
-                for channel in (0..count).step_by(LANES) {
-                    let at = |i: usize, j: usize| {
-                        load(padded, ((row + i) * width + column + j) * count + channel)
-                    };
-                    store(target, count, channel, &both(transform::input, at));
+        wide(
+            #[inline(always)]
+            || {
+                channels_last(x, side.input, padded, width, side.padding, count);
+                for (tile, target) in tiles.chunks_exact_mut(PLACES * count).enumerate() {
+                    let (row, column) = (tile / columns * OUTPUT, tile % columns * OUTPUT);
+                    for channel in (0..count).step_by(LANES) {
+                        let at = |i: usize, j: usize| {
+                            load(padded, ((row + i) * width + column + j) * count + channel)
+                        };
+                        store(target, count, channel, &both(transform::input, at));
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     tiles
 }
@@ -279,18 +281,21 @@ fn gradient_tiles<T: Real>(side: &Side, dy: &[T]) -> Vec<T> {
     let pieces = pieces.zip(dy.par_chunks_exact(side.output_len()));
     let zeros = || vec![T::ZERO; height * width * count];
     pieces.for_each_init(zeros, |padded, (tiles, dy)| {
-        wide(|| {
-            channels_last(dy, side.output, padded, width, (0, 0), count);
-            for (tile, target) in tiles.chunks_exact_mut(PLACES * count).enumerate() {
-                let (row, column) = (tile / columns * OUTPUT, tile % columns * OUTPUT);
-                for channel in (0..count).step_by(LANES) {
-                    let at = |i: usize, j: usize| {
-                        load(padded, ((row + i) * width + column + j) * count + channel)
-                    };
-                    store(target, count, channel, &both(transform::gradient, at));
+        wide(
+            #[inline(always)]
+            || {
+                channels_last(dy, side.output, padded, width, (0, 0), count);
+                for (tile, target) in tiles.chunks_exact_mut(PLACES * count).enumerate() {
+                    let (row, column) = (tile / columns * OUTPUT, tile % columns * OUTPUT);
+                    for channel in (0..count).step_by(LANES) {
+                        let at = |i: usize, j: usize| {
+                            load(padded, ((row + i) * width + column + j) * count + channel)
+                        };
+                        store(target, count, channel, &both(transform::gradient, at));
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     tiles
 }
@@ -386,7 +391,10 @@ pub(super) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -
             let channel = strip * STRIP + channel;
             for filter in (0..filters).step_by(LANES) {
                 let at = |i: usize, j: usize| load(sum, (i * INPUT + j) * filters + filter);
-                let taps = wide(|| both(transform::kernel_gradient, at));
+                let taps = wide(
+                    #[inline(always)]
+                    || both(transform::kernel_gradient, at),
+                );
                 for (tap, lanes) in taps.iter().flatten().enumerate() {
                     for (lane, &value) in lanes.iter().enumerate() {
                         dw[((filter + lane) * channels + channel) * 9 + tap] = value;

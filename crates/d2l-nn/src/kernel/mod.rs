@@ -179,26 +179,34 @@ pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
 /// Eight sums side by side: one alone would wait for each addition to end.
 fn chunk_sum<T: Real>(x: &[T], f: impl Fn(f64) -> f64) -> f64 {
     const LANES: usize = 8;
-    wide(|| {
-        let mut sums = [0f64; LANES];
-        let pieces = x.chunks_exact(LANES);
-        let rest = pieces.remainder();
-        for piece in pieces {
-            for (sum, x) in sums.iter_mut().zip(piece) {
+    wide(
+        #[inline(always)]
+        || {
+            let mut sums = [0f64; LANES];
+            let pieces = x.chunks_exact(LANES);
+            let rest = pieces.remainder();
+            for piece in pieces {
+                for (sum, x) in sums.iter_mut().zip(piece) {
+                    *sum += f(x.to_f64());
+                }
+            }
+            for (sum, x) in sums.iter_mut().zip(rest) {
                 *sum += f(x.to_f64());
             }
-        }
-        for (sum, x) in sums.iter_mut().zip(rest) {
-            *sum += f(x.to_f64());
-        }
-        sums.iter().sum()
-    })
+            sums.iter().sum()
+        },
+    )
 }
 
 /// y = f(x) element by element, into new memory.
 pub(crate) fn map<T: Real>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
     let mut y = vec![T::ZERO; x.len()];
-    let one = |(y, x): (&mut [T], &[T])| wide(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)));
+    let one = |(y, x): (&mut [T], &[T])| {
+        wide(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)),
+        )
+    };
     if pays_to_share(x.len()) {
         (y.par_chunks_mut(CHUNK), x.par_chunks(CHUNK))
             .into_par_iter()
@@ -217,12 +225,15 @@ pub(crate) fn map2<T: Real, U: Sync + Copy>(
 ) -> Vec<T> {
     let mut z = vec![T::ZERO; x.len()];
     let one = |(z, x, y): (&mut [T], &[T], &[U])| {
-        wide(|| {
-            z.iter_mut()
-                .zip(x)
-                .zip(y)
-                .for_each(|((z, &x), &y)| *z = f(x, y));
-        });
+        wide(
+            #[inline(always)]
+            || {
+                z.iter_mut()
+                    .zip(x)
+                    .zip(y)
+                    .for_each(|((z, &x), &y)| *z = f(x, y));
+            },
+        );
     };
     if pays_to_share(x.len()) {
         (

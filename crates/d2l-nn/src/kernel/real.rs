@@ -22,6 +22,8 @@ pub trait Real: WithDType {
     fn ln_1p(self) -> Self;
     /// tanh x; in f32 at most 3 units in the last place off.
     fn tanh(self) -> Self;
+    /// a · b + c, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
     /// The elements of a storage of this type, to be changed.
     fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
 
@@ -62,6 +64,10 @@ macro_rules! real {
             #[inline(always)]
             fn tanh(self) -> Self {
                 $tanh(self)
+            }
+            #[inline(always)] // into `wide`: one instruction, elsewhere perhaps a call
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                $type::mul_add(self, b, c)
             }
             fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
                 match storage {

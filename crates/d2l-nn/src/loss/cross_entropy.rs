@@ -94,7 +94,10 @@ impl CrossEntropy {
         let mut losses = vec![0f64; targets.len()];
         let batch = targets.len() as f64;
         let one = |(gradient, logits, &target, loss): (&mut [T], &[T], &u32, &mut f64)| {
-            *loss = kernel::wide(|| row(gradient, logits, target as usize, batch));
+            *loss = kernel::wide(
+                #[inline(always)]
+                || row(gradient, logits, target as usize, batch),
+            );
         };
         let rows = (kernel::CHUNK / classes).max(1);
         if kernel::pays_to_share(logits.len()) {
