@@ -40,6 +40,7 @@ import mlp
 import polynomial
 import softmax_regression
 import weight_decay
+from filler import hashes, numbers
 from reference import REFERENCE, write_json
 
 BATCH, LEARNING_RATE, STEPS, WEIGHT_DECAY = 8, 0.1, 3, 3.0
@@ -48,20 +49,10 @@ INPUT_SCALE, PARAMETER_SCALE = 2.0, 0.1
 ABOUT = "Made by scripts/pytorch/golden_models.py, which says what everything here means."
 
 
-def hashes(n: int, salt: int) -> numpy.ndarray:
-    """The hash of the indices 0 to n - 1, as u32."""
-    h = numpy.arange(n, dtype=numpy.uint32) * numpy.uint32(0x9E3779B9)
-    h += numpy.uint32(salt * 0x85EBCA6B & 0xFFFFFFFF)
-    for shift, factor in [(16, 0x85EBCA6B), (13, 0xC2B2AE35)]:
-        h ^= h >> numpy.uint32(shift)
-        h *= numpy.uint32(factor)
-    return h ^ h >> numpy.uint32(16)
-
-
 def filled(shape: list[int], salt: int, scale: float) -> Tensor:
     """A tensor of the filler, f64."""
     n = int(numpy.prod(shape))
-    return torch.from_numpy((hashes(n, salt) / 2.0**32 - 0.5) * scale).reshape(shape)
+    return torch.from_numpy(numbers(n, salt, scale)).reshape(shape)
 
 
 def summary(tensor: Tensor) -> dict:

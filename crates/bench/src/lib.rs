@@ -1,0 +1,93 @@
+//! The Rust side of `scripts/bench/run.sh`, which times the same training steps here and in PyTorch, in turn.
+//!
+//! Reading order:
+//! 1. [`rows`]: what is measured; each row has a twin of the same name in `scripts/bench/rows.py`
+//! 2. [`Training`], [`Update`], [`Operation`], [`Product`]: the kinds of work
+//! 3. [`serve`]: how the script tells this program what to do
+//!
+//! The models are the chapters' own, and so is the allocator, which d2l sets.
+
+mod operation;
+mod product;
+pub mod rows;
+mod training;
+mod update;
+mod worker;
+
+pub use operation::Operation;
+pub use product::Product;
+pub use training::Training;
+pub use update::Update;
+pub use worker::serve;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use candle_core::Tensor;
+use d2l::nn::save_tensors;
+use serde_json::json;
+
+/// What a row repeats.
+pub trait Work {
+    /// One step: what is timed.
+    fn step(&mut self) -> candle_core::Result<()>;
+
+    /// What the last step computed, in short: the loss, or norms. PyTorch must find the same. Not timed.
+    fn values(&self) -> Result<Vec<f64>>;
+
+    /// What PyTorch must start from, under its names: parameters and buffers. Everything else both sides fill from the
+    /// integer hash, [`d2l::nn::testing::filled`].
+    fn initial(&self) -> BTreeMap<String, Tensor>;
+}
+
+/// Flags of this program. The number of threads is `RAYON_NUM_THREADS`, with `CANDLE_NUM_THREADS=1` beside it.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "bench",
+    version,
+    about = "The Rust side of scripts/bench/run.sh. Commands on standard input: `check N` and `time N`"
+)]
+pub struct Args {
+    /// The row
+    #[arg(long, value_name = "ROW", required_unless_present = "list")]
+    pub model: Option<String>,
+    /// Write the initial parameters to this safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub save_init: Option<PathBuf>,
+    /// Print the names of all rows and leave
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Builds the row's work, says so, and does what standard input asks for until it ends.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let Some(name) = args.model.as_deref().filter(|_| !args.list) else {
+        let names: String = rows::ROWS
+            .iter()
+            .map(|row| format!("{}\n", row.name))
+            .collect();
+        print!("{names}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let row = rows::find(name)?;
+    let (threads, products) = (
+        rayon::current_num_threads(),
+        candle_core::utils::get_num_threads(),
+    );
+    ensure!(
+        threads == products,
+        "found {threads} threads for kernels and {products} for products; wanted RAYON_NUM_THREADS to be set"
+    );
+    let mut work = (row.build)()?;
+    if let Some(file) = &args.save_init {
+        save_tensors(file, &work.initial(), HashMap::new())?;
+    }
+    let mut output = io::stdout();
+    writeln!(output, "{}", json!({"model": name, "threads": threads}))?;
+    output.flush()?;
+    serve(work.as_mut(), io::stdin().lock(), output)?;
+    Ok(ExitCode::SUCCESS)
+}

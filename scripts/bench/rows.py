@@ -1,0 +1,135 @@
+"""The rows in PyTorch; crates/bench/src/rows.rs has ours under the same names.
+
+A row is a function from the optimizer's settings to its work (work.py), and the settings to try: the table compares
+with the fastest. Rows of models are the training steps of the book, with its optimizer and learning rate.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
+
+import models
+from work import INPUT_SALT, TARGET_SALT, Operation, Product, Training, Update, classes, filled
+
+# PyTorch's ways to run an optimizer on a CPU: without settings, parameter by parameter; several tensors at a time; in
+# one pass. Some rules have no `fused`.
+DEFAULT, FOREACH, FUSED = {"default": {}}, {"foreach": {"foreach": True}}, {"fused": {"fused": True}}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one line of the table repeats."""
+
+    work: Callable[..., object]
+    variants: dict[str, dict] = field(default_factory=lambda: DEFAULT | FUSED)
+    # Measured only where `--models` names it.
+    on_request: bool = False
+
+
+# --- Models -----------------------------------------------------------------------------------------------------------
+
+
+def classifier(build, shape: tuple[int, ...], learning_rate: float) -> Row:
+    """Inputs in ±1, ten classes, SGD."""
+
+    def work(**settings):
+        module = build()
+        optimizer = SGD(module.parameters(), lr=learning_rate, **settings)
+        return Training(module, F.cross_entropy, optimizer, filled(shape, INPUT_SALT, 2.0), classes(shape[:1], 10))
+
+    return Row(work)
+
+
+def linear_regression(**settings):
+    from linear_regression import Concise
+
+    module, x, y = Concise("en"), filled((10, 2), INPUT_SALT, 2.0), filled((10, 1), TARGET_SALT, 2.0)
+    return Training(module, F.mse_loss, SGD(module.parameters(), lr=0.03, **settings), x, y)
+
+
+def softmax_regression():
+    from softmax_regression import Concise
+
+    return Concise("en")
+
+
+def mlp():
+    from mlp import Concise
+
+    return Concise("en")
+
+
+def language_model(layer: type[nn.RNNBase], batch: int, steps: int, num_hiddens: int) -> Row:
+    """A vocabulary of 28; inputs [B, T] and the classes of the T * B outputs; gradients clipped to norm 1."""
+
+    def work(**settings):
+        module = models.LanguageModel(layer, 28, num_hiddens)
+        optimizer = SGD(module.parameters(), lr=1.0, **settings)
+        tokens, targets = classes((batch, steps), 28, INPUT_SALT), classes((batch, steps), 28)
+        return Training(module, F.cross_entropy, optimizer, tokens, targets.T.reshape(-1), clip=1.0)
+
+    return Row(work)
+
+
+def encoder_block(**settings):
+    module, shape = models.EncoderBlock(256, heads=4, ffn_width=1024), (16, 128, 256)
+    optimizer = AdamW(module.parameters(), lr=1e-3, weight_decay=0.01, **settings)
+    return Training(module, F.mse_loss, optimizer, filled(shape, INPUT_SALT, 2.0), filled(shape, TARGET_SALT, 2.0))
+
+
+# --- Operations -------------------------------------------------------------------------------------------------------
+
+
+def operation(build, *shapes: tuple[int, ...]) -> Row:
+    """Inputs' shapes, then the output's."""
+    return Row(lambda: Operation(build(), *shapes), DEFAULT)
+
+
+def convolution(channels: int, side: int) -> Row:
+    """3x3, batch 64, shape and number of channels unchanged."""
+    shape = (64, channels, side, side)
+    return operation(lambda: nn.Conv2d(channels, channels, kernel_size=3, padding=1), shape, shape)
+
+
+def update(rule, variants: dict[str, dict], on_request: bool = True, **fixed) -> Row:
+    return Row(lambda **settings: Update(rule, **fixed, **settings), variants, on_request)
+
+
+IMAGES, TOKENS, HEADS = (64, 64, 32, 32), (16, 128, 256), (16, 4, 128, 64)
+
+ROWS: dict[str, Row] = {
+    "matrix-product": Row(lambda: Product(2048), DEFAULT, on_request=True),
+    "linear-regression": Row(linear_regression),
+    "softmax": classifier(softmax_regression, (256, 784), 0.1),
+    "mlp": classifier(mlp, (256, 784), 0.1),
+    "lenet-128": classifier(models.LeNet, (128, 1, 28, 28), 0.9),
+    "lenet-256": classifier(models.LeNet, (256, 1, 28, 28), 0.9),
+    "resnet18-96": classifier(lambda: models.ResNet18(1), (16, 1, 96, 96), 0.05),
+    "resnet18-32": classifier(lambda: models.ResNet18(3), (64, 3, 32, 32), 0.05),
+    "rnn-32x35x256": language_model(nn.RNN, 32, 35, 256),
+    "gru-32x35x256": language_model(nn.GRU, 32, 35, 256),
+    "lstm-32x35x256": language_model(nn.LSTM, 32, 35, 256),
+    "rnn-1024x32x32": language_model(nn.RNN, 1024, 32, 32),
+    "gru-1024x32x32": language_model(nn.GRU, 1024, 32, 32),
+    "lstm-1024x32x32": language_model(nn.LSTM, 1024, 32, 32),
+    "transformer-block": Row(encoder_block, DEFAULT | FOREACH | FUSED),
+    "linear": operation(lambda: nn.Linear(784, 256), (256, 784), (256, 256)),
+    "conv3x3-64x32": convolution(64, 32),
+    "conv3x3-128x16": convolution(128, 16),
+    "conv3x3-256x8": convolution(256, 8),
+    "conv3x3-512x4": convolution(512, 4),
+    "batch-norm": operation(lambda: nn.BatchNorm2d(64), IMAGES, IMAGES),
+    "layer-norm": operation(lambda: nn.LayerNorm(256), TOKENS, TOKENS),
+    "attention": operation(models.Attention, HEADS, HEADS, HEADS, HEADS),
+    "sgd-10m": update(SGD, DEFAULT | FOREACH | FUSED),
+    "sgd-momentum-10m": update(SGD, DEFAULT | FOREACH | FUSED, momentum=0.9),
+    "adagrad-10m": update(Adagrad, DEFAULT | FOREACH | FUSED),
+    "rmsprop-10m": update(RMSprop, DEFAULT | FOREACH, alpha=0.9),
+    "rmsprop-centered-10m": update(RMSprop, DEFAULT | FOREACH, alpha=0.9, momentum=0.9, centered=True),
+    "adadelta-10m": update(Adadelta, DEFAULT | FOREACH),
+    "adam-10m": update(Adam, DEFAULT | FOREACH | FUSED),
+    "adamw-10m": update(AdamW, DEFAULT | FOREACH | FUSED, on_request=False),
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Training steps of this workspace beside PyTorch's: builds our side, installs the other into an environment of its own
+# (target/bench-venv; D2L_BENCH_PYTHON names a Python that has it already) and times both in turn.
+#
+#   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--rounds N] [--json FILE] [--markdown FILE]
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+
+python=${D2L_BENCH_PYTHON:-}
+if [ -z "$python" ]; then
+  environment=$target/bench-venv
+  python=$environment/bin/python
+  # The copy of the requirements is made last: without it, or with another one, the installation isn't whole.
+  if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
+    echo "installing PyTorch into $environment" >&2
+    python3 -m venv --clear "$environment"
+    "$python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2
+    cp "$here/requirements.txt" "$environment/requirements.txt"
+  fi
+elif ! "$python" -c 'import numpy, safetensors, torch' 2>/dev/null; then
+  echo "error: D2L_BENCH_PYTHON $python: found no Python with torch, numpy and safetensors there" >&2
+  exit 2
+fi
+
+cargo build --quiet --manifest-path "$root/Cargo.toml" --package bench >&2
+exec "$python" "$here/compare.py" --ours "$target/debug/bench" "$@"

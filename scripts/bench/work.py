@@ -1,0 +1,186 @@
+"""The kinds of work that rows repeat, as crates/bench/src has them: training, update, operation, product.
+
+Each has `step()`, which is timed; `values()`, what the last step computed, the same on both sides; `load(path)`,
+which takes over the other side's initial parameters; and `flops()`, the floating-point operations of a step that are
+matrix products in whatever form, or None.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import models
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pytorch"))
+from filler import hashes, numbers  # noqa: E402
+
+INPUT_SALT, TARGET_SALT, CLASS_SALT, OPERATION_SALT = 1, 9, 99, 11
+
+
+def filled(shape: tuple[int, ...], salt: int, scale: float) -> Tensor:
+    """A tensor of the filler, f32."""
+    return torch.from_numpy(numbers(torch.Size(shape).numel(), salt, scale)).float().reshape(shape)
+
+
+def classes(shape: tuple[int, ...], count: int, salt: int = CLASS_SALT) -> Tensor:
+    """Classes below `count`."""
+    return torch.from_numpy(hashes(torch.Size(shape).numel(), salt).astype("int64") % count).reshape(shape)
+
+
+def load(module: nn.Module, path: str) -> None:
+    """Strict, but for the counters of batch normalisation's steps, which the other side may not keep."""
+    tensors = load_file(path)
+    for name, buffer in module.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            tensors.setdefault(name, buffer)
+    module.load_state_dict(tensors, strict=True)
+
+
+# --- Counting ---------------------------------------------------------------------------------------------------------
+
+
+def recurrent(layer: nn.RNNBase, x: Tensor) -> int:
+    """Multiply-adds of forward and backward: [T, B, D] by the input's weights, [B, H] by the state's at every step. The
+    first state is zero and has no gradient."""
+    steps, batch, _ = x.shape
+    inputs, states = layer.weight_ih_l0.numel(), layer.weight_hh_l0.numel()
+    passes = 2 + x.requires_grad
+    return batch * (steps * inputs * passes + states * (3 * steps - 1))
+
+
+def multiply_adds(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    """Multiply-adds of a layer's products: forward, and backward those gradients that are asked for."""
+    x = inputs[0]
+    wanted = sum(parameter.requires_grad for name, parameter in module.named_parameters() if name == "weight")
+    if isinstance(module, nn.Linear):
+        return x.numel() * module.out_features * (1 + wanted + x.requires_grad)
+    if isinstance(module, nn.Conv2d):
+        return output.numel() * module.weight[0].numel() * (1 + wanted + x.requires_grad)
+    if isinstance(module, nn.RNNBase):
+        return recurrent(module, x)
+    if isinstance(module, models.Attention):  # two products, each with both gradients
+        return 2 * x.numel() * inputs[1].shape[-2] * 3
+    return 0
+
+
+def flops(module: nn.Module, *inputs: Tensor) -> int | None:
+    """Twice the multiply-adds of all layers; None where there are no products."""
+    total = 0
+
+    def count(layer, inputs, output):
+        nonlocal total
+        total += multiply_adds(layer, inputs, output[0] if isinstance(output, tuple) else output)
+
+    hooks = [layer.register_forward_hook(count) for layer in module.modules()]
+    module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return 2 * total or None
+
+
+# --- Work -------------------------------------------------------------------------------------------------------------
+
+
+class Training:
+    """Zero gradients, forward, loss, backward, clip, the optimizer's step, on one batch."""
+
+    def __init__(self, module, loss, optimizer, x: Tensor, y: Tensor, clip: float | None = None):
+        self.module, self.loss, self.optimizer, self.x, self.y, self.clip = module, loss, optimizer, x, y, clip
+        self.last = None
+
+    def step(self):
+        self.optimizer.zero_grad()
+        loss = self.loss(self.module(self.x), self.y)
+        loss.backward()
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
+        self.optimizer.step()
+        self.last = loss.detach()
+
+    def values(self):
+        return [self.last.item()]
+
+    def load(self, path: str):
+        load(self.module, path)
+
+    def flops(self):
+        return flops(self.module, self.x)
+
+
+class Update:
+    """An optimizer's step over ten tensors of a million parameters, with gradients that stay the same."""
+
+    def __init__(self, rule, **settings):
+        self.parameters = [nn.Parameter(filled((1000, 1000), salt, 0.01)) for salt in range(10)]
+        for salt, parameter in enumerate(self.parameters):
+            parameter.grad = filled((1000, 1000), 100 + salt, 1.0) + 0.5
+        self.optimizer = rule(self.parameters, lr=1e-3, weight_decay=0.01, **settings)
+
+    def step(self):
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def values(self):
+        means = [(parameter.double() * parameter.grad.double()).mean() for parameter in self.parameters]
+        return [torch.stack(means).mean().item()]
+
+    def load(self, path: str):
+        load(nn.Module(), path)
+
+    def flops(self):
+        return None
+
+
+class Operation:
+    """One operation, the mean squared error to a fixed target, and the gradients of inputs and parameters."""
+
+    def __init__(self, module: nn.Module, *shapes: tuple[int, ...]):
+        *inputs, output = shapes
+        self.module = module
+        self.inputs = [
+            filled(shape, OPERATION_SALT + number, 2.0).requires_grad_() for number, shape in enumerate(inputs)
+        ]
+        self.target = filled(output, TARGET_SALT, 2.0)
+        self.last = None
+
+    def step(self):
+        for tensor in [*self.inputs, *self.module.parameters()]:
+            tensor.grad = None
+        loss = F.mse_loss(self.module(*self.inputs), self.target)
+        loss.backward()
+        self.last = loss.detach()
+
+    def values(self):
+        parameters = [parameter for _, parameter in sorted(self.module.named_parameters())]
+        norms = [tensor.grad.double().norm().item() for tensor in self.inputs + parameters]
+        return [self.last.item(), *norms]
+
+    def load(self, path: str):
+        load(self.module, path)
+
+    def flops(self):
+        return flops(self.module, *self.inputs)
+
+
+class Product:
+    """C = AB, square."""
+
+    def __init__(self, n: int):
+        self.a, self.b = filled((n, n), 1, 1.0), filled((n, n), 2, 1.0)
+        self.last = None
+
+    def step(self):
+        self.last = self.a @ self.b
+
+    def values(self):
+        return [self.last.square().mean(dim=-1).double().mean().item()]
+
+    def load(self, path: str):
+        load(nn.Module(), path)
+
+    def flops(self):
+        return 2 * self.a.shape[0] ** 3
