@@ -26,7 +26,10 @@ pub(super) fn applies(geometry: &Geometry) -> bool {
     let taps = geometry.rows.kernel * geometry.columns.kernel;
     let input = Planes::of_input(geometry);
     let output = Planes::of_gradient(geometry);
-    taps > 1 && input.len() * geometry.channels <= IMAGE && output.len() * geometry.filters <= IMAGE
+    taps > 1
+        && geometry.filters * geometry.taps() <= WEIGHTS
+        && input.len() * geometry.channels <= IMAGE
+        && output.len() * geometry.filters <= IMAGE
 }
 
 /// One direction of a channel's padded planes.
