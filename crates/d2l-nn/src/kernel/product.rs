@@ -66,6 +66,16 @@ pub(crate) fn multiply_shared<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], 
     gemm(a, b, c, row_stride, false, rayon::current_num_threads());
 }
 
+/// C = C + A B, likewise.
+pub(crate) fn add_product_shared<T: Real>(
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: &mut [T],
+    row_stride: usize,
+) {
+    gemm(a, b, c, row_stride, true, rayon::current_num_threads());
+}
+
 fn gemm<T: Real>(
     a: Matrix<T>,
     b: Matrix<T>,
@@ -155,6 +165,8 @@ mod tests {
                         }
                     }
                     add_product(a, b, &mut c, stride);
+                    add_product_shared(a, b, &mut c, stride);
+                    assert_eq!(c[0], 3.0 * wanted[0]);
                     multiply_shared(a, b, &mut c, stride);
                     assert_eq!(c[0], wanted[0]);
                 }
