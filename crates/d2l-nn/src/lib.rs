@@ -2,7 +2,8 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
+//! [`linear`], [`relu()`], [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and [`scaled_dot_product_attention`] (its parts),
+//! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
 //! [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
 //! [`Accumulator`] (how fast), [`testing`] (whether it is right).
 //!
@@ -11,6 +12,7 @@
 //! not depend on the number of threads: sums are added in a fixed order.
 
 mod accumulate;
+mod attention;
 mod clip;
 mod conv;
 mod dropout;
@@ -22,12 +24,14 @@ mod mode;
 mod network;
 mod optimizer;
 mod param_store;
+mod recurrent;
 mod relu;
 mod schedule;
 mod tensor_file;
 pub mod testing;
 
 pub use accumulate::Accumulator;
+pub use attention::{AttentionOptions, scaled_dot_product_attention};
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use conv::{
     Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,
@@ -40,6 +44,9 @@ pub use mode::{Mode, Step};
 pub use network::Network;
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
+pub use recurrent::{
+    Gru, Lstm, Nonlinearity, RecurrentOptions, Reset, Rnn, gru, lstm, peephole_lstm, rnn,
+};
 pub use relu::relu;
 pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};

@@ -4,6 +4,7 @@
 //! A chunk's size is fixed, and sums of chunks are added in the order of the chunks: a result never depends on the
 //! number of threads.
 
+mod panels;
 mod product;
 mod real;
 
@@ -12,7 +13,8 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
-pub(crate) use product::{Matrix, add_product, multiply};
+pub(crate) use panels::Panels;
+pub(crate) use product::{Matrix, add_product, add_product_shared, multiply, multiply_shared};
 pub(crate) use real::{Real, wide};
 
 /// Elements in one thread's piece of work.
@@ -64,6 +66,22 @@ pub(crate) fn read<T: WithDType, R>(x: &Tensor, f: impl FnOnce(&[T]) -> R) -> Re
         candle_core::Storage::Cpu(storage) => Ok(f(elements(storage, layout)?)),
         _ => bail!("found a tensor on {:?}, wanted one on the CPU", x.device()),
     }
+}
+
+/// Calls `f` with the elements of several contiguous tensors on the CPU.
+pub(crate) fn read_each<T: WithDType, R, const N: usize>(
+    tensors: [&Tensor; N],
+    f: impl FnOnce([&[T]; N]) -> R,
+) -> Result<R> {
+    let locked = tensors.map(|tensor| tensor.storage_and_layout());
+    let mut slices: [&[T]; N] = [&[]; N];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&locked) {
+        *slice = match &**storage {
+            candle_core::Storage::Cpu(storage) => elements(storage, layout)?,
+            _ => bail!("found a tensor on another device, wanted one on the CPU"),
+        };
+    }
+    Ok(f(slices))
 }
 
 /// Calls `f` with the elements of `target`, to be changed in place. Contiguous, on the CPU.

@@ -53,15 +53,37 @@ impl<'a, T: Real> Matrix<'a, T> {
 
 /// C = A B, with C row-major and `row_stride` entries from row to row, on the calling thread.
 pub(crate) fn multiply<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize) {
-    gemm(a, b, c, row_stride, false);
+    gemm(a, b, c, row_stride, false, 1);
 }
 
 /// C = C + A B, likewise.
 pub(crate) fn add_product<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize) {
-    gemm(a, b, c, row_stride, true);
+    gemm(a, b, c, row_stride, true, 1);
 }
 
-fn gemm<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize, adds: bool) {
+/// C = A B, shared out to all threads. Every entry is summed in the same order on any number of them.
+pub(crate) fn multiply_shared<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize) {
+    gemm(a, b, c, row_stride, false, rayon::current_num_threads());
+}
+
+/// C = C + A B, likewise.
+pub(crate) fn add_product_shared<T: Real>(
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: &mut [T],
+    row_stride: usize,
+) {
+    gemm(a, b, c, row_stride, true, rayon::current_num_threads());
+}
+
+fn gemm<T: Real>(
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: &mut [T],
+    row_stride: usize,
+    adds: bool,
+    threads: usize,
+) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(k, b.rows, "inner dimensions of a product");
     if m == 0 || n == 0 {
@@ -72,6 +94,10 @@ fn gemm<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize, add
         "a product [{m}, {n}] with {row_stride} entries from row to row into a slice of {}",
         c.len()
     );
+    let parallelism = match threads {
+        0 | 1 => gemm::Parallelism::None,
+        threads => gemm::Parallelism::Rayon(threads),
+    };
     // SAFETY: `Matrix` holds A and B within their slices, C was checked above, and `c` is borrowed alone. gemm is told
     // not to read C where nothing is added. T is f32 or f64, which gemm knows.
     unsafe {
@@ -94,7 +120,7 @@ fn gemm<T: Real>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], row_stride: usize, add
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            parallelism,
         );
     }
 }
@@ -139,7 +165,10 @@ mod tests {
                         }
                     }
                     add_product(a, b, &mut c, stride);
-                    assert_eq!(c[0], 2.0 * wanted[0]);
+                    add_product_shared(a, b, &mut c, stride);
+                    assert_eq!(c[0], 3.0 * wanted[0]);
+                    multiply_shared(a, b, &mut c, stride);
+                    assert_eq!(c[0], wanted[0]);
                 }
             }
         }

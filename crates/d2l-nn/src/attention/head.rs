@@ -1,0 +1,187 @@
+//! Attention of one head, a block of queries at a time.
+
+use super::Sizes;
+use crate::kernel::{self, Matrix, Real, add_product, multiply};
+
+/// Queries of a block: with 128 keys their weights fill the first cache.
+const BLOCK: usize = 64;
+
+/// One head: its queries, keys and values, and what they may see.
+pub(super) struct Head<'a, T> {
+    pub sizes: Sizes,
+    pub q: &'a [T],
+    pub k: &'a [T],
+    pub v: &'a [T],
+    pub mask: Option<&'a [T]>,
+    /// The keys that a query sees at most.
+    pub seen: Vec<usize>,
+}
+
+impl<T: Real> Head<'_, T> {
+    fn scale(&self) -> T {
+        T::from_f64(1.0 / (self.sizes.d as f64).sqrt())
+    }
+
+    /// The scores of a block of queries, `[rows, width]`, where no query of the block sees more than `width` keys.
+    fn scores(&self, start: usize, rows: usize, width: usize, scores: &mut [T]) {
+        let Sizes { keys, d, .. } = self.sizes;
+        let q = Matrix::new(&self.q[start * d..], rows, d);
+        multiply(q, Matrix::new(self.k, width, d).t(), scores, width);
+        let scale = self.scale();
+        kernel::wide(#[inline(always)] || {
+            for (i, row) in scores.chunks_exact_mut(width).take(rows).enumerate() {
+                match self.mask {
+                    Some(mask) => {
+                        let mask = &mask[(start + i) * keys..][..width];
+                        row.iter_mut()
+                            .zip(mask)
+                            .for_each(|(x, &m)| *x = *x * scale + m);
+                    }
+                    None => row.iter_mut().for_each(|x| *x *= scale),
+                }
+            }
+        });
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..self.sizes.queries).step_by(BLOCK).filter_map(|start| {
+            let rows = BLOCK.min(self.sizes.queries - start);
+            let width = self.seen[start..start + rows]
+                .iter()
+                .copied()
+                .max()
+                .unwrap_or(0);
+            (width > 0).then_some((start, rows, width))
+        })
+    }
+
+    pub fn forward(&self, output: &mut [T], log_sums: &mut [T]) {
+        let Sizes {
+            queries,
+            keys,
+            values,
+            ..
+        } = self.sizes;
+        let mut scores = vec![T::ZERO; BLOCK.min(queries) * keys];
+        // A query that sees nothing: exp(score - ∞) = 0 in the backward pass.
+        log_sums.fill(T::from_f64(f64::INFINITY));
+        for (start, rows, width) in self.blocks() {
+            self.scores(start, rows, width, &mut scores);
+            let rows_of_scores = scores.chunks_exact_mut(width).take(rows);
+            let all = rows_of_scores
+                .zip(&self.seen[start..])
+                .zip(&mut log_sums[start..]);
+            kernel::wide(#[inline(always)] || all.for_each(|((row, &seen), log_sum)| softmax(row, seen, log_sum)));
+            let weights = Matrix::new(&scores, rows, width);
+            multiply(
+                weights,
+                Matrix::new(self.v, width, values),
+                &mut output[start * values..],
+                values,
+            );
+        }
+    }
+
+    pub fn backward(
+        &self,
+        log_sums: &[T],
+        output: &[T],
+        d_output: &[T],
+        [dq, dk, dv]: [&mut [T]; 3],
+    ) {
+        let Sizes {
+            queries,
+            keys,
+            d,
+            values,
+            ..
+        } = self.sizes;
+        let mut weights = vec![T::ZERO; BLOCK.min(queries) * keys];
+        let mut d_weights = weights.clone();
+        let scale = self.scale();
+        for (start, rows, width) in self.blocks() {
+            self.scores(start, rows, width, &mut weights);
+            let all = weights
+                .chunks_exact_mut(width)
+                .take(rows)
+                .zip(&self.seen[start..]);
+            kernel::wide(#[inline(always)] || {
+                for ((row, &seen), &log_sum) in all.zip(&log_sums[start..]) {
+                    let (seen, unseen) = row.split_at_mut(seen);
+                    seen.iter_mut().for_each(|x| *x = (*x - log_sum).exp());
+                    unseen.fill(T::ZERO);
+                }
+            });
+            let d_block = Matrix::new(&d_output[start * values..], rows, values);
+            add_product(Matrix::new(&weights, rows, width).t(), d_block, dv, values);
+            multiply(
+                d_block,
+                Matrix::new(self.v, width, values).t(),
+                &mut d_weights,
+                width,
+            );
+            let all = weights
+                .chunks_exact_mut(width)
+                .take(rows)
+                .zip(d_weights.chunks_exact(width));
+            kernel::wide(#[inline(always)] || {
+                for (i, (row, d_row)) in all.enumerate() {
+                    let at = (start + i) * values..(start + i + 1) * values;
+                    let both = output[at.clone()].iter().zip(&d_output[at]);
+                    let inner = both.fold(T::ZERO, |sum, (&o, &d)| sum + o * d);
+                    row.iter_mut()
+                        .zip(d_row)
+                        .for_each(|(p, &dp)| *p = *p * (dp - inner) * scale);
+                }
+            });
+            let d_scores = Matrix::new(&weights, rows, width);
+            multiply(
+                d_scores,
+                Matrix::new(self.k, width, d),
+                &mut dq[start * d..],
+                d,
+            );
+            add_product(
+                d_scores.t(),
+                Matrix::new(&self.q[start * d..], rows, d),
+                dk,
+                d,
+            );
+        }
+    }
+}
+
+/// The softmax of the first `seen` scores in place, zeros behind them, and the logarithm of the sum.
+#[inline(always)] // into `wide`
+fn softmax<T: Real>(row: &mut [T], seen: usize, log_sum: &mut T) {
+    const LANES: usize = 16;
+    let (row, unseen) = row.split_at_mut(seen);
+    unseen.fill(T::ZERO);
+    let lowest = T::from_f64(f64::NEG_INFINITY);
+    let mut largest = [lowest; LANES];
+    for piece in row.chunks(LANES) {
+        for (max, &x) in largest.iter_mut().zip(piece) {
+            *max = if x > *max { x } else { *max };
+        }
+    }
+    let largest = largest
+        .into_iter()
+        .fold(lowest, |max, x| if x > max { x } else { max });
+    if largest == lowest {
+        return row.fill(T::ZERO);
+    }
+    row.iter_mut().for_each(|x| *x = (*x - largest).exp());
+    let mut sums = [T::ZERO; LANES];
+    for piece in row.chunks(LANES) {
+        sums.iter_mut().zip(piece).for_each(|(sum, &x)| *sum += x);
+    }
+    let sum = sums.into_iter().fold(T::ZERO, |sum, x| sum + x);
+    let factor = T::ONE / sum;
+    row.iter_mut().for_each(|x| *x *= factor);
+    *log_sum = largest + T::from_f64(sum.to_f64().ln());
+}
+
+/// The piece of `all` that belongs to a head.
+pub(super) fn part<T>(all: &[T], number: usize, length: usize) -> &[T] {
+    &all[number * length..][..length]
+}

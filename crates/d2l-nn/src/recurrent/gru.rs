@@ -1,0 +1,246 @@
+//! Gated recurrent units. D2L zh 9.1, en 10.2; Cho et al. 2014, arXiv:1406.1078.
+//!
+//! r = σ(W_ir x + W_hr h + b_r), z = σ(W_iz x + W_hz h + b_z), h' = (1 - z) ∘ n + z ∘ h, where
+//!
+//! n = tanh(W_in x + b_in + r ∘ (W_hn h + b_hn)) in PyTorch: reset after the product, and
+//! n = tanh(W_in x + b_in + W_hn (r ∘ h) + b_hn) in the book and the paper: reset before it.
+//!
+//! At equal weights the two differ; they learn alike. The first needs one product for all three gates.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::ops::sigmoid;
+
+use super::RecurrentOptions;
+use super::cell::{Backward, Cell, Definition, Forward, LastGate, Rows, State, parts_mut};
+use super::gradients::column_sums;
+use super::stack::Stack;
+use crate::kernel::{self, Real};
+use crate::{Initializer, Mode};
+
+/// Where the reset gate r acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reset {
+    /// On W_hn h + b_hn, as in PyTorch.
+    #[default]
+    AfterProduct,
+    /// On h, as in the book and in Cho et al. 2014.
+    BeforeProduct,
+}
+
+/// A layer of gated recurrent units of `input_size` features and `hidden_size` units, with PyTorch's names, shapes,
+/// order of gates (r, z, n) and initial values (see the module's docs).
+pub fn gru(
+    input_size: usize,
+    hidden_size: usize,
+    reset: Reset,
+    options: RecurrentOptions,
+    initializer: &Initializer,
+    vb: VarBuilder,
+) -> Result<Gru> {
+    let sizes = (input_size, hidden_size);
+    Ok(Gru(Stack::new(reset, sizes, options, initializer, vb)?))
+}
+
+/// A layer of gated recurrent units, as `torch.nn.GRU`.
+#[derive(Clone, Debug)]
+pub struct Gru(Stack<Reset>);
+
+impl Gru {
+    /// `[T, B, I]` and, if not zero, the initial state `[layers · directions, B, H]` to the outputs of the last layer
+    /// `[T, B, directions · H]` and the final state, shaped as the initial one.
+    pub fn forward_t(
+        &self,
+        x: &Tensor,
+        state: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<(Tensor, Tensor)> {
+        let (y, h, _) = self.0.forward(x, state, None, mode)?;
+        Ok((y, h))
+    }
+}
+
+impl Cell for Reset {
+    const NAME: &'static str = "gru";
+    const GATES: usize = 3;
+    const KEEPS_MORE: bool = true; // W_hn h + b_hn, or r ∘ h
+    const KEEPS_GATES: bool = true;
+    const HAS_CELL: bool = false;
+
+    fn last_gate(&self) -> LastGate {
+        match self {
+            Self::AfterProduct => LastGate::ResetAfter,
+            Self::BeforeProduct => LastGate::ResetBefore,
+        }
+    }
+
+    /// b_hn, where it isn't added to the input's.
+    fn further(&self) -> usize {
+        match self {
+            Self::AfterProduct => 1,
+            Self::BeforeProduct => 0,
+        }
+    }
+
+    fn composed(&self, gates: &Tensor, past: &State, weights: &Definition) -> Result<State> {
+        let (h, hidden) = (&past.h, past.h.dim(1)?);
+        let w = weights.w_hh.narrow(0, 0, 2 * hidden)?;
+        let w_n = weights.w_hh.narrow(0, 2 * hidden, hidden)?;
+        let both = (gates.narrow(D::Minus1, 0, 2 * hidden)? + h.matmul(&w.t()?)?)?;
+        let r = sigmoid(&both.narrow(D::Minus1, 0, hidden)?)?;
+        let z = sigmoid(&both.narrow(D::Minus1, hidden, hidden)?)?;
+        let of_h = match self {
+            Self::AfterProduct => (r * h.matmul(&w_n.t()?)?.broadcast_add(&weights.further)?)?,
+            Self::BeforeProduct => (r * h)?.matmul(&w_n.t()?)?,
+        };
+        let n = (gates.narrow(D::Minus1, 2 * hidden, hidden)? + of_h)?.tanh()?;
+        let h = (&n + (z * (h - &n)?)?)?;
+        Ok(State { h, c: None })
+    }
+
+    fn forward<T: Real>(&self, step: Forward<T>) {
+        let Forward {
+            rows,
+            hidden,
+            weights,
+            h_before,
+            gates,
+            kept,
+            h,
+            ..
+        } = step;
+        weights
+            .first
+            .add_product(rows, (h_before, hidden), (gates, 3 * hidden));
+        match self {
+            Self::AfterProduct => {
+                kept.chunks_exact_mut(hidden)
+                    .for_each(|row| row.copy_from_slice(&weights.further));
+                weights
+                    .last
+                    .add_product(rows, (h_before, hidden), (kept, hidden));
+                kernel::wide(#[inline(always)] || {
+                    let all = gates
+                        .chunks_exact_mut(3 * hidden)
+                        .zip(kept.chunks_exact(hidden));
+                    for (gates, product) in all {
+                        let [r, _, n] = parts_mut(gates, hidden);
+                        for ((r, n), &product) in r.iter_mut().zip(n).zip(product) {
+                            *r = r.sigmoid();
+                            *n += *r * product;
+                        }
+                    }
+                });
+            }
+            Self::BeforeProduct => {
+                kernel::wide(#[inline(always)] || {
+                    let all = gates
+                        .chunks_exact_mut(3 * hidden)
+                        .zip(h_before.chunks_exact(hidden))
+                        .zip(kept.chunks_exact_mut(hidden));
+                    for ((gates, h), reset) in all {
+                        let [r, _, _] = parts_mut(gates, hidden);
+                        for ((r, &h), reset) in r.iter_mut().zip(h).zip(reset) {
+                            *r = r.sigmoid();
+                            *reset = *r * h;
+                        }
+                    }
+                });
+                let n = &mut gates[2 * hidden..];
+                weights
+                    .last
+                    .add_product(rows, (kept, hidden), (n, 3 * hidden));
+            }
+        }
+        kernel::wide(#[inline(always)] || {
+            let all = gates
+                .chunks_exact_mut(3 * hidden)
+                .zip(h_before.chunks_exact(hidden))
+                .zip(h.chunks_exact_mut(hidden));
+            for ((gates, before), h) in all {
+                let [_, z, n] = parts_mut(gates, hidden);
+                for (((z, n), &before), h) in z.iter_mut().zip(n).zip(before).zip(h) {
+                    *z = z.sigmoid();
+                    *n = n.tanh();
+                    *h = *n + *z * (before - *n);
+                }
+            }
+        });
+    }
+
+    fn backward<T: Real>(&self, step: Backward<T>) {
+        let Backward {
+            rows,
+            hidden,
+            weights,
+            h_before,
+            dy,
+            gates,
+            kept,
+            dh,
+            ..
+        } = step;
+        let one = T::ONE;
+        // z and n; ∂l/∂h by way of z ∘ h
+        kernel::wide(#[inline(always)] || {
+            let all = gates
+                .chunks_exact_mut(3 * hidden)
+                .zip(h_before.chunks_exact(hidden))
+                .zip(dy.chunks_exact(hidden))
+                .zip(dh.chunks_exact_mut(hidden))
+                .zip(kept.chunks_exact_mut(hidden));
+            for ((((gates, before), dy), dh), kept) in all {
+                let [r, z, n] = parts_mut(gates, hidden);
+                for j in 0..r.len() {
+                    let d = dy[j] + dh[j];
+                    dh[j] = d * z[j];
+                    let dn = d * (one - z[j]) * (one - n[j] * n[j]);
+                    z[j] = d * (before[j] - n[j]) * z[j] * (one - z[j]);
+                    n[j] = dn;
+                }
+                if let Self::AfterProduct = self {
+                    for j in 0..r.len() {
+                        let dr = n[j] * kept[j] * r[j] * (one - r[j]);
+                        kept[j] = n[j] * r[j]; // ∂l/∂(W_hn h + b_hn)
+                        r[j] = dr;
+                    }
+                }
+            }
+        });
+        match self {
+            Self::AfterProduct => weights.last.add_product(rows, (kept, hidden), (dh, hidden)),
+            Self::BeforeProduct => {
+                let mut reset = vec![T::ZERO; rows * hidden]; // ∂l/∂(r ∘ h)
+                let n = &gates[2 * hidden..];
+                weights
+                    .last
+                    .add_product(rows, (n, 3 * hidden), (&mut reset, hidden));
+                kernel::wide(#[inline(always)] || {
+                    let all = gates
+                        .chunks_exact_mut(3 * hidden)
+                        .zip(h_before.chunks_exact(hidden))
+                        .zip(dh.chunks_exact_mut(hidden))
+                        .zip(reset.chunks_exact(hidden));
+                    for (((gates, before), dh), reset) in all {
+                        let [r, _, _] = parts_mut(gates, hidden);
+                        for j in 0..r.len() {
+                            dh[j] += reset[j] * r[j];
+                            r[j] = reset[j] * before[j] * r[j] * (one - r[j]);
+                        }
+                    }
+                });
+            }
+        }
+        weights
+            .first
+            .add_product(rows, (gates, 3 * hidden), (dh, hidden));
+    }
+
+    /// ∂l/∂b_hn: the sums of ∂l/∂(W_hn h + b_hn), which the backward pass leaves in place of what was kept.
+    fn further_gradient<T: Real>(&self, rows: Rows<T>) -> Vec<T> {
+        match self {
+            Self::AfterProduct => column_sums(rows.kept, rows.hidden),
+            Self::BeforeProduct => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Long short-term memory. D2L zh 9.2, en 10.1; Hochreiter and Schmidhuber 1997; peepholes: Gers and Schmidhuber 2000.
+//!
+//! i = σ(W_ii x + W_hi h + b_i), f = σ(W_if x + W_hf h + b_f), g = tanh(W_ig x + W_hg h + b_g),
+//! o = σ(W_io x + W_ho h + b_o), c' = f ∘ c + i ∘ g, h' = o ∘ tanh(c')
+//!
+//! With peepholes, i and f also see p_i ∘ c and p_f ∘ c, and o sees p_o ∘ c', before their σ.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::ops::sigmoid;
+
+use super::RecurrentOptions;
+use super::cell::{Backward, Cell, Definition, Forward, Rows, State, parts, parts_mut};
+use super::stack::Stack;
+use crate::kernel::{self, Real};
+use crate::{Initializer, Mode};
+
+/// A long short-term memory of `input_size` features and `hidden_size` units, with PyTorch's names, shapes, order of
+/// gates (i, f, g, o) and initial values (see the module's docs).
+pub fn lstm(
+    input_size: usize,
+    hidden_size: usize,
+    options: RecurrentOptions,
+    initializer: &Initializer,
+    vb: VarBuilder,
+) -> Result<Lstm> {
+    with(
+        Peepholes(false),
+        input_size,
+        hidden_size,
+        options,
+        initializer,
+        vb,
+    )
+}
+
+/// As [`lstm`], with gates that see the memory too: `weight_peephole_l0` `[3 · H]` holds p_i, p_f, p_o. PyTorch has no
+/// such layer.
+pub fn peephole_lstm(
+    input_size: usize,
+    hidden_size: usize,
+    options: RecurrentOptions,
+    initializer: &Initializer,
+    vb: VarBuilder,
+) -> Result<Lstm> {
+    with(
+        Peepholes(true),
+        input_size,
+        hidden_size,
+        options,
+        initializer,
+        vb,
+    )
+}
+
+fn with(
+    peepholes: Peepholes,
+    input_size: usize,
+    hidden_size: usize,
+    options: RecurrentOptions,
+    initializer: &Initializer,
+    vb: VarBuilder,
+) -> Result<Lstm> {
+    let sizes = (input_size, hidden_size);
+    Ok(Lstm(Stack::new(
+        peepholes,
+        sizes,
+        options,
+        initializer,
+        vb,
+    )?))
+}
+
+/// A long short-term memory, as `torch.nn.LSTM`.
+#[derive(Clone, Debug)]
+pub struct Lstm(Stack<Peepholes>);
+
+impl Lstm {
+    /// `[T, B, I]` and, if not zero, the initial states h and c, each `[layers · directions, B, H]`, to the outputs of
+    /// the last layer `[T, B, directions · H]` and the final states, shaped as the initial ones.
+    pub fn forward_t(
+        &self,
+        x: &Tensor,
+        state: Option<(&Tensor, &Tensor)>,
+        mode: Mode,
+    ) -> Result<(Tensor, (Tensor, Tensor))> {
+        let (y, h, c) = self
+            .0
+            .forward(x, state.map(|(h, _)| h), state.map(|(_, c)| c), mode)?;
+        match c {
+            Some(c) => Ok((y, (h, c))),
+            None => candle_core::bail!("lstm: the layers returned no memory"),
+        }
+    }
+}
+
+/// Whether the gates see the memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peepholes(pub bool);
+
+impl Cell for Peepholes {
+    const NAME: &'static str = "lstm";
+    const GATES: usize = 4;
+    const KEEPS_MORE: bool = true; // c
+    const KEEPS_GATES: bool = true;
+    const HAS_CELL: bool = true;
+
+    fn further(&self) -> usize {
+        if self.0 { 3 } else { 0 }
+    }
+
+    fn composed(&self, gates: &Tensor, past: &State, weights: &Definition) -> Result<State> {
+        let gates = (gates + past.h.matmul(&weights.w_hh.t()?)?)?;
+        let hidden = past.h.dim(1)?;
+        let gate = |i: usize| gates.narrow(D::Minus1, i * hidden, hidden);
+        let Some(c) = &past.c else {
+            candle_core::bail!("lstm: found no memory");
+        };
+        let see = |gate: Tensor, i: usize, c: &Tensor| -> Result<Tensor> {
+            if !self.0 {
+                return Ok(gate);
+            }
+            gate + c.broadcast_mul(&weights.further.narrow(0, i * hidden, hidden)?)?
+        };
+        let i = sigmoid(&see(gate(0)?, 0, c)?)?;
+        let f = sigmoid(&see(gate(1)?, 1, c)?)?;
+        let g = gate(2)?.tanh()?;
+        let c = ((f * c)? + (i * g)?)?;
+        let o = sigmoid(&see(gate(3)?, 2, &c)?)?;
+        let h = (o * c.tanh()?)?;
+        Ok(State { h, c: Some(c) })
+    }
+
+    fn forward<T: Real>(&self, step: Forward<T>) {
+        let Forward {
+            rows,
+            hidden,
+            weights,
+            h_before,
+            gates,
+            kept,
+            c,
+            h,
+        } = step;
+        weights
+            .first
+            .add_product(rows, (h_before, hidden), (gates, 4 * hidden));
+        kernel::wide(#[inline(always)] || {
+            let rows = gates
+                .chunks_exact_mut(4 * hidden)
+                .zip(c.chunks_exact_mut(hidden))
+                .zip(h.chunks_exact_mut(hidden));
+            for ((gates, c), h) in rows {
+                if self.0 {
+                    see_memory(&weights.further, gates, c);
+                }
+                let [i, f, g, o] = parts_mut(gates, hidden);
+                for j in 0..hidden.min(i.len()) {
+                    i[j] = i[j].sigmoid();
+                    f[j] = f[j].sigmoid();
+                    g[j] = g[j].tanh();
+                    c[j] = f[j] * c[j] + i[j] * g[j];
+                }
+                if self.0 {
+                    let p = &weights.further[2 * hidden..];
+                    o.iter_mut()
+                        .zip(p)
+                        .zip(&*c)
+                        .for_each(|((o, &p), &c)| *o += p * c);
+                }
+                for ((o, h), &c) in o.iter_mut().zip(h).zip(&*c) {
+                    *o = o.sigmoid();
+                    *h = *o * c.tanh();
+                }
+            }
+        });
+        kept.copy_from_slice(c);
+    }
+
+    fn backward<T: Real>(&self, step: Backward<T>) {
+        let Backward {
+            rows,
+            hidden,
+            weights,
+            c_before,
+            dy,
+            gates,
+            kept,
+            dh,
+            dc,
+            ..
+        } = step;
+        let one = T::ONE;
+        kernel::wide(#[inline(always)] || {
+            let all = gates
+                .chunks_exact_mut(4 * hidden)
+                .zip(c_before.chunks_exact(hidden))
+                .zip(kept.chunks_exact(hidden))
+                .zip(dy.chunks_exact(hidden))
+                .zip(dh.chunks_exact_mut(hidden))
+                .zip(dc.chunks_exact_mut(hidden));
+            for (((((gates, c_before), c), dy), dh), dc) in all {
+                let [i, f, g, o] = parts_mut(gates, hidden);
+                let n = i.len();
+                for j in 0..n {
+                    let tanh_c = c[j].tanh();
+                    let dh_j = dy[j] + dh[j];
+                    dh[j] = T::ZERO;
+                    dc[j] += dh_j * o[j] * (one - tanh_c * tanh_c);
+                    o[j] = dh_j * tanh_c * o[j] * (one - o[j]);
+                }
+                if self.0 {
+                    let p = &weights.further[2 * hidden..];
+                    dc.iter_mut()
+                        .zip(p)
+                        .zip(&*o)
+                        .for_each(|((dc, &p), &d)| *dc += p * d);
+                }
+                for j in 0..n {
+                    let d = dc[j];
+                    dc[j] = d * f[j];
+                    f[j] = d * c_before[j] * f[j] * (one - f[j]);
+                    let di = d * g[j] * i[j] * (one - i[j]);
+                    g[j] = d * i[j] * (one - g[j] * g[j]);
+                    i[j] = di;
+                }
+                if self.0 {
+                    let [p_i, p_f] = parts(&weights.further, hidden);
+                    for j in 0..n {
+                        dc[j] += p_i[j] * i[j] + p_f[j] * f[j];
+                    }
+                }
+            }
+        });
+        weights
+            .first
+            .add_product(rows, (gates, 4 * hidden), (dh, hidden));
+    }
+
+    /// ∂l/∂p_i = Σ di ∘ c, ∂l/∂p_f = Σ df ∘ c, ∂l/∂p_o = Σ do ∘ c', in f64.
+    fn further_gradient<T: Real>(&self, rows: Rows<T>) -> Vec<T> {
+        if !self.0 {
+            return Vec::new();
+        }
+        let hidden = rows.hidden;
+        let mut sums = vec![0f64; 3 * hidden];
+        let all = rows
+            .d_gates
+            .chunks_exact(4 * hidden)
+            .zip(rows.kept.chunks_exact(hidden));
+        for (row, (gates, c)) in all.enumerate() {
+            let [i, f, _, o] = parts(gates, hidden);
+            let c_before = (rows.c_before)(row);
+            let [sum_i, sum_f, sum_o] = parts_mut(&mut sums, hidden);
+            for j in 0..hidden {
+                sum_i[j] += (i[j] * c_before[j]).to_f64();
+                sum_f[j] += (f[j] * c_before[j]).to_f64();
+                sum_o[j] += (o[j] * c[j]).to_f64();
+            }
+        }
+        sums.into_iter().map(T::from_f64).collect()
+    }
+}
+
+/// Adds p_i ∘ c and p_f ∘ c to the gates i and f of a row.
+#[inline(always)]
+fn see_memory<T: Real>(further: &[T], gates: &mut [T], c: &[T]) {
+    let hidden = c.len();
+    let both = gates
+        .chunks_exact_mut(hidden)
+        .zip(further.chunks_exact(hidden));
+    for (gate, p) in both.take(2) {
+        gate.iter_mut()
+            .zip(p)
+            .zip(c)
+            .for_each(|((gate, &p), &c)| *gate += p * c);
+    }
+}

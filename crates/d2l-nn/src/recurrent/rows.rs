@@ -1,0 +1,195 @@
+//! The rows of a batch, shared out to threads, and the inputs of the operation.
+
+use std::ops::Range;
+
+use candle_core::{Result, bail};
+use rayon::prelude::*;
+
+use super::cell::Cell;
+use crate::kernel::Real;
+
+/// Groups of rows are multiples of this, so that a group's products have full tiles.
+const UNIT: usize = 4;
+
+/// Rows of a group at most: its gates stay in the cache from the product to the functions of them.
+const LARGEST_GROUP: usize = 64;
+
+/// Multiplications from which waking other threads pays.
+const PARALLEL_FROM: usize = 1 << 18;
+
+/// The sizes of a sequence.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub steps: usize,
+    pub batch: usize,
+    pub input: usize,
+    pub hidden: usize,
+    /// G · H
+    pub gates: usize,
+}
+
+impl Sizes {
+    pub fn new<C: Cell>(dims: &[usize], hidden: usize) -> Result<Self> {
+        match *dims {
+            [steps, batch, input] => Ok(Self {
+                steps,
+                batch,
+                input,
+                hidden,
+                gates: C::GATES * hidden,
+            }),
+            _ => bail!(
+                "{}: found an input of shape {dims:?}, wanted [steps, batch, features]",
+                C::NAME
+            ),
+        }
+    }
+
+    /// Ranges of rows that threads take.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        let work = self.steps * self.batch * self.gates * (self.hidden + self.input);
+        let threads = if work < PARALLEL_FROM {
+            1
+        } else {
+            rayon::current_num_threads()
+        };
+        let units = (self.batch / UNIT).max(1);
+        let rows = UNIT * units.div_ceil(threads).min(LARGEST_GROUP / UNIT);
+        let groups = (UNIT * units).div_ceil(rows);
+        (0..groups)
+            .map(|i| {
+                i * rows..if i + 1 == groups {
+                    self.batch
+                } else {
+                    (i + 1) * rows
+                }
+            })
+            .collect()
+    }
+}
+
+/// The inputs of the operation, taken apart.
+pub(super) struct Inputs<'a, T> {
+    pub sizes: Sizes,
+    pub x: &'a [T],
+    pub w_ih: &'a [T],
+    pub w_hh: &'a [T],
+    pub bias: &'a [T],
+    pub further: &'a [T],
+    pub h: &'a [T],
+    pub c: &'a [T],
+}
+
+impl<'a, T: Real> Inputs<'a, T> {
+    pub fn new<C: Cell>(
+        sizes: Sizes,
+        x: &'a [T],
+        parameters: &'a [T],
+        state: &'a [T],
+    ) -> Result<Self> {
+        let Sizes {
+            steps,
+            batch,
+            input,
+            hidden,
+            gates,
+        } = sizes;
+        let of_state = if C::HAS_CELL { 2 } else { 1 } * batch * hidden;
+        let at_least = gates * (input + hidden + 1);
+        if x.len() != steps * batch * input
+            || parameters.len() < at_least
+            || state.len() != of_state
+        {
+            bail!(
+                "{}: found {} inputs, {} parameters and {} states, wanted {}, {at_least} or more, and {of_state}",
+                C::NAME,
+                x.len(),
+                parameters.len(),
+                state.len(),
+                steps * batch * input
+            );
+        }
+        let (w_ih, rest) = parameters.split_at(gates * input);
+        let (w_hh, rest) = rest.split_at(gates * hidden);
+        let (bias, further) = rest.split_at(gates);
+        let (h, c) = state.split_at(batch * hidden);
+        Ok(Self {
+            sizes,
+            x,
+            w_ih,
+            w_hh,
+            bias,
+            further,
+            h,
+            c,
+        })
+    }
+}
+
+/// A group of rows on its way: what it writes at each step, in the order of its steps.
+pub(super) struct Group<'a, T> {
+    pub rows: Range<usize>,
+    pub gates: Vec<&'a mut [T]>,
+    pub more: Vec<&'a mut [T]>,
+    pub y: Vec<&'a mut [T]>,
+    pub h: &'a mut [T],
+    pub c: &'a mut [T],
+}
+
+/// Shares the rows out. What is empty stays so in every group.
+pub(super) fn groups<'a, T>(
+    reverse: bool,
+    sizes: Sizes,
+    gates: &'a mut [T],
+    more: &'a mut [T],
+    y: &'a mut [T],
+    h: &'a mut [T],
+    c: &'a mut [T],
+) -> Vec<Group<'a, T>> {
+    let ranges = sizes.groups();
+    let mut gates = share(reverse, gates, sizes, &ranges).into_iter();
+    let mut more = share(reverse, more, sizes, &ranges).into_iter();
+    let mut y = share(reverse, y, sizes, &ranges).into_iter();
+    let one = Sizes { steps: 1, ..sizes };
+    let mut h = share(reverse, h, one, &ranges).into_iter().flatten();
+    let mut c = share(reverse, c, one, &ranges).into_iter().flatten();
+    let group = |rows| Group {
+        rows,
+        gates: gates.next().unwrap_or_default(),
+        more: more.next().unwrap_or_default(),
+        y: y.next().unwrap_or_default(),
+        h: h.next().unwrap_or_default(),
+        c: c.next().unwrap_or_default(),
+    };
+    ranges.into_iter().map(group).collect()
+}
+
+/// For every range of rows, its part of each step of `data`, in the order of the steps.
+fn share<'a, T>(
+    reverse: bool,
+    data: &'a mut [T],
+    sizes: Sizes,
+    ranges: &[Range<usize>],
+) -> Vec<Vec<&'a mut [T]>> {
+    let mut parts: Vec<Vec<&mut [T]>> = ranges.iter().map(|_| Vec::new()).collect();
+    let width = data.len() / (sizes.steps * sizes.batch);
+    for mut step in data.chunks_exact_mut((sizes.batch * width).max(1)) {
+        for (part, rows) in parts.iter_mut().zip(ranges) {
+            let (now, rest) = step.split_at_mut(rows.len() * width);
+            part.push(now);
+            step = rest;
+        }
+    }
+    if reverse {
+        parts.iter_mut().for_each(|part| part.reverse());
+    }
+    parts
+}
+
+pub(super) fn for_each<G: Send>(groups: Vec<G>, f: impl Fn(G) + Sync + Send) {
+    if groups.len() > 1 && rayon::current_num_threads() > 1 {
+        groups.into_par_iter().for_each(f);
+    } else {
+        groups.into_iter().for_each(f);
+    }
+}
