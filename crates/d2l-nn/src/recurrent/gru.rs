@@ -119,7 +119,7 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (h_before, hidden), (kept, hidden));
-                kernel::wide(#[inline(always)] || {
+                kernel::wide(|| {
                     let all = gates
                         .chunks_exact_mut(3 * hidden)
                         .zip(kept.chunks_exact(hidden));
@@ -133,7 +133,7 @@ impl Cell for Reset {
                 });
             }
             Self::BeforeProduct => {
-                kernel::wide(#[inline(always)] || {
+                kernel::wide(|| {
                     let all = gates
                         .chunks_exact_mut(3 * hidden)
                         .zip(h_before.chunks_exact(hidden))
@@ -152,7 +152,7 @@ impl Cell for Reset {
                     .add_product(rows, (kept, hidden), (n, 3 * hidden));
             }
         }
-        kernel::wide(#[inline(always)] || {
+        kernel::wide(|| {
             let all = gates
                 .chunks_exact_mut(3 * hidden)
                 .zip(h_before.chunks_exact(hidden))
@@ -182,7 +182,7 @@ impl Cell for Reset {
         } = step;
         let one = T::ONE;
         // z and n; ∂l/∂h by way of z ∘ h
-        kernel::wide(#[inline(always)] || {
+        kernel::wide(|| {
             let all = gates
                 .chunks_exact_mut(3 * hidden)
                 .zip(h_before.chunks_exact(hidden))
@@ -215,7 +215,7 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (n, 3 * hidden), (&mut reset, hidden));
-                kernel::wide(#[inline(always)] || {
+                kernel::wide(|| {
                     let all = gates
                         .chunks_exact_mut(3 * hidden)
                         .zip(h_before.chunks_exact(hidden))
