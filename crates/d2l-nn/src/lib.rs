@@ -2,7 +2,7 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
+//! [`linear`], [`relu()`], [`Dropout`], [`max_pool2d`], [`avg_pool2d`] and [`upsample_bilinear2d`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
 //! [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
 //! [`Accumulator`] (how fast), [`testing`] (whether it is right).
 //!
@@ -21,10 +21,14 @@ mod mode;
 mod network;
 mod optimizer;
 mod param_store;
+mod pool;
 mod relu;
 mod schedule;
+mod separable;
 mod tensor_file;
 pub mod testing;
+mod upsample;
+mod windows;
 
 pub use accumulate::Accumulator;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
@@ -36,6 +40,11 @@ pub use mode::{Mode, Step};
 pub use network::Network;
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
+pub use pool::{
+    Pool1d, Pool2d, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool1d, avg_pool2d,
+    global_avg_pool2d, max_pool1d, max_pool2d,
+};
 pub use relu::relu;
 pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};
+pub use upsample::{upsample_bilinear2d, upsample_nearest2d};
