@@ -24,11 +24,15 @@ mod mode;
 mod network;
 mod optimizer;
 mod param_store;
+mod pool;
 mod recurrent;
 mod relu;
 mod schedule;
+mod separable;
 mod tensor_file;
 pub mod testing;
+mod upsample;
+mod windows;
 
 pub use accumulate::Accumulator;
 pub use attention::{AttentionOptions, scaled_dot_product_attention};
@@ -44,9 +48,14 @@ pub use mode::{Mode, Step};
 pub use network::Network;
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
+pub use pool::{
+    Pool1d, Pool2d, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool1d, avg_pool2d,
+    global_avg_pool2d, max_pool1d, max_pool2d,
+};
 pub use recurrent::{
     Gru, Lstm, Nonlinearity, RecurrentOptions, Reset, Rnn, gru, lstm, peephole_lstm, rnn,
 };
 pub use relu::relu;
 pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};
+pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

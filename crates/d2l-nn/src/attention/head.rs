@@ -28,19 +28,22 @@ impl<T: Real> Head<'_, T> {
         let q = Matrix::new(&self.q[start * d..], rows, d);
         multiply(q, Matrix::new(self.k, width, d).t(), scores, width);
         let scale = self.scale();
-        kernel::wide(#[inline(always)] || {
-            for (i, row) in scores.chunks_exact_mut(width).take(rows).enumerate() {
-                match self.mask {
-                    Some(mask) => {
-                        let mask = &mask[(start + i) * keys..][..width];
-                        row.iter_mut()
-                            .zip(mask)
-                            .for_each(|(x, &m)| *x = *x * scale + m);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                for (i, row) in scores.chunks_exact_mut(width).take(rows).enumerate() {
+                    match self.mask {
+                        Some(mask) => {
+                            let mask = &mask[(start + i) * keys..][..width];
+                            row.iter_mut()
+                                .zip(mask)
+                                .for_each(|(x, &m)| *x = *x * scale + m);
+                        }
+                        None => row.iter_mut().for_each(|x| *x *= scale),
                     }
-                    None => row.iter_mut().for_each(|x| *x *= scale),
                 }
-            }
-        });
+            },
+        );
     }
 
     fn blocks(&self) -> impl Iterator<Item = (usize, usize, usize)> {
@@ -71,7 +74,10 @@ impl<T: Real> Head<'_, T> {
             let all = rows_of_scores
                 .zip(&self.seen[start..])
                 .zip(&mut log_sums[start..]);
-            kernel::wide(#[inline(always)] || all.for_each(|((row, &seen), log_sum)| softmax(row, seen, log_sum)));
+            kernel::wide(
+                #[inline(always)]
+                || all.for_each(|((row, &seen), log_sum)| softmax(row, seen, log_sum)),
+            );
             let weights = Matrix::new(&scores, rows, width);
             multiply(
                 weights,
@@ -105,13 +111,16 @@ impl<T: Real> Head<'_, T> {
                 .chunks_exact_mut(width)
                 .take(rows)
                 .zip(&self.seen[start..]);
-            kernel::wide(#[inline(always)] || {
-                for ((row, &seen), &log_sum) in all.zip(&log_sums[start..]) {
-                    let (seen, unseen) = row.split_at_mut(seen);
-                    seen.iter_mut().for_each(|x| *x = (*x - log_sum).exp());
-                    unseen.fill(T::ZERO);
-                }
-            });
+            kernel::wide(
+                #[inline(always)]
+                || {
+                    for ((row, &seen), &log_sum) in all.zip(&log_sums[start..]) {
+                        let (seen, unseen) = row.split_at_mut(seen);
+                        seen.iter_mut().for_each(|x| *x = (*x - log_sum).exp());
+                        unseen.fill(T::ZERO);
+                    }
+                },
+            );
             let d_block = Matrix::new(&d_output[start * values..], rows, values);
             add_product(Matrix::new(&weights, rows, width).t(), d_block, dv, values);
             multiply(
@@ -124,16 +133,19 @@ impl<T: Real> Head<'_, T> {
                 .chunks_exact_mut(width)
                 .take(rows)
                 .zip(d_weights.chunks_exact(width));
-            kernel::wide(#[inline(always)] || {
-                for (i, (row, d_row)) in all.enumerate() {
-                    let at = (start + i) * values..(start + i + 1) * values;
-                    let both = output[at.clone()].iter().zip(&d_output[at]);
-                    let inner = both.fold(T::ZERO, |sum, (&o, &d)| sum + o * d);
-                    row.iter_mut()
-                        .zip(d_row)
-                        .for_each(|(p, &dp)| *p = *p * (dp - inner) * scale);
-                }
-            });
+            kernel::wide(
+                #[inline(always)]
+                || {
+                    for (i, (row, d_row)) in all.enumerate() {
+                        let at = (start + i) * values..(start + i + 1) * values;
+                        let both = output[at.clone()].iter().zip(&d_output[at]);
+                        let inner = both.fold(T::ZERO, |sum, (&o, &d)| sum + o * d);
+                        row.iter_mut()
+                            .zip(d_row)
+                            .for_each(|(p, &dp)| *p = *p * (dp - inner) * scale);
+                    }
+                },
+            );
             let d_scores = Matrix::new(&weights, rows, width);
             multiply(
                 d_scores,

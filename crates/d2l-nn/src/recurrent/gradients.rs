@@ -106,20 +106,23 @@ pub(super) fn column_sums<T: Real>(x: &[T], columns: usize) -> Vec<T> {
     let piece = |rows: &[T]| {
         let mut sums = vec![0f64; columns];
         let mut block_sums = vec![T::ZERO; columns];
-        kernel::wide(#[inline(always)] || {
-            for block in rows.chunks(ROWS * columns) {
-                block_sums.fill(T::ZERO);
-                for row in block.chunks_exact(columns) {
-                    block_sums
-                        .iter_mut()
-                        .zip(row)
-                        .for_each(|(sum, &x)| *sum += x);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                for block in rows.chunks(ROWS * columns) {
+                    block_sums.fill(T::ZERO);
+                    for row in block.chunks_exact(columns) {
+                        block_sums
+                            .iter_mut()
+                            .zip(row)
+                            .for_each(|(sum, &x)| *sum += x);
+                    }
+                    sums.iter_mut()
+                        .zip(&block_sums)
+                        .for_each(|(sum, x)| *sum += x.to_f64());
                 }
-                sums.iter_mut()
-                    .zip(&block_sums)
-                    .for_each(|(sum, x)| *sum += x.to_f64());
-            }
-        });
+            },
+        );
         sums
     };
     let pieces: Vec<Vec<f64>> = if kernel::pays_to_share(x.len()) {

@@ -145,35 +145,38 @@ impl Cell for Peepholes {
         weights
             .first
             .add_product(rows, (h_before, hidden), (gates, 4 * hidden));
-        kernel::wide(#[inline(always)] || {
-            let rows = gates
-                .chunks_exact_mut(4 * hidden)
-                .zip(c.chunks_exact_mut(hidden))
-                .zip(h.chunks_exact_mut(hidden));
-            for ((gates, c), h) in rows {
-                if self.0 {
-                    see_memory(&weights.further, gates, c);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                let rows = gates
+                    .chunks_exact_mut(4 * hidden)
+                    .zip(c.chunks_exact_mut(hidden))
+                    .zip(h.chunks_exact_mut(hidden));
+                for ((gates, c), h) in rows {
+                    if self.0 {
+                        see_memory(&weights.further, gates, c);
+                    }
+                    let [i, f, g, o] = parts_mut(gates, hidden);
+                    for j in 0..hidden.min(i.len()) {
+                        i[j] = i[j].sigmoid();
+                        f[j] = f[j].sigmoid();
+                        g[j] = g[j].tanh();
+                        c[j] = f[j] * c[j] + i[j] * g[j];
+                    }
+                    if self.0 {
+                        let p = &weights.further[2 * hidden..];
+                        o.iter_mut()
+                            .zip(p)
+                            .zip(&*c)
+                            .for_each(|((o, &p), &c)| *o += p * c);
+                    }
+                    for ((o, h), &c) in o.iter_mut().zip(h).zip(&*c) {
+                        *o = o.sigmoid();
+                        *h = *o * c.tanh();
+                    }
                 }
-                let [i, f, g, o] = parts_mut(gates, hidden);
-                for j in 0..hidden.min(i.len()) {
-                    i[j] = i[j].sigmoid();
-                    f[j] = f[j].sigmoid();
-                    g[j] = g[j].tanh();
-                    c[j] = f[j] * c[j] + i[j] * g[j];
-                }
-                if self.0 {
-                    let p = &weights.further[2 * hidden..];
-                    o.iter_mut()
-                        .zip(p)
-                        .zip(&*c)
-                        .for_each(|((o, &p), &c)| *o += p * c);
-                }
-                for ((o, h), &c) in o.iter_mut().zip(h).zip(&*c) {
-                    *o = o.sigmoid();
-                    *h = *o * c.tanh();
-                }
-            }
-        });
+            },
+        );
         kept.copy_from_slice(c);
     }
 
@@ -191,47 +194,50 @@ impl Cell for Peepholes {
             ..
         } = step;
         let one = T::ONE;
-        kernel::wide(#[inline(always)] || {
-            let all = gates
-                .chunks_exact_mut(4 * hidden)
-                .zip(c_before.chunks_exact(hidden))
-                .zip(kept.chunks_exact(hidden))
-                .zip(dy.chunks_exact(hidden))
-                .zip(dh.chunks_exact_mut(hidden))
-                .zip(dc.chunks_exact_mut(hidden));
-            for (((((gates, c_before), c), dy), dh), dc) in all {
-                let [i, f, g, o] = parts_mut(gates, hidden);
-                let n = i.len();
-                for j in 0..n {
-                    let tanh_c = c[j].tanh();
-                    let dh_j = dy[j] + dh[j];
-                    dh[j] = T::ZERO;
-                    dc[j] += dh_j * o[j] * (one - tanh_c * tanh_c);
-                    o[j] = dh_j * tanh_c * o[j] * (one - o[j]);
-                }
-                if self.0 {
-                    let p = &weights.further[2 * hidden..];
-                    dc.iter_mut()
-                        .zip(p)
-                        .zip(&*o)
-                        .for_each(|((dc, &p), &d)| *dc += p * d);
-                }
-                for j in 0..n {
-                    let d = dc[j];
-                    dc[j] = d * f[j];
-                    f[j] = d * c_before[j] * f[j] * (one - f[j]);
-                    let di = d * g[j] * i[j] * (one - i[j]);
-                    g[j] = d * i[j] * (one - g[j] * g[j]);
-                    i[j] = di;
-                }
-                if self.0 {
-                    let [p_i, p_f] = parts(&weights.further, hidden);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                let all = gates
+                    .chunks_exact_mut(4 * hidden)
+                    .zip(c_before.chunks_exact(hidden))
+                    .zip(kept.chunks_exact(hidden))
+                    .zip(dy.chunks_exact(hidden))
+                    .zip(dh.chunks_exact_mut(hidden))
+                    .zip(dc.chunks_exact_mut(hidden));
+                for (((((gates, c_before), c), dy), dh), dc) in all {
+                    let [i, f, g, o] = parts_mut(gates, hidden);
+                    let n = i.len();
                     for j in 0..n {
-                        dc[j] += p_i[j] * i[j] + p_f[j] * f[j];
+                        let tanh_c = c[j].tanh();
+                        let dh_j = dy[j] + dh[j];
+                        dh[j] = T::ZERO;
+                        dc[j] += dh_j * o[j] * (one - tanh_c * tanh_c);
+                        o[j] = dh_j * tanh_c * o[j] * (one - o[j]);
+                    }
+                    if self.0 {
+                        let p = &weights.further[2 * hidden..];
+                        dc.iter_mut()
+                            .zip(p)
+                            .zip(&*o)
+                            .for_each(|((dc, &p), &d)| *dc += p * d);
+                    }
+                    for j in 0..n {
+                        let d = dc[j];
+                        dc[j] = d * f[j];
+                        f[j] = d * c_before[j] * f[j] * (one - f[j]);
+                        let di = d * g[j] * i[j] * (one - i[j]);
+                        g[j] = d * i[j] * (one - g[j] * g[j]);
+                        i[j] = di;
+                    }
+                    if self.0 {
+                        let [p_i, p_f] = parts(&weights.further, hidden);
+                        for j in 0..n {
+                            dc[j] += p_i[j] * i[j] + p_f[j] * f[j];
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         weights
             .first
             .add_product(rows, (gates, 4 * hidden), (dh, hidden));

@@ -89,13 +89,16 @@ impl Cell for Nonlinearity {
             .first
             .add_product(rows, (h_before, hidden), (gates, hidden));
         let (gates, zero) = (&*gates, T::ZERO);
-        kernel::wide(#[inline(always)] || match self {
-            Self::Tanh => h.iter_mut().zip(gates).for_each(|(h, &a)| *h = a.tanh()),
-            Self::Relu => h
-                .iter_mut()
-                .zip(gates)
-                .for_each(|(h, &a)| *h = if a <= zero { zero } else { a }),
-        });
+        kernel::wide(
+            #[inline(always)]
+            || match self {
+                Self::Tanh => h.iter_mut().zip(gates).for_each(|(h, &a)| *h = a.tanh()),
+                Self::Relu => h
+                    .iter_mut()
+                    .zip(gates)
+                    .for_each(|(h, &a)| *h = if a <= zero { zero } else { a }),
+            },
+        );
     }
 
     fn backward<T: Real>(&self, step: Backward<T>) {
@@ -110,19 +113,22 @@ impl Cell for Nonlinearity {
             ..
         } = step;
         let (zero, one) = (T::ZERO, T::ONE);
-        kernel::wide(#[inline(always)] || {
-            let all = gates.iter_mut().zip(h).zip(dy).zip(dh.iter_mut());
-            match self {
-                Self::Tanh => all.for_each(|(((gate, &h), &dy), dh)| {
-                    *gate = (dy + *dh) * (one - h * h);
-                    *dh = zero;
-                }),
-                Self::Relu => all.for_each(|(((gate, &h), &dy), dh)| {
-                    *gate = if h > zero { dy + *dh } else { zero };
-                    *dh = zero;
-                }),
-            }
-        });
+        kernel::wide(
+            #[inline(always)]
+            || {
+                let all = gates.iter_mut().zip(h).zip(dy).zip(dh.iter_mut());
+                match self {
+                    Self::Tanh => all.for_each(|(((gate, &h), &dy), dh)| {
+                        *gate = (dy + *dh) * (one - h * h);
+                        *dh = zero;
+                    }),
+                    Self::Relu => all.for_each(|(((gate, &h), &dy), dh)| {
+                        *gate = if h > zero { dy + *dh } else { zero };
+                        *dh = zero;
+                    }),
+                }
+            },
+        );
         weights
             .first
             .add_product(rows, (gates, hidden), (dh, hidden));

@@ -1,0 +1,45 @@
+//! Pooling to a given size. D2L zh 7.3.2 and 7.4, en 8.3.2 and 8.4; Lin et al. 2014, arXiv:1312.4400.
+//!
+//! Output o of m looks at the inputs from ⌊o n / m⌋ to ⌈(o + 1) n / m⌉ of n: cells of nearly equal size, which overlap
+//! by one input where m doesn't divide n.
+
+use candle_core::{Result, Tensor};
+
+use super::{max::max_over, sides};
+use crate::separable::{Weighted, combine};
+use crate::windows::Windows;
+
+/// The mean of each channel: `[N, C, H, W] -> [N, C, 1, 1]`.
+///
+/// # Errors
+/// Where `x` isn't of rank 4 or its planes are empty.
+pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
+    adaptive_avg_pool2d(x, (1, 1))
+}
+
+/// The mean of each of H' · W' cells: `[N, C, H, W] -> [N, C, H', W']`.
+///
+/// # Errors
+/// Where `x` isn't of rank 4 or a side is 0.
+pub fn adaptive_avg_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    let (rows, columns) = cells(x, size, "adaptive_avg_pool2d")?;
+    let means = |windows| Weighted::means(windows, |_, held| held);
+    combine(x, means(rows), means(columns))
+}
+
+/// The largest element of each of H' · W' cells: `[N, C, H, W] -> [N, C, H', W']`.
+///
+/// # Errors
+/// Where `x` isn't of rank 4 or a side is 0.
+pub fn adaptive_max_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    let (rows, columns) = cells(x, size, "adaptive_max_pool2d")?;
+    max_over(x, rows, columns)
+}
+
+fn cells(x: &Tensor, size: (usize, usize), op: &str) -> Result<(Windows, Windows)> {
+    let (height, width) = sides(x, op)?;
+    Ok((
+        Windows::adaptive(height, size.0)?,
+        Windows::adaptive(width, size.1)?,
+    ))
+}
