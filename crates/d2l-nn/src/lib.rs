@@ -2,7 +2,8 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`relu()`] and [`Dropout`] (its parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
+//! [`linear`], [`relu()`] and the other activations, [`batch_norm`] and the other normalisations and [`Dropout`] (its
+//! parts), [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
 //! [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
 //! [`Accumulator`] (how fast), [`testing`] (whether it is right).
 //!
@@ -11,6 +12,7 @@
 //! not depend on the number of threads: sums are added in a fixed order.
 
 mod accumulate;
+mod activation;
 mod clip;
 mod dropout;
 mod initializer;
@@ -19,14 +21,15 @@ mod linear;
 mod loss;
 mod mode;
 mod network;
+mod norm;
 mod optimizer;
 mod param_store;
-mod relu;
 mod schedule;
 mod tensor_file;
 pub mod testing;
 
 pub use accumulate::Accumulator;
+pub use activation::{elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh};
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use dropout::Dropout;
 pub use initializer::Initializer;
@@ -34,8 +37,10 @@ pub use linear::{Linear, linear};
 pub use loss::{binary_cross_entropy, cross_entropy, mse_loss};
 pub use mode::{Mode, Step};
 pub use network::Network;
+pub use norm::{
+    BatchNorm, GroupNorm, LayerNorm, RmsNorm, batch_norm, group_norm, layer_norm, rms_norm,
+};
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
-pub use relu::relu;
 pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};
