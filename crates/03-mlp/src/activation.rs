@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use d2l::Run;
+use d2l::nn;
 use d2l::plot::{Series, curves};
 
 /// Slope of the leaky ReLU below 0, as in PyTorch. Maas et al. 2013.
@@ -50,13 +51,11 @@ impl Activation {
     /// φ(x), element by element.
     pub fn apply(self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
-            Self::Sigmoid => candle_nn::ops::sigmoid(x),
-            Self::Tanh => x.tanh(),
-            Self::Relu => d2l::nn::relu(x),
-            // candle-nn's own has the derivative 1.01 at 0.
-            Self::LeakyRelu => x.detach().gt(0.0)?.where_cond(x, &(x * LEAK)?),
-            // candle's own gradient of GELU has six digits; that of erf is exact.
-            Self::Gelu => (x * ((x / 2f64.sqrt())?.erf()? + 1.0)?)? * 0.5,
+            Self::Sigmoid => nn::sigmoid(x),
+            Self::Tanh => nn::tanh(x),
+            Self::Relu => nn::relu(x),
+            Self::LeakyRelu => nn::leaky_relu(x, LEAK),
+            Self::Gelu => nn::gelu(x),
         }
     }
 }

@@ -2,16 +2,18 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`relu()`], [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and [`scaled_dot_product_attention`] (its parts),
-//! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises),
-//! [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
-//! [`Accumulator`] (how fast), [`testing`] (whether it is right).
+//! [`linear`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`batch_norm`] and the other
+//! normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and [`scaled_dot_product_attention`] (its parts),
+//! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises), [`Sgd`], [`Adam`] and the other
+//! optimizers (how), [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`testing`] (whether it is
+//! right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
 //! not depend on the number of threads: sums are added in a fixed order.
 
 mod accumulate;
+mod activation;
 mod attention;
 mod clip;
 mod conv;
@@ -22,11 +24,11 @@ mod linear;
 mod loss;
 mod mode;
 mod network;
+mod norm;
 mod optimizer;
 mod param_store;
 mod pool;
 mod recurrent;
-mod relu;
 mod schedule;
 mod separable;
 mod tensor_file;
@@ -35,6 +37,7 @@ mod upsample;
 mod windows;
 
 pub use accumulate::Accumulator;
+pub use activation::{elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh};
 pub use attention::{AttentionOptions, scaled_dot_product_attention};
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use conv::{
@@ -46,6 +49,9 @@ pub use linear::{Linear, linear};
 pub use loss::{binary_cross_entropy, cross_entropy, mse_loss};
 pub use mode::{Mode, Step};
 pub use network::Network;
+pub use norm::{
+    BatchNorm, GroupNorm, LayerNorm, RmsNorm, batch_norm, group_norm, layer_norm, rms_norm,
+};
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
 pub use pool::{
@@ -55,7 +61,6 @@ pub use pool::{
 pub use recurrent::{
     Gru, Lstm, Nonlinearity, RecurrentOptions, Reset, Rnn, gru, lstm, peephole_lstm, rnn,
 };
-pub use relu::relu;
 pub use schedule::{Curve, Schedule};
 pub use tensor_file::{load_tensors, save_tensors};
 pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

@@ -1,0 +1,46 @@
+//! The exponential linear unit. Clevert et al. 2016, arXiv:1511.07289.
+//!
+//! y = x above 0, α (e^x - 1) elsewhere,   dy/dx = 1 above 0, α e^x elsewhere
+
+use candle_core::{Result, Tensor};
+
+use super::Activation;
+use crate::kernel::Real;
+
+/// x above 0, `alpha` · (e^x - 1) elsewhere, element by element; PyTorch's alpha is 1 where none is given.
+pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
+    super::apply(x, Elu { alpha })
+}
+
+pub(super) struct Elu {
+    pub(super) alpha: f64,
+}
+
+impl Activation for Elu {
+    const NAME: &'static str = "elu";
+    const FROM_OUTPUT: bool = false;
+
+    #[inline(always)]
+    fn value<T: Real>(&self, x: T) -> T {
+        let half = (x * T::from_f64(0.5)).tanh();
+        let below = (half + half) / (T::ONE - half); // e^x - 1, which would cancel near 0
+        if x > T::ZERO {
+            x
+        } else {
+            below * T::from_f64(self.alpha)
+        }
+    }
+
+    #[inline(always)]
+    fn slope<T: Real>(&self, x: T) -> T {
+        let below = x.exp() * T::from_f64(self.alpha);
+        if x > T::ZERO { T::ONE } else { below }
+    }
+
+    fn composed(&self, x: &Tensor) -> Result<Tensor> {
+        let positive = x.detach().gt(0.0)?;
+        // Zeros for the positive ones, so that e^x does not overflow there.
+        let below = positive.where_cond(&x.zeros_like()?.detach(), x)?;
+        positive.where_cond(x, &((below.exp()? - 1.0)? * self.alpha)?)
+    }
+}

@@ -1,0 +1,82 @@
+//! The Gaussian error linear unit. D2L zh 4.1.2, en 5.1.2; Hendrycks and Gimpel 2016, arXiv:1606.08415.
+//!
+//! y = x Φ(x),   Φ(x) = ½ (1 + erf(x/√2)),   dy/dx = Φ(x) + x e^(-x²/2) / √(2π)
+//!
+//! and the approximation that GPT-2 and BERT were trained with,
+//!
+//! y = ½ x (1 + tanh u),   u = √(2/π) (x + 0.044715 x³)
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
+use candle_core::{Result, Tensor};
+
+use super::Activation;
+use crate::kernel::Real;
+
+/// x Φ(x), element by element, where Φ is the normal distribution's cumulative function.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    super::apply(x, Gelu)
+}
+
+/// The approximation of [`gelu`] by tanh, PyTorch's `approximate="tanh"`; at most 0.0005 off.
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
+    super::apply(x, GeluTanh)
+}
+
+pub(super) struct Gelu;
+
+#[inline(always)]
+fn phi<T: Real>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    half + half * (x * T::from_f64(FRAC_1_SQRT_2)).erf()
+}
+
+impl Activation for Gelu {
+    const NAME: &'static str = "gelu";
+    const FROM_OUTPUT: bool = false;
+
+    #[inline(always)]
+    fn value<T: Real>(&self, x: T) -> T {
+        x * phi(x)
+    }
+
+    #[inline(always)]
+    fn slope<T: Real>(&self, x: T) -> T {
+        let density = (x * x * T::from_f64(-0.5)).exp() * T::from_f64(0.5 * FRAC_2_PI.sqrt());
+        phi(x) + x * density
+    }
+
+    fn composed(&self, x: &Tensor) -> Result<Tensor> {
+        // candle's own gradient of GELU has six digits; that of erf is exact.
+        x * (((x * FRAC_1_SQRT_2)?.erf()? + 1.0)? * 0.5)?
+    }
+}
+
+pub(super) struct GeluTanh;
+
+const CUBIC: f64 = 0.044715;
+
+impl Activation for GeluTanh {
+    const NAME: &'static str = "gelu_tanh";
+    const FROM_OUTPUT: bool = false;
+
+    #[inline(always)]
+    fn value<T: Real>(&self, x: T) -> T {
+        let u = T::from_f64(FRAC_2_PI.sqrt()) * x * (T::ONE + T::from_f64(CUBIC) * x * x);
+        T::from_f64(0.5) * x * (T::ONE + u.tanh())
+    }
+
+    #[inline(always)]
+    fn slope<T: Real>(&self, x: T) -> T {
+        let scale = T::from_f64(FRAC_2_PI.sqrt());
+        let square = T::from_f64(CUBIC) * x * x;
+        let tanh = (scale * x * (T::ONE + square)).tanh();
+        let inner = scale * (T::ONE + square + square + square); // du/dx
+        T::from_f64(0.5) * ((T::ONE + tanh) + x * (T::ONE - tanh * tanh) * inner)
+    }
+
+    fn composed(&self, x: &Tensor) -> Result<Tensor> {
+        let u = ((x * ((x.sqr()? * CUBIC)? + 1.0)?)? * FRAC_2_PI.sqrt())?;
+        x * ((u.tanh()? + 1.0)? * 0.5)?
+    }
+}

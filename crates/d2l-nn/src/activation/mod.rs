@@ -1,0 +1,129 @@
+//! Activation functions: element by element, with the gradient in one pass too. D2L zh 4.1.2, en 5.1.2.
+//!
+//! y = φ(x),   ∂l/∂x = φ'(x) ∂l/∂y
+
+mod elu;
+mod gelu;
+mod leaky_relu;
+mod relu;
+mod sigmoid;
+mod silu;
+mod softplus;
+mod tanh;
+#[cfg(test)]
+mod tests;
+
+pub use elu::elu;
+pub use gelu::{gelu, gelu_tanh};
+pub use leaky_relu::leaky_relu;
+pub use relu::relu;
+pub use sigmoid::sigmoid;
+pub use silu::silu;
+pub use softplus::softplus;
+pub use tanh::tanh;
+
+use std::sync::Arc;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
+};
+
+use crate::kernel::{self, Real, elements};
+
+/// A function φ of one number.
+trait Activation: Send + Sync + 'static {
+    /// As in error messages.
+    const NAME: &'static str;
+    /// Whether φ' is computed from y, where that is less work, or from x.
+    const FROM_OUTPUT: bool;
+
+    /// φ(x)
+    fn value<T: Real>(&self, x: T) -> T;
+
+    /// φ'(x), from y = φ(x) or from x.
+    fn slope<T: Real>(&self, known: T) -> T;
+
+    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    fn composed(&self, x: &Tensor) -> Result<Tensor>;
+}
+
+/// φ of every element, by its kernel where there is one.
+fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
+    if kernel::has_kernel(x) {
+        x.contiguous()?.apply_op1(Forward(Arc::new(function)))
+    } else {
+        function.composed(x)
+    }
+}
+
+/// y = φ(x)
+struct Forward<A>(Arc<A>);
+
+impl<A: Activation> CustomOp1 for Forward<A> {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let function = &*self.0;
+        let y = match x.dtype() {
+            DType::F32 => f32::to_cpu_storage_owned(kernel::map(
+                elements::<f32>(x, layout)?,
+                #[inline(always)] // or the loop around it is not vectorised
+                |x| function.value(x),
+            )),
+            DType::F64 => f64::to_cpu_storage_owned(kernel::map(
+                elements::<f64>(x, layout)?,
+                #[inline(always)]
+                |x| function.value(x),
+            )),
+            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
+        };
+        Ok((y, layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let known = if A::FROM_OUTPUT { y } else { x };
+        let backward = Backward(Arc::clone(&self.0));
+        let dx = dy
+            .contiguous()?
+            .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
+        Ok(Some(dx))
+    }
+}
+
+/// dx = φ' dy
+struct Backward<A>(Arc<A>);
+
+impl<A: Activation> CustomOp2 for Backward<A> {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+        known: &CpuStorage,
+        known_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let function = &*self.0;
+        let dx = match dy.dtype() {
+            DType::F32 => f32::to_cpu_storage_owned(kernel::map2(
+                elements::<f32>(dy, dy_layout)?,
+                elements::<f32>(known, known_layout)?,
+                #[inline(always)]
+                |dy, known| dy * function.slope(known),
+            )),
+            DType::F64 => f64::to_cpu_storage_owned(kernel::map2(
+                elements::<f64>(dy, dy_layout)?,
+                elements::<f64>(known, known_layout)?,
+                #[inline(always)]
+                |dy, known| dy * function.slope(known),
+            )),
+            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
+        };
+        Ok((dx, dy_layout.shape().clone()))
+    }
+}

@@ -1,0 +1,73 @@
+//! The rectified linear unit with PyTorch's gradient. D2L zh 4.1.2.1, en 5.1.2.1.
+//!
+//! At 0 the derivative may be anything from 0 to 1. PyTorch and the book take 0; candle 0.11's own `relu` takes 1, so
+//! that dead inputs (zeros of a one-hot code or of a dropout before it) get gradients that they don't get in PyTorch.
+
+use candle_core::{Result, Tensor};
+
+use super::Activation;
+use crate::kernel::Real;
+
+/// max(x, 0), element by element; its gradient at 0 is 0.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    super::apply(x, Relu)
+}
+
+pub(super) struct Relu;
+
+impl Activation for Relu {
+    const NAME: &'static str = "relu";
+    const FROM_OUTPUT: bool = true;
+
+    #[inline(always)]
+    fn value<T: Real>(&self, x: T) -> T {
+        if x <= T::ZERO { T::ZERO } else { x } // not `x > 0`: NaN stays NaN
+    }
+
+    #[inline(always)]
+    fn slope<T: Real>(&self, y: T) -> T {
+        if y > T::ZERO { T::ONE } else { T::ZERO }
+    }
+
+    fn composed(&self, x: &Tensor) -> Result<Tensor> {
+        let off = x.detach().le(0.0)?;
+        off.where_cond(&x.zeros_like()?.detach(), x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Var};
+
+    use super::*;
+    use crate::testing::filled;
+
+    #[test]
+    fn value_and_gradient_are_pytorchs_at_zero_too() -> Result<()> {
+        // x = torch.tensor([-2., -0., 0., 3., nan, inf], requires_grad=True); y = x.relu(); y.sum().backward()
+        // y: [0, 0, 0, 3, nan, inf]; x.grad: [0, 0, 0, 1, …, 1]
+        let x = Var::new(
+            &[-2f32, -0.0, 0.0, 3.0, f32::NAN, f32::INFINITY],
+            &Device::Cpu,
+        )?;
+        for y in [relu(&x)?, Relu.composed(&x)?] {
+            let values = y.to_vec1::<f32>()?;
+            assert_eq!(values[..4], [0.0, 0.0, 0.0, 3.0]);
+            assert!(values[4].is_nan() && values[5] == f32::INFINITY);
+            let gradients = y.backward()?;
+            let dx = gradients.get(&x).expect("a gradient").to_vec1::<f32>()?;
+            assert_eq!((&dx[..4], dx[5]), (&[0.0, 0.0, 0.0, 1.0][..], 1.0));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_kernel_and_the_definition_agree_on_many_threads() -> Result<()> {
+        let x = filled((300, 257), 3, 4.0, DType::F32, &Device::Cpu)?;
+        assert_eq!(
+            relu(&x)?.to_vec2::<f32>()?,
+            Relu.composed(&x)?.to_vec2::<f32>()?
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Batch normalisation. D2L zh 7.5, en 8.5; Ioffe and Szegedy 2015, arXiv:1502.03167.
+//!
+//! y = (x - μ) / √(σ² + ε) · γ + β, where μ and σ² are, for each channel, mean and variance (divided by n) over the
+//! batch and all places; in evaluation they are the running ones, which every training step moves,
+//!
+//! running ← (1 - m) running + m · batch's, with the variance divided by n - 1, as PyTorch has it.
+
+use std::sync::{Arc, Mutex};
+
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use candle_nn::VarBuilder;
+
+use super::planes::{MeanAndVariance, Planes};
+use crate::{Mode, kernel};
+
+/// Batch normalisation of `num_features` channels: `weight` (γ, ones) and `bias` (β, zeros), and the buffers
+/// `running_mean` (zeros) and `running_var` (ones), all `[num_features]`. As in PyTorch, ε is 1e-5 and the momentum 0.1
+/// unless [`BatchNorm::with_eps`] and [`BatchNorm::with_momentum`] say otherwise. The book's own code writes 0.9 for
+/// the share that stays.
+pub fn batch_norm(num_features: usize, vb: VarBuilder) -> Result<BatchNorm> {
+    let ones = candle_nn::Init::Const(1.0);
+    let zeros = candle_nn::Init::Const(0.0);
+    Ok(BatchNorm {
+        weight: vb.get_with_hints(num_features, "weight", ones)?,
+        bias: vb.get_with_hints(num_features, "bias", zeros)?,
+        running_mean: Var::from_tensor(&vb.get_with_hints(num_features, "running_mean", zeros)?)?,
+        running_var: Var::from_tensor(&vb.get_with_hints(num_features, "running_var", ones)?)?,
+        eps: 1e-5,
+        momentum: 0.1,
+    })
+}
+
+/// Batch normalisation; see [`batch_norm`]. Clones share the running statistics.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Var,
+    running_var: Var,
+    eps: f64,
+    momentum: f64,
+}
+
+impl BatchNorm {
+    /// Another ε, which is added to the variance.
+    ///
+    /// # Errors
+    /// Unless it is positive and finite.
+    pub fn with_eps(self, eps: f64) -> Result<Self> {
+        if !(eps > 0.0 && eps.is_finite()) {
+            bail!("batch_norm: found eps {eps}, wanted a positive number such as 1e-5");
+        }
+        Ok(Self { eps, ..self })
+    }
+
+    /// Another momentum m: the weight of the newest batch in the running statistics.
+    ///
+    /// # Errors
+    /// Unless it is from 0 to 1.
+    pub fn with_momentum(self, momentum: f64) -> Result<Self> {
+        if !(0.0..=1.0).contains(&momentum) {
+            bail!("batch_norm: found momentum {momentum}, wanted one from 0 to 1");
+        }
+        Ok(Self { momentum, ..self })
+    }
+
+    /// `[N, C]`, `[N, C, L]` or `[N, C, H, W]` to the same shape. In training the running statistics move.
+    ///
+    /// # Errors
+    /// Where C is not the layer's, or in training a channel has only one value: its variance says nothing.
+    pub fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.forward(x, mode, false)
+    }
+
+    /// max(y, 0) of [`BatchNorm::forward_t`]'s y, in the same pass; the gradient is that of [`relu`](crate::relu()).
+    pub fn forward_t_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.forward(x, mode, true)
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
+        let features = self.weight.dim(0)?;
+        let &[batch, channels, ref places @ ..] = x.dims() else {
+            bail!(
+                "batch_norm: found an input {:?}, wanted [batch, {features}, …]",
+                x.dims()
+            );
+        };
+        if channels != features || x.elem_count() == 0 || x.dtype() != self.weight.dtype() {
+            bail!(
+                "batch_norm: found an input {:?} {:?}, wanted [batch, {features}, …] {:?}",
+                x.dims(),
+                x.dtype(),
+                self.weight.dtype()
+            );
+        }
+        let training = matches!(mode, Mode::Train(_));
+        let inner: usize = places.iter().product();
+        if training && batch * inner == 1 {
+            bail!(
+                "batch_norm: found one value for each channel in {:?}, wanted two or more to train on",
+                x.dims()
+            );
+        }
+        // The kernel's planes are contiguous; without places, the batch is the plane.
+        let planes = match places {
+            [] => x.t()?.contiguous()?.unsqueeze(0)?,
+            _ => x.contiguous()?.reshape((batch, channels, inner))?,
+        };
+        let (y, moments) = if kernel::has_kernel(x) {
+            self.fused(&planes, training, relu)?
+        } else {
+            self.composed(&planes, training, relu)?
+        };
+        if let Some((mean, variance)) = moments {
+            let n = (batch * inner) as f64;
+            self.update(&self.running_mean, &mean, 1.0)?;
+            self.update(&self.running_var, &variance, n / (n - 1.0))?;
+        }
+        match places {
+            [] => y.squeeze(0)?.t(),
+            _ => y.reshape(x.shape()),
+        }
+    }
+
+    fn update(&self, running: &Var, batch: &Tensor, factor: f64) -> Result<()> {
+        let batch = (batch.detach().to_dtype(running.dtype())? * (self.momentum * factor))?;
+        running.set(&((running.as_detached_tensor() * (1.0 - self.momentum))? + batch)?)
+    }
+
+    /// The definition in candle's own operations: the reference of the kernel, and what other devices run. With mean
+    /// and variance of the batch, `[C]`, in training.
+    fn composed(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
+        let column = |of_channels: &Tensor| of_channels.reshape((1, (), 1));
+        let (mean, variance) = if training {
+            let mean = x.mean_keepdim((0, 2))?;
+            let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
+            (mean, variance)
+        } else {
+            let (mean, variance) = self.running();
+            (column(&mean)?, column(&variance)?)
+        };
+        let deviation = (&variance + self.eps)?.sqrt()?;
+        let y = x.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
+        let y = y
+            .broadcast_mul(&column(&self.weight)?)?
+            .broadcast_add(&column(&self.bias)?)?;
+        let y = if relu { crate::relu(&y)? } else { y };
+        let moments = match training {
+            true => Some((mean.flatten_all()?, variance.flatten_all()?)),
+            false => None,
+        };
+        Ok((y, moments))
+    }
+
+    fn fused(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
+        let used = Arc::new(Mutex::new(Vec::new()));
+        let given = match training {
+            true => None,
+            false => {
+                let (mean, variance) = self.running();
+                let values = |x: &Tensor| x.to_dtype(DType::F64)?.to_vec1::<f64>();
+                let both = values(&mean)?.into_iter().zip(values(&variance)?);
+                Some(both.collect::<Vec<MeanAndVariance>>())
+            }
+        };
+        let op = Planes {
+            given,
+            eps: self.eps,
+            relu,
+            used: Arc::clone(&used),
+        };
+        let y = x.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)?;
+        if !training {
+            return Ok((y, None));
+        }
+        let (mean, variance): (Vec<f64>, Vec<f64>) = match used.lock() {
+            Ok(used) => used.iter().copied().unzip(),
+            Err(_) => bail!("batch_norm: a thread ended early"),
+        };
+        let tensor = |values: Vec<f64>| Tensor::from_vec(values, x.dim(1)?, &Device::Cpu);
+        Ok((y, Some((tensor(mean)?, tensor(variance)?))))
+    }
+
+    fn running(&self) -> (Tensor, Tensor) {
+        (
+            self.running_mean.as_detached_tensor(),
+            self.running_var.as_detached_tensor(),
+        )
+    }
+}
+
+/// The output, and in training mean and variance of the batch, `[C]`.
+type Normalised = (Tensor, Option<(Tensor, Tensor)>);
+
+#[cfg(test)]
+mod tests;

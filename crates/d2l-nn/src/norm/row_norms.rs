@@ -1,0 +1,287 @@
+//! Normalisation of each example by itself: of a layer, of groups of channels, and by the root mean square.
+//!
+//! y = (x - μ) / √(σ² + ε) · γ + β, where μ and σ² are mean and variance (divided by n) over
+//!
+//! - the last dimension: layer normalisation, D2L zh 10.7.3, en 11.7.3; Ba et al. 2016, arXiv:1607.06450;
+//! - a group of channels at all places: group normalisation, Wu and He 2018, arXiv:1803.08494; one channel for each
+//!   group is instance normalisation, Ulyanov et al. 2016, arXiv:1607.08022.
+//!
+//! With μ = 0 and the mean square for σ², and without β, it is RMS normalisation, Zhang and Sennrich 2019,
+//! arXiv:1910.07467.
+
+use std::sync::Mutex;
+
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{Init, VarBuilder};
+
+use super::rows::Rows;
+use crate::kernel;
+
+/// Layer normalisation over the last dimension, `normalized_dim` wide: `weight` (ones) and `bias` (zeros). ε is 1e-5 in
+/// PyTorch where none is given.
+pub fn layer_norm(normalized_dim: usize, eps: f64, vb: VarBuilder) -> Result<LayerNorm> {
+    Parameters::new("layer_norm", normalized_dim, eps, true, vb).map(LayerNorm)
+}
+
+/// RMS normalisation over the last dimension: `weight` (ones) and no bias.
+pub fn rms_norm(normalized_dim: usize, eps: f64, vb: VarBuilder) -> Result<RmsNorm> {
+    Parameters::new("rms_norm", normalized_dim, eps, false, vb).map(RmsNorm)
+}
+
+/// Group normalisation of `num_channels` channels in `num_groups` groups: `weight` (ones) and `bias` (zeros),
+/// `[num_channels]`. As many groups as channels make it instance normalisation.
+pub fn group_norm(
+    num_groups: usize,
+    num_channels: usize,
+    eps: f64,
+    vb: VarBuilder,
+) -> Result<GroupNorm> {
+    if num_groups == 0 || !num_channels.is_multiple_of(num_groups) {
+        bail!(
+            "group_norm: found {num_channels} channels in {num_groups} groups, wanted groups of equal size"
+        );
+    }
+    Ok(GroupNorm {
+        parameters: Parameters::new("group_norm", num_channels, eps, true, vb)?,
+        num_groups,
+    })
+}
+
+/// Layer normalisation; see [`layer_norm`].
+#[derive(Clone, Debug)]
+pub struct LayerNorm(Parameters);
+
+/// RMS normalisation; see [`rms_norm`].
+#[derive(Clone, Debug)]
+pub struct RmsNorm(Parameters);
+
+/// Group normalisation; see [`group_norm`].
+#[derive(Clone, Debug)]
+pub struct GroupNorm {
+    parameters: Parameters,
+    num_groups: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Parameters {
+    name: &'static str,
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+    /// Whether the mean is subtracted.
+    centered: bool,
+}
+
+impl Parameters {
+    fn new(name: &'static str, n: usize, eps: f64, centered: bool, vb: VarBuilder) -> Result<Self> {
+        if n == 0 || !(eps > 0.0 && eps.is_finite()) {
+            bail!(
+                "{name}: found {n} values and eps {eps}, wanted one or more and a positive number"
+            );
+        }
+        let weight = vb.get_with_hints(n, "weight", Init::Const(1.0))?;
+        let bias = match centered {
+            true => vb.get_with_hints(n, "bias", Init::Const(0.0))?,
+            false => weight.zeros_like()?.detach(),
+        };
+        Ok(Self {
+            name,
+            weight,
+            bias,
+            eps,
+            centered,
+        })
+    }
+
+    fn check(&self, x: &Tensor, fits: bool, wanted: &str) -> Result<()> {
+        if !fits || x.elem_count() == 0 || x.dtype() != self.weight.dtype() {
+            let (shape, dtype) = (x.dims(), x.dtype());
+            bail!(
+                "{}: found an input {shape:?} {dtype:?}, wanted {wanted} {:?}",
+                self.name,
+                self.weight.dtype()
+            );
+        }
+        Ok(())
+    }
+
+    /// Rows `[R, D]`, of which each run of `segment` elements shares a weight.
+    fn forward(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
+        if !kernel::has_kernel(rows) {
+            return self.composed(rows, segment);
+        }
+        let op = Rows {
+            eps: self.eps,
+            centered: self.centered,
+            segment,
+            used: Mutex::new(Vec::new()),
+        };
+        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+        rows.contiguous()?.apply_op3(&weight, &bias, op)
+    }
+
+    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    fn composed(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
+        let centered = match self.centered {
+            true => rows.broadcast_sub(&rows.mean_keepdim(1)?)?,
+            false => rows.clone(),
+        };
+        let variance = centered.sqr()?.mean_keepdim(1)?;
+        let y = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        let channels = self.weight.dim(0)?;
+        y.reshape(((), channels, segment))?
+            .broadcast_mul(&self.weight.reshape((1, channels, 1))?)?
+            .broadcast_add(&self.bias.reshape((1, channels, 1))?)?
+            .reshape(rows.shape())
+    }
+
+    /// `[…, D]` to the same shape.
+    fn over_last(&self, x: &Tensor) -> Result<Tensor> {
+        let dim = self.weight.dim(0)?;
+        self.check(x, x.dims().last() == Some(&dim), &format!("[…, {dim}]"))?;
+        self.forward(&x.reshape(((), dim))?, 1)?.reshape(x.shape())
+    }
+}
+
+impl Module for LayerNorm {
+    /// `[…, D]` to the same shape.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.0.over_last(x)
+    }
+}
+
+impl Module for RmsNorm {
+    /// `[…, D]` to the same shape.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.0.over_last(x)
+    }
+}
+
+impl Module for GroupNorm {
+    /// `[N, C]` or `[N, C, …]` to the same shape.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let channels = self.parameters.weight.dim(0)?;
+        let fits = x.dims().get(1) == Some(&channels);
+        let wanted = format!("[batch, {channels}, …]");
+        self.parameters.check(x, fits, &wanted)?;
+        let examples = x.dim(0)? * self.num_groups;
+        let rows = x.reshape((examples, ()))?;
+        let segment = x.elem_count() / (x.dim(0)? * channels);
+        self.parameters.forward(&rows, segment)?.reshape(x.shape())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Var};
+
+    use super::*;
+    use crate::ParamStore;
+    use crate::testing::{check_gradients, filled};
+
+    type Layer = Box<dyn Module>;
+
+    fn layers(channels: usize, vb: &VarBuilder) -> Result<Vec<(Layer, usize)>> {
+        Ok(vec![
+            (Box::new(layer_norm(channels, 1e-5, vb.pp("layer"))?), 2),
+            (Box::new(rms_norm(channels, 1e-6, vb.pp("rms"))?), 2),
+            (Box::new(group_norm(2, channels, 1e-5, vb.pp("group"))?), 1),
+            (
+                Box::new(group_norm(channels, channels, 1e-5, vb.pp("instance"))?),
+                1,
+            ),
+        ])
+    }
+
+    #[test]
+    fn gradients_are_right() -> anyhow::Result<()> {
+        for number in 0..4 {
+            for transposed in [false, true] {
+                let store = ParamStore::with_dtype(0, DType::F64, &Device::Cpu);
+                let all = layers(6, &store.builder())?;
+                let (layer, axis) = &all[number];
+                let shape = if *axis == 2 { (3, 5, 6) } else { (3, 6, 5) };
+                let prefix = ["layer", "rms", "group", "instance"][number];
+                let mut inputs = Vec::new();
+                for (salt, (name, var)) in (10..).zip(store.parameters()) {
+                    var.set(&filled(6, salt, 2.0, DType::F64, &Device::Cpu)?)?;
+                    if name.starts_with(prefix) {
+                        inputs.push(var);
+                    }
+                }
+                let x = filled(shape, 1, 4.0, DType::F64, &Device::Cpu)?;
+                let x = if transposed {
+                    x.transpose(1, 2)?.contiguous()?
+                } else {
+                    x
+                };
+                let x = Var::from_tensor(&x)?;
+                inputs.push(x.clone());
+                let weights = filled(shape, 2, 2.0, DType::F64, &Device::Cpu)?;
+                let f = || {
+                    let x = if transposed {
+                        x.transpose(1, 2)?
+                    } else {
+                        x.as_tensor().clone()
+                    };
+                    (layer.forward(&x)? * &weights)?.sum_all()
+                };
+                check_gradients(&inputs, f, 1e-7)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
+        for (centered, groups, segment) in
+            [(true, 1, 1), (false, 1, 1), (true, 3, 700), (true, 6, 49)]
+        {
+            let vb = ParamStore::with_dtype(0, DType::F64, &Device::Cpu);
+            let layer = Parameters::new("test", 6, 1e-5, centered, vb.builder())?;
+            let mut inputs: Vec<Var> = Vec::new();
+            for (salt, (_, var)) in (10..).zip(vb.parameters()) {
+                var.set(&filled(6, salt, 2.0, DType::F64, &Device::Cpu)?)?;
+                inputs.push(var);
+            }
+            let shape = (groups * 1001, 6 / groups * segment);
+            let x = (filled(shape, 1, 2.0, DType::F64, &Device::Cpu)? + 3.0)?;
+            let x = Var::from_tensor(&x)?;
+            inputs.push(x.clone());
+            let weights = filled(shape, 2, 2.0, DType::F64, &Device::Cpu)?;
+            let (kernel, definition) = (layer.forward(&x, segment)?, layer.composed(&x, segment)?);
+            let of = |y: &Tensor| (y * &weights)?.sum_all()?.backward();
+            let (found, wanted) = (of(&kernel)?, of(&definition)?);
+            let mut pairs = vec![(kernel, definition)];
+            for var in &inputs {
+                let (Some(found), Some(wanted)) = (found.get(var), wanted.get(var)) else {
+                    anyhow::bail!("a gradient is missing");
+                };
+                pairs.push((found.clone(), wanted.clone()));
+            }
+            for (found, wanted) in pairs {
+                let off = (found - &wanted)?.abs()?.max_all()?.to_scalar::<f64>()?;
+                let scale = wanted.abs()?.max_all()?.to_scalar::<f64>()?.max(1.0);
+                anyhow::ensure!(off <= 1e-11 * scale, "{groups} groups of {segment}: {off}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() -> Result<()> {
+        let store = ParamStore::new(0, &Device::Cpu);
+        for (layer, _) in layers(4, &store.builder())? {
+            let x = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
+            let error = layer.forward(&x).expect_err("3 for 4").to_string();
+            assert!(
+                error.contains("found an input [2, 3] F32, wanted ["),
+                "{error}"
+            );
+        }
+        let vb = store.builder();
+        assert!(group_norm(3, 4, 1e-5, vb.pp("a")).is_err());
+        assert!(layer_norm(4, 0.0, vb.pp("b")).is_err());
+        Ok(())
+    }
+}
