@@ -1,4 +1,4 @@
-"""Golden numbers of the first three chapters' models: what PyTorch computes from parameters and a batch that the Rust
+"""Golden numbers of the first four chapters' models: what PyTorch computes from parameters and a batch that the Rust
 tests make themselves.
 
     python golden_models.py        writes ../../tests/reference/golden/*.json
@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import dropout
+import lenet
 import linear_regression
 import mlp
 import polynomial
@@ -67,10 +68,11 @@ def plain_sgd(model: nn.Module) -> torch.optim.SGD:
     return torch.optim.SGD(model.parameters(), LEARNING_RATE)
 
 
-def golden(model_name: str, model: nn.Module, features: int, classes: int | None, sgd=plain_sgd) -> dict:
+def golden(model_name: str, model: nn.Module, features: int | list[int], classes: int | None, sgd=plain_sgd) -> dict:
     """The numbers of one model; without `classes` it is a regression with one output. `sgd(model)` makes the steps."""
     model = model.double()
-    inputs = {"shape": [BATCH, features], "salt": INPUT_SALT, "scale": INPUT_SCALE}
+    shape = [features] if isinstance(features, int) else features
+    inputs = {"shape": [BATCH, *shape], "salt": INPUT_SALT, "scale": INPUT_SCALE}
     x = filled(**inputs)
     if classes is None:
         targets = {"shape": [BATCH, 1], "salt": TARGET_SALT, "scale": INPUT_SCALE}
@@ -120,6 +122,7 @@ def main() -> None:
         ("softmax-regression", softmax_regression.Concise("en"), softmax_regression.PIXELS, softmax_regression.CLASSES),
         ("mlp", mlp.Concise("en"), mlp.PIXELS, mlp.CLASSES),
         ("dropout", dropout.Concise("en").eval(), dropout.PIXELS, dropout.CLASSES),
+        ("lenet", lenet.LeNet(), [1, 28, 28], 10),
         ("polynomial", polynomial.Polynomial(20), 20, None),
     ]:
         write_json(folder / f"{name}.json", golden(name, model, features, classes))

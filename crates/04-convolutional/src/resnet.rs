@@ -57,7 +57,16 @@ impl Residual {
         };
         let changes = stride != 1 || in_channels != out_channels;
         let around = Conv2dConfig::default().stride(stride);
-        let shortcut = || conv2d(in_channels, out_channels, 1, around, initializer, vb.pp("shortcut"));
+        let shortcut = || {
+            conv2d(
+                in_channels,
+                out_channels,
+                1,
+                around,
+                initializer,
+                vb.pp("shortcut"),
+            )
+        };
         Ok(Self {
             conv1: conv(in_channels, same.stride(stride), "conv1")?,
             norm1: batch_norm(out_channels, vb.pp("norm1"))?,
@@ -105,7 +114,7 @@ impl ResNet18 {
                 Residual::new(before, channels, stride, initializer, stage.pp("0"))?,
                 Residual::new(channels, channels, 1, initializer, stage.pp("1"))?,
             ];
-            stages.push((format!("stage{}", number + 1), blocks));
+            stages.push((format!("stages.{number}"), blocks));
             before = channels;
         }
         Ok(Self {
@@ -118,9 +127,12 @@ impl ResNet18 {
 
     fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Vec<(String, Tensor)>> {
         let mut layers = Vec::new();
-        let mut h = self.norm.forward_t_relu(&self.conv.forward(x)?, mode)?;
+        let mut h = self.conv.forward(x)?;
+        layers.push(("conv".to_string(), h.clone()));
+        h = self.norm.forward_t_relu(&h, mode)?;
+        layers.push(("norm".to_string(), h.clone()));
         h = max_pool2d(&h, &Pool2d::new(3).stride(2).padding(1))?;
-        layers.push(("stem".to_string(), h.clone()));
+        layers.push(("max_pool".to_string(), h.clone()));
         for (name, blocks) in &self.stages {
             for block in blocks {
                 h = block.forward_t(&h, mode)?;

@@ -7,6 +7,7 @@
 //!
 //! The models are the chapters' own, and so is the allocator, which d2l sets.
 
+mod models;
 mod operation;
 mod product;
 pub mod rows;

@@ -3,16 +3,20 @@
 
 use anyhow::Result;
 use candle_core::{DType, Device, Module, Shape, Tensor, Var};
+use convolutional::lenet::concise::LeNet;
+use convolutional::resnet::ResNet18;
 use d2l::Loss;
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{
-    Adadelta, Adagrad, Adam, Initializer, Network, ParamGroup, ParamStore, RmsProp, Sgd,
-    cross_entropy, linear, mse_loss,
+    Adadelta, Adagrad, Adam, AttentionOptions, Conv2dConfig, Initializer, Mode, Network,
+    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, layer_norm,
+    linear, mse_loss, scaled_dot_product_attention,
 };
 use d2l::usage;
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
 
+use crate::models::{EncoderBlock, LanguageModel};
 use crate::{Operation, Product, Training, Update, Work};
 
 /// A line of the table.
@@ -29,7 +33,25 @@ pub const ROWS: &[Row] = &[
     row("linear-regression", linear_regression),
     row("softmax", softmax),
     row("mlp", mlp),
+    row("lenet-128", || lenet(128)),
+    row("lenet-256", || lenet(256)),
+    row("resnet18-96", || resnet18((16, 1, 96, 96))),
+    row("resnet18-32", || resnet18((64, 3, 32, 32))),
+    row("rnn-32x35x256", || language_model("rnn", 32, 35, 256)),
+    row("gru-32x35x256", || language_model("gru", 32, 35, 256)),
+    row("lstm-32x35x256", || language_model("lstm", 32, 35, 256)),
+    row("rnn-1024x32x32", || language_model("rnn", 1024, 32, 32)),
+    row("gru-1024x32x32", || language_model("gru", 1024, 32, 32)),
+    row("lstm-1024x32x32", || language_model("lstm", 1024, 32, 32)),
+    row("transformer-block", transformer_block),
     row("linear", linear_layer),
+    row("conv3x3-64x32", || convolution(64, 32)),
+    row("conv3x3-128x16", || convolution(128, 16)),
+    row("conv3x3-256x8", || convolution(256, 8)),
+    row("conv3x3-512x4", || convolution(512, 4)),
+    row("batch-norm", batch_normalisation),
+    row("layer-norm", layer_normalisation),
+    row("attention", attention),
     row("sgd-10m", sgd),
     row("sgd-momentum-10m", sgd_momentum),
     row("adagrad-10m", adagrad),
@@ -147,6 +169,71 @@ fn mlp() -> Result<Box<dyn Work>> {
     )
 }
 
+/// D2L zh 6.6, en 7.6.
+fn lenet(batch: usize) -> Result<Box<dyn Work>> {
+    by_sgd(
+        |params| LeNet::new(10, &Initializer::Xavier, params),
+        cross_entropy,
+        0.9,
+        [inputs((batch, 1, 28, 28))?, classes(batch as u32, 10)?],
+    )
+}
+
+/// D2L zh 7.6, en 8.6.
+fn resnet18(shape: (usize, usize, usize, usize)) -> Result<Box<dyn Work>> {
+    let (batch, channels, _, _) = shape;
+    by_sgd(
+        |params| ResNet18::new(channels, 10, &Initializer::Xavier, params),
+        cross_entropy,
+        0.001, // at the book's rate, 0.05, PyTorch's own f32 and f64 part in the third step
+        [inputs(shape)?, classes(batch as u32, 10)?],
+    )
+}
+
+/// Characters of a text: a vocabulary of 28, gradients clipped to norm 1.
+fn language_model(layer: &str, batch: u32, steps: u32, hiddens: usize) -> Result<Box<dyn Work>> {
+    const VOCABULARY: u32 = 28;
+    let params = ParamStore::new(0, &Device::Cpu);
+    let network = LanguageModel::new(layer, VOCABULARY as usize, hiddens, &params)?;
+    let group = ParamGroup::new(params.parameters());
+    let tokens = |salt: u32| {
+        let tokens = (0..batch * steps).map(|i| hash(i, salt) % VOCABULARY);
+        Tensor::from_iter(tokens, &Device::Cpu)?.reshape((batch as usize, steps as usize))
+    };
+    Ok(Box::new(Training {
+        network,
+        optimizer: Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?),
+        params,
+        clip: Some(1.0),
+        loss: cross_entropy,
+        batch: [tokens(INPUT_SALT)?, tokens(CLASS_SALT)?.t()?.flatten_all()?],
+        last_loss: None,
+        steps: 0,
+    }))
+}
+
+/// A block of D2L zh 10.7, en 11.7, with the norms in front.
+fn transformer_block() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let network = EncoderBlock::new(256, 4, 1024, &params)?;
+    let group = ParamGroup {
+        weight_decay: 0.01,
+        ..ParamGroup::new(params.parameters())
+    };
+    let shape = (16, 128, 256);
+    let targets = filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?;
+    Ok(Box::new(Training {
+        network,
+        optimizer: Box::new(Adam::decoupled(vec![group], 1e-3)?),
+        params,
+        clip: None,
+        loss: mse_loss,
+        batch: [inputs(shape)?, targets],
+        last_loss: None,
+        steps: 0,
+    }))
+}
+
 // --- Operations -------------------------------------------------------------------------------------------------------
 
 /// Shows what the machine can do.
@@ -164,6 +251,51 @@ fn linear_layer() -> Result<Box<dyn Work>> {
         (256, 256),
         params,
         forward,
+    )?))
+}
+
+/// 3 × 3, batch 64, shape and number of channels unchanged.
+fn convolution(channels: usize, side: usize) -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let same = Conv2dConfig::default().padding(1);
+    let rule = Initializer::PytorchDefault;
+    let layer = conv2d(channels, channels, 3, same, &rule, params.builder())?;
+    let shape = (64, channels, side, side);
+    let forward = move |[x]: &[Var; 1]| layer.forward(x);
+    Ok(Box::new(Operation::new([shape], shape, params, forward)?))
+}
+
+fn batch_normalisation() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let layer = batch_norm(64, params.builder())?;
+    let shape = (64, 64, 32, 32);
+    let mode = Mode::Train(Step {
+        seed: 0,
+        epoch: 0,
+        step: 0,
+    });
+    let forward = move |[x]: &[Var; 1]| layer.forward_t(x, mode);
+    Ok(Box::new(Operation::new([shape], shape, params, forward)?))
+}
+
+fn layer_normalisation() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let layer = layer_norm(256, 1e-5, params.builder())?;
+    let shape = (16, 128, 256);
+    let forward = move |[x]: &[Var; 1]| layer.forward(x);
+    Ok(Box::new(Operation::new([shape], shape, params, forward)?))
+}
+
+/// Four heads of 64 over 128 tokens.
+fn attention() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let shape = (16, 4, 128, 64);
+    let forward = |[q, k, v]: &[Var; 3]| {
+        let (output, _) = scaled_dot_product_attention(q, k, v, AttentionOptions::default())?;
+        Ok(output)
+    };
+    Ok(Box::new(Operation::new(
+        [shape; 3], shape, params, forward,
     )?))
 }
 

@@ -97,7 +97,8 @@ impl Network for LeNet {
         let sigmoid4 = sigmoid(&dense2)?;
         let output = self.output.forward(&sigmoid4)?;
         Ok(super::named([
-            conv1, sigmoid1, pool1, conv2, sigmoid2, pool2, flatten, dense1, sigmoid3, dense2, sigmoid4, output,
+            conv1, sigmoid1, pool1, conv2, sigmoid2, pool2, flatten, dense1, sigmoid3, dense2,
+            sigmoid4, output,
         ]))
     }
 }

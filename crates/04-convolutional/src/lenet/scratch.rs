@@ -38,8 +38,13 @@ pub fn corr2d(x: &Tensor, w: &Tensor) -> candle_core::Result<Tensor> {
         for j in 0..w_ {
             // What entry (i, j) sees in every window: [B, C, rows · columns].
             let seen = x.narrow(2, i, rows)?.narrow(3, j, columns)?;
-            let seen = seen.contiguous()?.reshape((batch, channels, rows * columns))?;
-            let entry = w.narrow(2, i, 1)?.narrow(3, j, 1)?.reshape((1, filters, channels))?;
+            let seen = seen
+                .contiguous()?
+                .reshape((batch, channels, rows * columns))?;
+            let entry = w
+                .narrow(2, i, 1)?
+                .narrow(3, j, 1)?
+                .reshape((1, filters, channels))?;
             sum = (sum + entry.broadcast_matmul(&seen)?)?;
         }
     }
@@ -143,7 +148,8 @@ impl Network for LeNet {
         let sigmoid4 = sigmoid(&dense2)?;
         let output = self.output.multiply(&sigmoid4)?;
         Ok(super::named([
-            conv1, sigmoid1, pool1, conv2, sigmoid2, pool2, flatten, dense1, sigmoid3, dense2, sigmoid4, output,
+            conv1, sigmoid1, pool1, conv2, sigmoid2, pool2, flatten, dense1, sigmoid3, dense2,
+            sigmoid4, output,
         ]))
     }
 }
