@@ -18,6 +18,7 @@ fn presets() -> Vec<Preset> {
         linear_regression::presets(),
         softmax_regression::presets(),
         mlp::presets(),
+        convolutional::presets(),
     ]
     .concat()
 }

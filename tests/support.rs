@@ -9,7 +9,12 @@ use d2l_log::Log;
 use tempfile::TempDir;
 
 /// The chapters whose programs take the shared flags.
-pub const CHAPTERS: [&str; 3] = ["linear-regression", "softmax-regression", "mlp"];
+pub const CHAPTERS: [&str; 4] = [
+    "linear-regression",
+    "softmax-regression",
+    "mlp",
+    "convolutional",
+];
 pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
 
 /// The workspace's root.

@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use super::geometry::{Axis, Geometry};
-use super::transform::{LANES, Lanes, load};
+use super::transform::{LANES, Lanes, copy, load};
 use crate::kernel::{Real, pays_to_share, wide};
 
 /// Numbers of a padded image: a second-level cache of a megabyte, in f32.
@@ -152,21 +152,6 @@ impl Planes {
             }
         }
     }
-}
-
-/// A copy that needs no call: lines are short.
-#[inline(always)]
-fn copy<T: Copy>(source: &[T], target: &mut [T]) {
-    const BLOCK: usize = 8;
-    let mut sources = source.chunks_exact(BLOCK);
-    let mut targets = target.chunks_exact_mut(BLOCK);
-    for (target, source) in (&mut targets).zip(&mut sources) {
-        for lane in 0..BLOCK {
-            target[lane] = source[lane];
-        }
-    }
-    let rest = targets.into_remainder().iter_mut();
-    rest.zip(sources.remainder()).for_each(|(y, &x)| *y = x);
 }
 
 /// Filters whose sums are kept in registers at a time.

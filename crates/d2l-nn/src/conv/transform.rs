@@ -28,6 +28,18 @@ pub(super) fn load<T: Real>(numbers: &[T], start: usize) -> Lanes<T> {
     lanes
 }
 
+/// A copy that needs no call: lines are short.
+#[inline(always)]
+pub(super) fn copy<T: Real>(source: &[T], target: &mut [T]) {
+    let mut sources = source.chunks_exact(LANES);
+    let mut targets = target.chunks_exact_mut(LANES);
+    for (target, source) in (&mut targets).zip(&mut sources) {
+        target.copy_from_slice(&load(source, 0));
+    }
+    let rest = targets.into_remainder().iter_mut();
+    rest.zip(sources.remainder()).for_each(|(y, &x)| *y = x);
+}
+
 /// M d Mᵀ, where `multiply` multiplies by M and `at` gives the entries of d.
 #[inline(always)]
 pub(super) fn both<T: Real, const FROM: usize, const TO: usize>(

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::geometry::Geometry;
+use super::transform::copy;
 use crate::kernel::Real;
 
 /// Fills `matrix` `[taps, rows.len() · width]` with the windows of output rows `rows` in the given `channels` of `x`,
@@ -120,21 +121,4 @@ fn for_each_line(
             }
         }
     }
-}
-
-/// A copy in blocks that need no call: lines of an image are short.
-#[inline(always)]
-fn copy<T: Copy>(source: &[T], target: &mut [T]) {
-    const BLOCK: usize = 8;
-    let (mut sources, mut targets) = (source.chunks_exact(BLOCK), target.chunks_exact_mut(BLOCK));
-    for (target, source) in (&mut targets).zip(&mut sources) {
-        if let (Ok(target), Ok(source)) = (
-            <&mut [T; BLOCK]>::try_from(target),
-            <&[T; BLOCK]>::try_from(source),
-        ) {
-            *target = *source;
-        }
-    }
-    let rest = targets.into_remainder().iter_mut();
-    rest.zip(sources.remainder()).for_each(|(y, &x)| *y = x);
 }
