@@ -1,6 +1,6 @@
 //! Fastest time of forward and backward pass of single layers, to be set beside `scripts/pytorch/layer_speed.py`.
 //!
-//! RAYON_NUM_THREADS=1 cargo run -p d2l-nn --example layer_speed
+//! CANDLE_NUM_THREADS=1 RAYON_NUM_THREADS=1 cargo run -p d2l-nn --example layer_speed
 
 use std::time::Instant;
 
@@ -40,7 +40,8 @@ fn main() -> Result<()> {
     report("group norm", &images, |x| layer.forward(x))
 }
 
-/// Prints the fastest of many repetitions; the gradient of y comes from a product with a constant, as in PyTorch.
+/// Prints the fastest of many repetitions. The gradient of y is all ones, which candle makes in the backward pass and
+/// PyTorch's script has ready.
 fn report(name: &str, shape: &[usize], f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
     let x = Var::from_tensor(&filled(shape, 1, 8.0, DType::F32, &Device::Cpu)?)?;
     let (mut forward, mut all) = (f64::INFINITY, f64::INFINITY);

@@ -22,19 +22,23 @@ impl Activation for Elu {
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        let half = (x * T::from_f64(0.5)).tanh();
+        // Two numbers rather than a branch, so that the loop is vectorised. NaN goes into the second.
+        let above = if x > T::ZERO { x } else { T::ZERO };
+        let below = if x > T::ZERO { T::ZERO } else { x };
+        let half = (below * T::from_f64(0.5)).tanh();
         let below = (half + half) / (T::ONE - half); // e^x - 1, which would cancel near 0
-        if x > T::ZERO {
-            x
-        } else {
-            below * T::from_f64(self.alpha)
-        }
+        above + below * T::from_f64(self.alpha)
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let below = x.exp() * T::from_f64(self.alpha);
-        if x > T::ZERO { T::ONE } else { below }
+        let below = if x > T::ZERO { T::ZERO } else { x };
+        let scale = if x > T::ZERO {
+            T::ONE
+        } else {
+            T::from_f64(self.alpha)
+        };
+        below.exp() * scale
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

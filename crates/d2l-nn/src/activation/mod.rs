@@ -44,6 +44,12 @@ trait Activation: Send + Sync + 'static {
     /// φ'(x), from y = φ(x) or from x.
     fn slope<T: Real>(&self, known: T) -> T;
 
+    /// φ' dy
+    #[inline(always)]
+    fn gradient<T: Real>(&self, dy: T, known: T) -> T {
+        dy * self.slope(known)
+    }
+
     /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor>;
 }
@@ -114,13 +120,13 @@ impl<A: Activation> CustomOp2 for Backward<A> {
                 elements::<f32>(dy, dy_layout)?,
                 elements::<f32>(known, known_layout)?,
                 #[inline(always)]
-                |dy, known| dy * function.slope(known),
+                |dy, known| function.gradient(dy, known),
             )),
             DType::F64 => f64::to_cpu_storage_owned(kernel::map2(
                 elements::<f64>(dy, dy_layout)?,
                 elements::<f64>(known, known_layout)?,
                 #[inline(always)]
-                |dy, known| dy * function.slope(known),
+                |dy, known| function.gradient(dy, known),
             )),
             other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
         };

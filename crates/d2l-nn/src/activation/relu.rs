@@ -29,6 +29,11 @@ impl Activation for Relu {
         if y > T::ZERO { T::ONE } else { T::ZERO }
     }
 
+    #[inline(always)]
+    fn gradient<T: Real>(&self, dy: T, y: T) -> T {
+        if y > T::ZERO { dy } else { T::ZERO } // a choice, not a product: 0 also where dy is infinite
+    }
+
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         let off = x.detach().le(0.0)?;
         off.where_cond(&x.zeros_like()?.detach(), x)
@@ -58,6 +63,16 @@ mod tests {
             let dx = gradients.get(&x).expect("a gradient").to_vec1::<f32>()?;
             assert_eq!((&dx[..4], dx[5]), (&[0.0, 0.0, 0.0, 1.0][..], 1.0));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn no_gradient_passes_where_the_unit_is_off_not_even_an_infinite_one() -> Result<()> {
+        let x = Var::new(&[-1f32, 2.0], &Device::Cpu)?;
+        let huge = Tensor::new(&[f32::INFINITY, 3.0], &Device::Cpu)?;
+        let gradients = (relu(&x)? * huge)?.backward()?;
+        let dx = gradients.get(&x).expect("a gradient").to_vec1::<f32>()?;
+        assert_eq!(dx, [0.0, 3.0]);
         Ok(())
     }
 

@@ -153,11 +153,11 @@ fn erf(x: f32) -> f32 {
         5.015_363_6e-3,
         -2.678_134_2e-2,
         1.128_221_2e-1,
-        -3.761_253_1e-1,
+        -3.761_253e-1,
         1.283_791_6e-1,
     ];
     const Q: [f32; 7] = [
-        3.841_404_1e-4,
+        3.841_404e-4,
         -3.896_722_6e-3,
         2.432_139_2e-2,
         -1.069_405_7e-1,
@@ -170,15 +170,15 @@ fn erf(x: f32) -> f32 {
     for coefficient in P {
         p = p * square + coefficient;
     }
-    let near = x + x * p;
     let size = x.abs();
+    let near = size + size * p;
     let size = if size > ONE_FROM { ONE_FROM } else { size };
     let mut q = -1.729_628_2e-5;
     for coefficient in Q {
         q = q * size + coefficient;
     }
-    let far = (1.0 - exp(q)).copysign(x);
-    if size < NEAR { near } else { far }
+    let far = 1.0 - exp(q);
+    (if size < NEAR { near } else { far }).copysign(x)
 }
 
 #[cfg(test)]

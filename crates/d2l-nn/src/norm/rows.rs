@@ -13,6 +13,9 @@ use crate::kernel::{self, Real, elements, wide};
 /// Elements between two partial sums of the parameters' gradients: fixed, whatever the number of threads.
 const BLOCK: usize = 1 << 15;
 
+/// Mean and 1 / √(variance + ε) of a row.
+type Used = (f64, f64);
+
 /// y = (x - mean) / √(variance + ε) · weight + bias, row by row: x `[R, D]`, weight and bias `[C]`. Row r has the
 /// weights of its group, r modulo the number of groups; of these, each stands for `segment` elements.
 pub(super) struct Rows {
@@ -20,12 +23,12 @@ pub(super) struct Rows {
     /// Whether the mean is subtracted; if not, the mean square takes the variance's place.
     pub(super) centered: bool,
     pub(super) segment: usize,
-    /// Mean and 1 / √(variance + ε) of each row.
-    pub(super) used: Mutex<Vec<(f64, f64)>>,
+    /// What each row was normalised by.
+    pub(super) used: Mutex<Vec<Used>>,
 }
 
 impl Rows {
-    fn statistics<T: Real>(&self, row: &[T]) -> (f64, f64) {
+    fn statistics<T: Real>(&self, row: &[T]) -> Used {
         let (mean, variance) = if self.centered {
             let mut moments = Moments::default();
             moments.add(row);
@@ -42,7 +45,7 @@ impl Rows {
         let mut used = vec![(0.0, 0.0); x.len() / dim];
         let rows = (BLOCK / dim).max(1);
         // A block of rows begins with some group's row.
-        let one = |(block, y, x, used): (usize, &mut [T], &[T], &mut [(f64, f64)])| {
+        let one = |(block, y, x, used): (usize, &mut [T], &[T], &mut [Used])| {
             wide(|| {
                 let parameters = weight.chunks(of_row).zip(bias.chunks(of_row)).cycle();
                 let groups = (weight.len() / of_row).max(1);
@@ -103,7 +106,7 @@ impl Rows {
         let mut dx = vec![T::ZERO; x.len()];
         let rows = (BLOCK / dim).max(1);
         let groups = (weight.len() / of_row).max(1);
-        let one = |(block, dx, x, dy, used): (usize, &mut [T], &[T], &[T], &[(f64, f64)])| {
+        let one = |(block, dx, x, dy, used): (usize, &mut [T], &[T], &[T], &[Used])| {
             wide(|| {
                 let mut sums = (vec![T::ZERO; weight.len()], vec![T::ZERO; weight.len()]);
                 let triples = dx.chunks_mut(dim).zip(x.chunks(dim)).zip(dy.chunks(dim));
@@ -160,7 +163,7 @@ impl Rows {
     #[inline(always)]
     fn row<T: Real>(
         &self,
-        (mean, inverse): (f64, f64),
+        (mean, inverse): Used,
         [x, dy, weight]: [&[T]; 3],
         [dx, dw, db]: [&mut [T]; 3],
     ) {
@@ -185,7 +188,7 @@ impl Rows {
     #[inline(always)]
     fn row_of_segments<T: Real>(
         &self,
-        (mean, inverse): (f64, f64),
+        (mean, inverse): Used,
         [x, dy, weight]: [&[T]; 3],
         [dx, dw, db]: [&mut [T]; 3],
     ) {
