@@ -18,6 +18,9 @@ const BLOCK: usize = 1 << 17;
 /// Columns of a matrix of windows: fewer would pack the weight too often, more bring nothing.
 const COLUMNS: Range<usize> = 192..2048;
 
+/// Columns of a product that is worth it.
+const FEW_COLUMNS: usize = 32;
+
 /// Images from which a task is made, and output rows of one block.
 struct Blocks {
     images: usize,
@@ -34,8 +37,10 @@ impl Blocks {
                 rows: (columns / width.max(1)).clamp(1, height),
             },
             images => {
-                // Not more images at once than leave every one of a few threads a task.
-                let images = images.min(geometry.images.div_ceil(16)).max(1);
+                // Not more images at once than leave every one of a few threads a task, but enough for a product that
+                // uses the weight more often than it reads it.
+                let enough = FEW_COLUMNS.div_ceil(geometry.pixels().max(1));
+                let images = images.min(geometry.images.div_ceil(16).max(enough));
                 Self {
                     images,
                     rows: images * height,

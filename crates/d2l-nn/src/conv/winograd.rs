@@ -42,7 +42,10 @@ pub(super) fn applies(geometry: &Geometry) -> bool {
         axis.kernel == 3 && axis.stride == 1 && axis.dilation == 1 && axis.padding <= 2
     };
     let whole = |channels: usize| channels >= CHANNELS && channels.is_multiple_of(LANES);
+    // A tile costs the same however little of it the image fills; below a quarter the definition is cheaper.
+    let tiles = geometry.rows.output.div_ceil(OUTPUT) * geometry.columns.output.div_ceil(OUTPUT);
     geometry.groups == 1
+        && geometry.pixels() * 9 > PLACES * tiles
         && suits(&geometry.rows)
         && suits(&geometry.columns)
         && whole(geometry.channels)

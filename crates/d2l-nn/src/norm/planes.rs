@@ -63,30 +63,33 @@ impl Planes {
         let channels = weight.len();
         let mut y = vec![T::ZERO; x.len()];
         let one = |(channel, planes, &weight, &bias): (usize, Vec<&mut [T]>, &T, &T)| {
-            wide(|| {
-                let of_channel = || x.chunks(inner).skip(channel).step_by(channels);
-                let given = self.given.as_ref().and_then(|given| given.get(channel));
-                let used = match given {
-                    Some(given) => *given,
-                    None => {
-                        let mut moments = Moments::default();
-                        of_channel().for_each(|x| moments.add(x));
-                        (moments.mean, moments.variance())
+            wide(
+                #[inline(always)]
+                || {
+                    let of_channel = || x.chunks(inner).skip(channel).step_by(channels);
+                    let given = self.given.as_ref().and_then(|given| given.get(channel));
+                    let used = match given {
+                        Some(given) => *given,
+                        None => {
+                            let mut moments = Moments::default();
+                            of_channel().for_each(|x| moments.add(x));
+                            (moments.mean, moments.variance())
+                        }
+                    };
+                    let line = Line::new(used, self.eps, weight, bias);
+                    for (y, x) in planes.into_iter().zip(of_channel()) {
+                        if self.relu {
+                            y.iter_mut().zip(x).for_each(|(y, &x)| {
+                                let value = line.at(x);
+                                *y = if value <= T::ZERO { T::ZERO } else { value };
+                            });
+                        } else {
+                            y.iter_mut().zip(x).for_each(|(y, &x)| *y = line.at(x));
+                        }
                     }
-                };
-                let line = Line::new(used, self.eps, weight, bias);
-                for (y, x) in planes.into_iter().zip(of_channel()) {
-                    if self.relu {
-                        y.iter_mut().zip(x).for_each(|(y, &x)| {
-                            let value = line.at(x);
-                            *y = if value <= T::ZERO { T::ZERO } else { value };
-                        });
-                    } else {
-                        y.iter_mut().zip(x).for_each(|(y, &x)| *y = line.at(x));
-                    }
-                }
-                used
-            })
+                    used
+                },
+            )
         };
         let planes = by_channel(&mut y, channels, inner);
         let used: Vec<MeanAndVariance> = if kernel::pays_to_share(x.len()) {
@@ -124,46 +127,49 @@ impl Planes {
         let n = (x.len() / channels.max(1)) as f64;
         let mut dx = vec![T::ZERO; if wants_dx { x.len() } else { 0 }];
         let one = |channel: usize, planes: Vec<&mut [T]>, used: MeanAndVariance, weight, bias| {
-            wide(|| {
-                let line = Line::new(used, self.eps, weight, bias);
-                let inverse = 1.0 / (used.1 + self.eps).sqrt();
-                // Where the ReLU let nothing through; y is found anew, which is less work than to read it.
-                let through = |x: T, dy: T| {
-                    if self.relu && line.at(x) <= T::ZERO {
-                        T::ZERO
-                    } else {
-                        dy
+            wide(
+                #[inline(always)]
+                || {
+                    let line = Line::new(used, self.eps, weight, bias);
+                    let inverse = 1.0 / (used.1 + self.eps).sqrt();
+                    // Where the ReLU let nothing through; y is found anew, which is less work than to read it.
+                    let through = |x: T, dy: T| {
+                        if self.relu && line.at(x) <= T::ZERO {
+                            T::ZERO
+                        } else {
+                            dy
+                        }
+                    };
+                    let pairs = || {
+                        let x = x.chunks(inner).skip(channel).step_by(channels);
+                        x.zip(dy.chunks(inner).skip(channel).step_by(channels))
+                    };
+                    let (mut sum, mut product) = (0.0, 0.0);
+                    for (x, dy) in pairs() {
+                        let sums = sum_pairs(x, dy, |x, dy| {
+                            let dy = through(x, dy);
+                            (dy, dy * (x - line.mean))
+                        });
+                        sum += sums.0;
+                        product += sums.1;
                     }
-                };
-                let pairs = || {
-                    let x = x.chunks(inner).skip(channel).step_by(channels);
-                    x.zip(dy.chunks(inner).skip(channel).step_by(channels))
-                };
-                let (mut sum, mut product) = (0.0, 0.0);
-                for (x, dy) in pairs() {
-                    let sums = sum_pairs(x, dy, |x, dy| {
-                        let dy = through(x, dy);
-                        (dy, dy * (x - line.mean))
-                    });
-                    sum += sums.0;
-                    product += sums.1;
-                }
-                // In evaluation mean and variance are constants.
-                let (shift, slope) = match self.given {
-                    Some(_) => (T::ZERO, T::ZERO),
-                    None => (
-                        T::from_f64(sum / n),
-                        T::from_f64(product * inverse * inverse / n),
-                    ),
-                };
-                for (dx, (x, dy)) in planes.into_iter().zip(pairs()) {
-                    for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
-                        let dy = through(x, dy);
-                        *dx = (dy - shift - (x - line.mean) * slope) * line.scale;
+                    // In evaluation mean and variance are constants.
+                    let (shift, slope) = match self.given {
+                        Some(_) => (T::ZERO, T::ZERO),
+                        None => (
+                            T::from_f64(sum / n),
+                            T::from_f64(product * inverse * inverse / n),
+                        ),
+                    };
+                    for (dx, (x, dy)) in planes.into_iter().zip(pairs()) {
+                        for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
+                            let dy = through(x, dy);
+                            *dx = (dy - shift - (x - line.mean) * slope) * line.scale;
+                        }
                     }
-                }
-                (T::from_f64(product * inverse), T::from_f64(sum))
-            })
+                    (T::from_f64(product * inverse), T::from_f64(sum))
+                },
+            )
         };
         let planes = by_channel(&mut dx, channels, inner);
         let parameters: Vec<_> = used.into_iter().zip(weight.iter().zip(bias)).collect();

@@ -46,27 +46,30 @@ impl Rows {
         let rows = (BLOCK / dim).max(1);
         // A block of rows begins with some group's row.
         let one = |(block, y, x, used): (usize, &mut [T], &[T], &mut [Used])| {
-            wide(|| {
-                let parameters = weight.chunks(of_row).zip(bias.chunks(of_row)).cycle();
-                let groups = (weight.len() / of_row).max(1);
-                let parameters = parameters.skip(block * rows % groups);
-                let pairs = y.chunks_mut(dim).zip(x.chunks(dim));
-                for (((y, x), used), (weight, bias)) in pairs.zip(used).zip(parameters) {
-                    *used = self.statistics(x);
-                    let (mean, inverse) = (T::from_f64(used.0), T::from_f64(used.1));
-                    if self.segment == 1 {
-                        let all = y.iter_mut().zip(x).zip(weight).zip(bias);
-                        all.for_each(|(((y, &x), &w), &b)| *y = (x - mean) * inverse * w + b);
-                    } else {
-                        let pairs = y.chunks_mut(self.segment).zip(x.chunks(self.segment));
-                        for (((y, x), &w), &b) in pairs.zip(weight).zip(bias) {
-                            let scale = inverse * w;
-                            let pairs = y.iter_mut().zip(x);
-                            pairs.for_each(|(y, &x)| *y = (x - mean) * scale + b);
+            wide(
+                #[inline(always)]
+                || {
+                    let parameters = weight.chunks(of_row).zip(bias.chunks(of_row)).cycle();
+                    let groups = (weight.len() / of_row).max(1);
+                    let parameters = parameters.skip(block * rows % groups);
+                    let pairs = y.chunks_mut(dim).zip(x.chunks(dim));
+                    for (((y, x), used), (weight, bias)) in pairs.zip(used).zip(parameters) {
+                        *used = self.statistics(x);
+                        let (mean, inverse) = (T::from_f64(used.0), T::from_f64(used.1));
+                        if self.segment == 1 {
+                            let all = y.iter_mut().zip(x).zip(weight).zip(bias);
+                            all.for_each(|(((y, &x), &w), &b)| *y = (x - mean) * inverse * w + b);
+                        } else {
+                            let pairs = y.chunks_mut(self.segment).zip(x.chunks(self.segment));
+                            for (((y, x), &w), &b) in pairs.zip(weight).zip(bias) {
+                                let scale = inverse * w;
+                                let pairs = y.iter_mut().zip(x);
+                                pairs.for_each(|(y, &x)| *y = (x - mean) * scale + b);
+                            }
                         }
                     }
-                }
-            });
+                },
+            );
         };
         let size = rows * dim;
         if kernel::pays_to_share(x.len()) {
@@ -107,27 +110,30 @@ impl Rows {
         let rows = (BLOCK / dim).max(1);
         let groups = (weight.len() / of_row).max(1);
         let one = |(block, dx, x, dy, used): (usize, &mut [T], &[T], &[T], &[Used])| {
-            wide(|| {
-                let mut sums = (vec![T::ZERO; weight.len()], vec![T::ZERO; weight.len()]);
-                let triples = dx.chunks_mut(dim).zip(x.chunks(dim)).zip(dy.chunks(dim));
-                for (row, (((dx, x), dy), used)) in triples.zip(used).enumerate() {
-                    let group = (block * rows + row) % groups;
-                    let of_group = group * of_row..(group + 1) * of_row;
-                    let parts = (
-                        weight.get(of_group.clone()),
-                        sums.0.get_mut(of_group.clone()),
-                        sums.1.get_mut(of_group),
-                    );
-                    if let (Some(weight), Some(dw), Some(db)) = parts {
-                        if self.segment == 1 {
-                            self.row(*used, [x, dy, weight], [dx, dw, db]);
-                        } else {
-                            self.row_of_segments(*used, [x, dy, weight], [dx, dw, db]);
+            wide(
+                #[inline(always)]
+                || {
+                    let mut sums = (vec![T::ZERO; weight.len()], vec![T::ZERO; weight.len()]);
+                    let triples = dx.chunks_mut(dim).zip(x.chunks(dim)).zip(dy.chunks(dim));
+                    for (row, (((dx, x), dy), used)) in triples.zip(used).enumerate() {
+                        let group = (block * rows + row) % groups;
+                        let of_group = group * of_row..(group + 1) * of_row;
+                        let parts = (
+                            weight.get(of_group.clone()),
+                            sums.0.get_mut(of_group.clone()),
+                            sums.1.get_mut(of_group),
+                        );
+                        if let (Some(weight), Some(dw), Some(db)) = parts {
+                            if self.segment == 1 {
+                                self.row(*used, [x, dy, weight], [dx, dw, db]);
+                            } else {
+                                self.row_of_segments(*used, [x, dy, weight], [dx, dw, db]);
+                            }
                         }
                     }
-                }
-                sums
-            })
+                    sums
+                },
+            )
         };
         let size = rows * dim;
         let blocks: Vec<(Vec<T>, Vec<T>)> = if kernel::pays_to_share(x.len()) {
