@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::support::{CHAPTERS, Desk};
+use crate::support::{CHAPTERS, Desk, default_model};
 
 const SHORT: [&str; 5] = ["--data", "builtin", "--examples", "600", "--quiet"];
 
@@ -25,7 +25,7 @@ fn three_runs_have_three_names_and_compare() -> Result<()> {
             chapter,
             &[&SHORT[..], &["--learning-rate", "0.05"]].concat(),
         )?;
-        let base = format!("{chapter}-concise-quick-cpu-s0");
+        let base = format!("{}-concise-quick-cpu-s0", default_model(chapter));
         let wanted = [
             format!("{base}-examples600"),
             format!("{base}-examples600-2"),

@@ -162,6 +162,7 @@ fn hyperparameters_are_the_books() -> Result<()> {
                 std: number(&entry["init"]["weight"], "std")?,
             },
             ("uniform", "uniform" | "none") => Initializer::PytorchDefault,
+            ("xavier-uniform", "uniform") => Initializer::Xavier,
             other => bail!("{id}: initial values {other:?}"),
         };
         ensure!(

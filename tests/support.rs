@@ -17,6 +17,14 @@ pub const CHAPTERS: [&str; 4] = [
 ];
 pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
 
+/// The model that a chapter's program trains without `--model`.
+pub fn default_model(chapter: &str) -> &str {
+    match chapter {
+        "convolutional" => "lenet",
+        chapter => chapter,
+    }
+}
+
 /// The workspace's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -37,9 +37,9 @@ const ZH: Preset = Preset {
         ..Recipe::SGD
     },
     bands: &[
-        Band::book("train.loss", 0.449, 0.468, 0.497, 63),
-        Band::book("train.accuracy", 0.811, 0.824, 0.833, 63),
-        Band::book("valid.accuracy", 0.752, 0.807, 0.828, 63),
+        Band::book("train.loss", 0.449, 0.468, 0.497, 63).printed(3),
+        Band::book("train.accuracy", 0.811, 0.824, 0.833, 63).printed(3),
+        Band::book("valid.accuracy", 0.752, 0.807, 0.828, 63).printed(3),
         Band::book("valid.accuracy.best", 0.7812, 0.8118, 0.8283, 63),
     ],
 };

@@ -9,8 +9,8 @@
 //! `[channels, filters]`. The gradient of x is the same convolution of ∂l/∂y with the kernel turned around; the gradient
 //! of g is Gᵀ [ (Bᵀ d B) ⊙ (A ∂l/∂y Aᵀ) ] G, summed over the tiles.
 //!
-//! Inside, channels come last, so that eight of them go through a transform side by side. In f32 results are off by some
-//! 1e-6 of the largest, a few times what the definition's order of additions costs.
+//! Inside, channels come last, so that eight of them go through a transform side by side. In f32 outputs are off by 7.5e-6
+//! (64 channels) to 2.3e-5 (512) of the largest, measured against f64; matrix products by 3e-7 to 6e-7.
 
 use std::ops::Range;
 
