@@ -9,18 +9,9 @@ use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::filled;
 use d2l_nn::{Conv2d, Conv2dConfig, ConvTranspose2d};
 use serde_json::Value;
-use support::{TYPES, assert_close, assert_independent_of_threads, entries, numbers};
+use support::{TYPES, assert_close, assert_independent_of_threads, entries, numbers, pair, sizes};
 
 const CPU: Device = Device::Cpu;
-
-fn sizes(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|n| n as usize).collect()
-}
-
-fn pair(value: &Value) -> (usize, usize) {
-    let sizes = sizes(value);
-    (sizes[0], sizes[1])
-}
 
 fn variable(shape: &[usize], salt: u32, dtype: DType) -> Result<Var> {
     Var::from_tensor(&filled(shape, salt, 2.0, dtype, &CPU)?)

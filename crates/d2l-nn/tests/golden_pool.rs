@@ -13,19 +13,11 @@ use d2l_nn::{
 };
 use serde_json::Value;
 use support::{
-    TYPES, assert_close, assert_independent_of_threads, entries, numbers, with_gradient,
+    TYPES, assert_close, assert_independent_of_threads, entries, numbers, pair, sizes,
+    with_gradient,
 };
 
 const CPU: Device = Device::Cpu;
-
-fn sizes(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|n| n as usize).collect()
-}
-
-fn pair(value: &Value) -> (usize, usize) {
-    let sizes = sizes(value);
-    (sizes[0], sizes[1])
-}
 
 fn apply(case: &Value, x: &Tensor) -> Result<Tensor> {
     let flag = |key: &str| case[key].as_bool().expect("true or false");

@@ -1,8 +1,10 @@
 //! LeNet by hand: cross-correlation and pooling by their definitions, on products, sums and slices of tensors.
 //!
-//! D2L zh 6.2-6.6, en 7.2-7.6. A convolutional layer computes y[o, r, c] = b[o] + Σ over channels k and entries (i, j) of
-//! w[o, k, i, j] · x[k, r + i, c + j]. [`corr2d`] adds the terms entry by entry: for one (i, j), the sum over k is a matrix
-//! product, for all places at once.
+//! D2L zh 6.2-6.6, en 7.2-7.6. A convolutional layer computes
+//!
+//! y(o, r, c) = b(o) + Σ over channels k and entries i, j of w(o, k, i, j) · x(k, r + i, c + j).
+//!
+//! [`corr2d`] adds the terms entry by entry: for one (i, j), the sum over k is a matrix product, for all places at once.
 
 use anyhow::Result;
 use candle_core::Tensor;

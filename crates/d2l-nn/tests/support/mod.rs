@@ -70,3 +70,14 @@ pub fn with_gradient(x: &Var, loss: Tensor) -> Result<Vec<Tensor>> {
     let gradient = gradients.get(x).expect("a gradient").clone();
     Ok(vec![loss, gradient])
 }
+
+/// The sizes of a JSON list.
+pub fn sizes(value: &Value) -> Vec<usize> {
+    numbers(value).into_iter().map(|n| n as usize).collect()
+}
+
+/// Two sizes of a JSON list.
+pub fn pair(value: &Value) -> (usize, usize) {
+    let sizes = sizes(value);
+    (sizes[0], sizes[1])
+}
