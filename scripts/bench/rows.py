@@ -114,8 +114,8 @@ ROWS: dict[str, Row] = {
     "lenet-128": classifier(lenet, (128, 1, 28, 28), 0.9),
     "lenet-256": classifier(lenet, (256, 1, 28, 28), 0.9),
     # Not the book's rate, 0.05: at that PyTorch's own f32 and f64 part in the third step (2.8835 and 2.8865).
-    "resnet18-96": classifier(lambda: models.ResNet18(1), (16, 1, 96, 96), 0.001),
-    "resnet18-32": classifier(lambda: models.ResNet18(3), (64, 3, 32, 32), 0.001),
+    "resnet18-96": classifier(lambda: models.ResNet18(1), (16, 1, 96, 96), 1e-4),
+    "resnet18-32": classifier(lambda: models.ResNet18(3), (64, 3, 32, 32), 1e-4),
     "rnn-32x35x256": language_model(nn.RNN, 32, 35, 256),
     "gru-32x35x256": language_model(nn.GRU, 32, 35, 256),
     "lstm-32x35x256": language_model(nn.LSTM, 32, 35, 256),

@@ -185,7 +185,7 @@ fn resnet18(shape: (usize, usize, usize, usize)) -> Result<Box<dyn Work>> {
     by_sgd(
         |params| ResNet18::new(channels, 10, &Initializer::Xavier, params),
         cross_entropy,
-        0.001, // at the book's rate, 0.05, PyTorch's own f32 and f64 part in the third step
+        1e-4, // at the book's rate, 0.05, PyTorch's own f32 and f64 part in the third step
         [inputs(shape)?, classes(batch as u32, 10)?],
     )
 }
