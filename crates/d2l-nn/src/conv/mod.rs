@@ -13,11 +13,12 @@ mod geometry;
 mod layer;
 mod op;
 mod product;
+mod share;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod transposed;
-mod windows;
+mod unfold;
 mod winograd;
 
 use candle_core::{Result, Tensor, bail};

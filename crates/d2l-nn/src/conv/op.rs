@@ -1,44 +1,54 @@
 //! The convolution as one operation on the CPU, and its transpose as another: each is the other's gradient.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::{direct, product, winograd};
-use crate::kernel::{Real, elements, read};
+use crate::kernel::{self, Real, elements, read, read_each};
+
+/// Which kernel computes a convolution.
+enum Method {
+    Winograd,
+    Direct,
+    Product,
+}
+
+fn method(geometry: &Geometry) -> Method {
+    if winograd::applies(geometry) {
+        Method::Winograd
+    } else if direct::applies(geometry) {
+        Method::Direct
+    } else {
+        Method::Product
+    }
+}
 
 /// y = w ∗ x + b
 fn forward<T: Real>(geometry: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
-    if winograd::applies(geometry) {
-        winograd::forward(geometry, x, weight, bias)
-    } else if direct::applies(geometry) {
-        direct::forward(geometry, x, weight, bias)
-    } else {
-        product::forward(geometry, x, weight, bias)
+    match method(geometry) {
+        Method::Winograd => winograd::forward(geometry, x, weight, bias),
+        Method::Direct => direct::forward(geometry, x, weight, bias),
+        Method::Product => product::forward(geometry, x, weight, bias),
     }
 }
 
 /// ∂l/∂x
 fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T> {
-    if winograd::applies(geometry) {
-        winograd::input_gradient(geometry, weight, dy)
-    } else if direct::applies(geometry) {
-        direct::input_gradient(geometry, weight, dy)
-    } else {
-        product::input_gradient(geometry, weight, dy)
+    match method(geometry) {
+        Method::Winograd => winograd::input_gradient(geometry, weight, dy),
+        Method::Direct => direct::input_gradient(geometry, weight, dy),
+        Method::Product => product::input_gradient(geometry, weight, dy),
     }
 }
 
 /// ∂l/∂w
 fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
-    if winograd::applies(geometry) {
-        winograd::weight_gradient(geometry, x, dy)
-    } else if direct::applies(geometry) {
-        direct::weight_gradient(geometry, x, dy)
-    } else {
-        product::weight_gradient(geometry, x, dy)
+    match method(geometry) {
+        Method::Winograd => winograd::weight_gradient(geometry, x, dy),
+        Method::Direct => direct::weight_gradient(geometry, x, dy),
+        Method::Product => product::weight_gradient(geometry, x, dy),
     }
 }
 
@@ -103,32 +113,32 @@ fn input_gradient_tensor<T: Real>(
     weight: &Tensor,
     dy: &Tensor,
 ) -> Result<Tensor> {
-    let dx = read2::<T, _>(weight, dy, |weight, dy| {
+    let dx = read_each::<T, _, 2>([weight, dy], |[weight, dy]| {
         input_gradient(geometry, weight, dy)
     })?;
     Tensor::from_vec(dx, geometry.input_dims(), dy.device())
 }
 
 fn weight_gradient_tensor<T: Real>(geometry: &Geometry, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
-    let dw = read2::<T, _>(x, dy, |x, dy| weight_gradient(geometry, x, dy))?;
+    let dw = read_each::<T, _, 2>([x, dy], |[x, dy]| weight_gradient(geometry, x, dy))?;
     Tensor::from_vec(dw, geometry.weight_dims(), dy.device())
-}
-
-fn read2<T: WithDType, R>(a: &Tensor, b: &Tensor, f: impl FnOnce(&[T], &[T]) -> R) -> Result<R> {
-    read(a, |a| read(b, |b| f(a, b)))?
 }
 
 /// ∂l/∂b: for each filter the sum of ∂l/∂y over images and cells, in f64 and in that order.
 fn bias_gradient<T: Real>(dy: &Tensor) -> Result<Tensor> {
     let (_, filters, height, width) = dy.dims4()?;
+    let area = (height * width).max(1);
     let sums = read::<T, _>(dy, |dy| {
-        let mut sums = vec![0f64; filters];
-        for (plane, dy) in dy.chunks_exact((height * width).max(1)).enumerate() {
-            if let Some(sum) = sums.get_mut(plane % filters) {
-                *sum += crate::kernel::sum(dy);
-            }
+        let of_filter = |filter: usize| {
+            let planes = dy.chunks_exact(area).skip(filter).step_by(filters);
+            let mut sum = 0.0;
+            planes.for_each(|plane| sum += kernel::sum(plane));
+            T::from_f64(sum)
+        };
+        match kernel::pays_to_share(dy.len()) {
+            true => (0..filters).into_par_iter().map(of_filter).collect(),
+            false => (0..filters).map(of_filter).collect::<Vec<T>>(),
         }
-        sums.into_iter().map(T::from_f64).collect::<Vec<T>>()
     })?;
     Tensor::from_vec(sums, filters, dy.device())
 }
@@ -247,7 +257,7 @@ impl CustomOp2 for Transposed {
         ) -> Result<(Option<Tensor>, Option<Tensor>)> {
             let dx = match x.track_op() {
                 true => {
-                    let dx = read2::<T, _>(dy, weight, |dy, weight| {
+                    let dx = read_each::<T, _, 2>([dy, weight], |[dy, weight]| {
                         forward(geometry, dy, weight, None)
                     })?;
                     Some(Tensor::from_vec(dx, x.shape(), x.device())?)

@@ -9,8 +9,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::windows::{gather, scatter};
-use crate::kernel::{Matrix, Real, add_product, multiply, pays_to_share, wide};
+use super::share::{for_each_task, sum_over_batch};
+use super::unfold::{fold, unfold};
+use crate::kernel::{Matrix, Real, add_product, multiply, wide};
 
 /// Numbers of a matrix of windows: half a megabyte in f32.
 const BLOCK: usize = 1 << 17;
@@ -153,10 +154,9 @@ pub(super) fn forward<T: Real>(
         }
     };
     for_each_task(
-        &mut y,
-        blocks.images * geometry.output_len(),
-        x,
-        blocks.images * geometry.input_len(),
+        (&mut y, blocks.images * geometry.output_len()),
+        (x, blocks.images * geometry.input_len()),
+        Scratch::new,
         task,
     );
     y
@@ -186,7 +186,7 @@ fn forward_block<T: Real>(
     } else {
         wide(
             #[inline(always)]
-            || gather(geometry, x, channels, part.rows.clone(), windows),
+            || unfold(geometry, x, channels, part.rows.clone(), windows),
         );
         Matrix::new(windows, taps, columns)
     };
@@ -227,17 +227,16 @@ pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T
                     multiply(weight.t(), dy, windows, columns);
                     wide(
                         #[inline(always)]
-                        || scatter(geometry, windows, channels, rows.clone(), dx),
+                        || fold(geometry, windows, channels, rows.clone(), dx),
                     );
                 }
             }
         }
     };
     for_each_task(
-        &mut dx,
-        blocks.images * geometry.input_len(),
-        dy,
-        blocks.images * geometry.output_len(),
+        (&mut dx, blocks.images * geometry.input_len()),
+        (dy, blocks.images * geometry.output_len()),
+        Scratch::new,
         task,
     );
     dx
@@ -276,24 +275,12 @@ pub(super) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -
     let taps = geometry.taps();
     let len = geometry.filters * taps;
     if len <= SMALL {
-        let images = geometry.images.div_ceil(PARTS).max(1);
-        let part = |(x, dy): (&[T], &[T])| {
+        return sum_over_batch(geometry, x, dy, PARTS, |x, dy| {
             let mut dw = vec![T::ZERO; len];
             let all = 0..geometry.channels / geometry.groups;
             add_weight_gradient(geometry, x, dy, all, &mut dw);
             dw
-        };
-        let xs = x.par_chunks((images * geometry.input_len()).max(1));
-        let dys = dy.par_chunks((images * geometry.output_len()).max(1));
-        let parts: Vec<Vec<T>> = (xs, dys).into_par_iter().map(part).collect();
-        let mut parts = parts.into_iter();
-        let mut sum = parts.next().unwrap_or_else(|| vec![T::ZERO; len]);
-        parts.for_each(|part| {
-            sum.iter_mut()
-                .zip(&part)
-                .for_each(|(sum, &part)| *sum += part)
         });
-        return sum;
     }
     let per_group = geometry.channels / geometry.groups;
     let area = geometry.rows.kernel * geometry.columns.kernel;
@@ -345,7 +332,7 @@ fn add_weight_gradient<T: Real>(
                 let channels = first + channels.start..first + channels.end;
                 wide(
                     #[inline(always)]
-                    || gather(geometry, x, channels, rows.clone(), windows),
+                    || unfold(geometry, x, channels, rows.clone(), windows),
                 );
                 let windows = Matrix::new(windows, taps, columns);
                 let dy = output_part(geometry, &part, dy, output);
@@ -358,27 +345,4 @@ fn add_weight_gradient<T: Real>(
 fn channels_of(geometry: &Geometry, group: usize) -> Range<usize> {
     let per_group = geometry.channels / geometry.groups;
     group * per_group..(group + 1) * per_group
-}
-
-/// Calls `task` with pieces of `target` and the pieces of `source` that belong to them, on all threads.
-fn for_each_task<T: Real>(
-    target: &mut [T],
-    target_len: usize,
-    source: &[T],
-    source_len: usize,
-    task: impl Fn(&mut Scratch<T>, (&mut [T], &[T])) + Send + Sync,
-) {
-    let (target_len, source_len) = (target_len.max(1), source_len.max(1));
-    if pays_to_share(target.len().max(source.len())) {
-        (
-            target.par_chunks_mut(target_len),
-            source.par_chunks(source_len),
-        )
-            .into_par_iter()
-            .for_each_init(Scratch::new, task);
-    } else {
-        let mut scratch = Scratch::new();
-        let pieces = target.chunks_mut(target_len).zip(source.chunks(source_len));
-        pieces.for_each(|piece| task(&mut scratch, piece));
-    }
 }

@@ -13,7 +13,7 @@ use crate::kernel::Real;
 /// Fills `matrix` `[taps, rows.len() · width]` with the windows of output rows `rows` in the given `channels` of `x`,
 /// which begins with the image of the first row.
 #[inline(always)] // into `wide`
-pub(super) fn gather<T: Real>(
+pub(super) fn unfold<T: Real>(
     geometry: &Geometry,
     x: &[T],
     channels: Range<usize>,
@@ -44,9 +44,9 @@ pub(super) fn gather<T: Real>(
     });
 }
 
-/// The transpose of [`gather`]: adds each entry of `matrix` to the cell of `dx` that it was taken from.
+/// The transpose of [`unfold`]: adds each entry of `matrix` to the cell of `dx` that it was taken from.
 #[inline(always)] // into `wide`
-pub(super) fn scatter<T: Real>(
+pub(super) fn fold<T: Real>(
     geometry: &Geometry,
     matrix: &[T],
     channels: Range<usize>,
