@@ -68,6 +68,12 @@ def lenet():
     return LeNet()
 
 
+def resnet18(channels: int):
+    from resnet import ResNet18
+
+    return ResNet18(channels)
+
+
 def language_model(layer: type[nn.RNNBase], batch: int, steps: int, num_hiddens: int) -> Row:
     """A vocabulary of 28; inputs [B, T] and the classes of the T * B outputs; gradients clipped to norm 1."""
 
@@ -89,9 +95,14 @@ def encoder_block(**settings):
 # --- Operations -------------------------------------------------------------------------------------------------------
 
 
-def operation(build, *shapes: tuple[int, ...]) -> Row:
+def operation(build, *shapes: tuple[int, ...], on_request: bool = False) -> Row:
     """Inputs' shapes, then the output's."""
-    return Row(lambda: Operation(build(), *shapes), DEFAULT)
+    return Row(lambda: Operation(build(), *shapes), DEFAULT, on_request)
+
+
+def activation(build) -> Row:
+    """A function of 1.2 million numbers."""
+    return operation(build, (1000, 1200), (1000, 1200), on_request=True)
 
 
 def convolution(channels: int, side: int) -> Row:
@@ -114,8 +125,8 @@ ROWS: dict[str, Row] = {
     "lenet-128": classifier(lenet, (128, 1, 28, 28), 0.9),
     "lenet-256": classifier(lenet, (256, 1, 28, 28), 0.9),
     # Not the book's rate, 0.05: at that PyTorch's own f32 and f64 part in the third step (2.8835 and 2.8865).
-    "resnet18-96": classifier(lambda: models.ResNet18(1), (16, 1, 96, 96), 1e-4),
-    "resnet18-32": classifier(lambda: models.ResNet18(3), (64, 3, 32, 32), 1e-4),
+    "resnet18-96": classifier(lambda: resnet18(1), (16, 1, 96, 96), 1e-4),
+    "resnet18-32": classifier(lambda: resnet18(3), (64, 3, 32, 32), 1e-4),
     "rnn-32x35x256": language_model(nn.RNN, 32, 35, 256),
     "gru-32x35x256": language_model(nn.GRU, 32, 35, 256),
     "lstm-32x35x256": language_model(nn.LSTM, 32, 35, 256),
@@ -131,6 +142,16 @@ ROWS: dict[str, Row] = {
     "batch-norm": operation(lambda: nn.BatchNorm2d(64), IMAGES, IMAGES),
     "layer-norm": operation(lambda: nn.LayerNorm(256), TOKENS, TOKENS),
     "attention": operation(models.Attention, HEADS, HEADS, HEADS, HEADS),
+    "attention-causal": operation(lambda: models.Attention(causal=True), HEADS, HEADS, HEADS, HEADS, on_request=True),
+    "batch-norm-relu": operation(lambda: models.Rectified(64), IMAGES, IMAGES, on_request=True),
+    "group-norm": operation(lambda: nn.GroupNorm(8, 64), IMAGES, IMAGES, on_request=True),
+    "sigmoid": activation(nn.Sigmoid),
+    "tanh": activation(nn.Tanh),
+    "relu": activation(nn.ReLU),
+    "elu": activation(nn.ELU),
+    "gelu": activation(nn.GELU),
+    "silu": activation(nn.SiLU),
+    "softplus": activation(nn.Softplus),
     "sgd-10m": update(SGD, DEFAULT | FOREACH | FUSED),
     "sgd-momentum-10m": update(SGD, DEFAULT | FOREACH | FUSED, momentum=0.9),
     "adagrad-10m": update(Adagrad, DEFAULT | FOREACH | FUSED),

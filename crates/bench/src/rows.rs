@@ -9,8 +9,9 @@ use d2l::Loss;
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{
     Adadelta, Adagrad, Adam, AttentionOptions, Conv2dConfig, Initializer, Mode, Network,
-    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, layer_norm,
-    linear, mse_loss, scaled_dot_product_attention,
+    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, elu, gelu,
+    group_norm, layer_norm, linear, mse_loss, relu, scaled_dot_product_attention, sigmoid, silu,
+    softplus, tanh,
 };
 use d2l::usage;
 use mlp::activation::Activation;
@@ -51,7 +52,17 @@ pub const ROWS: &[Row] = &[
     row("conv3x3-512x4", || convolution(512, 4)),
     row("batch-norm", batch_normalisation),
     row("layer-norm", layer_normalisation),
-    row("attention", attention),
+    row("attention", || attention(false)),
+    row("attention-causal", || attention(true)),
+    row("batch-norm-relu", batch_normalisation_and_relu),
+    row("group-norm", group_normalisation),
+    row("sigmoid", || activation(sigmoid)),
+    row("tanh", || activation(tanh)),
+    row("relu", || activation(relu)),
+    row("elu", || activation(|x| elu(x, 1.0))),
+    row("gelu", || activation(gelu)),
+    row("silu", || activation(silu)),
+    row("softplus", || activation(softplus)),
     row("sgd-10m", sgd),
     row("sgd-momentum-10m", sgd_momentum),
     row("adagrad-10m", adagrad),
@@ -265,16 +276,46 @@ fn convolution(channels: usize, side: usize) -> Result<Box<dyn Work>> {
     Ok(Box::new(Operation::new([shape], shape, params, forward)?))
 }
 
+/// 64 images of 64 channels.
+const IMAGES: (usize, usize, usize, usize) = (64, 64, 32, 32);
+
+/// For layers that behave otherwise while training.
+const TRAIN: Mode = Mode::Train(Step {
+    seed: 0,
+    epoch: 0,
+    step: 0,
+});
+
 fn batch_normalisation() -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let layer = batch_norm(64, params.builder())?;
-    let shape = (64, 64, 32, 32);
-    let mode = Mode::Train(Step {
-        seed: 0,
-        epoch: 0,
-        step: 0,
-    });
-    let forward = move |[x]: &[Var; 1]| layer.forward_t(x, mode);
+    let forward = move |[x]: &[Var; 1]| layer.forward_t(x, TRAIN);
+    Ok(Box::new(Operation::new([IMAGES], IMAGES, params, forward)?))
+}
+
+/// Both in one pass.
+fn batch_normalisation_and_relu() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let layer = batch_norm(64, params.builder())?;
+    let forward = move |[x]: &[Var; 1]| layer.forward_t_relu(x, TRAIN);
+    Ok(Box::new(Operation::new([IMAGES], IMAGES, params, forward)?))
+}
+
+/// Eight channels in a group.
+fn group_normalisation() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let layer = group_norm(8, 64, 1e-5, params.builder())?;
+    let forward = move |[x]: &[Var; 1]| layer.forward(x);
+    Ok(Box::new(Operation::new([IMAGES], IMAGES, params, forward)?))
+}
+
+/// A function of 1.2 million numbers.
+fn activation(
+    function: impl Fn(&Tensor) -> candle_core::Result<Tensor> + 'static,
+) -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let shape = (1000, 1200);
+    let forward = move |[x]: &[Var; 1]| function(x);
     Ok(Box::new(Operation::new([shape], shape, params, forward)?))
 }
 
@@ -287,11 +328,15 @@ fn layer_normalisation() -> Result<Box<dyn Work>> {
 }
 
 /// Four heads of 64 over 128 tokens.
-fn attention() -> Result<Box<dyn Work>> {
+fn attention(causal: bool) -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let shape = (16, 4, 128, 64);
-    let forward = |[q, k, v]: &[Var; 3]| {
-        let (output, _) = scaled_dot_product_attention(q, k, v, AttentionOptions::default())?;
+    let forward = move |[q, k, v]: &[Var; 3]| {
+        let options = AttentionOptions {
+            causal,
+            ..AttentionOptions::default()
+        };
+        let (output, _) = scaled_dot_product_attention(q, k, v, options)?;
         Ok(output)
     };
     Ok(Box::new(Operation::new(

@@ -190,15 +190,12 @@ impl Planes {
         &self,
         tensors: [&Tensor; 4],
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [x, dy, weight, bias] = tensors;
+        let x = tensors[0];
         let (_, channels, inner) = x.dims3()?;
         let wants_dx = x.track_op();
-        let (weight, bias) = (weight.to_vec1::<T>()?, bias.to_vec1::<T>()?);
-        let [dx, dw, db] = kernel::read::<T, _>(x, |x| {
-            kernel::read::<T, _>(dy, |dy| {
-                self.backward([x, dy, &weight, &bias], inner, wants_dx)
-            })
-        })???;
+        let gradients =
+            kernel::read_each::<T, _, 4>(tensors, |all| self.backward(all, inner, wants_dx));
+        let [dx, dw, db] = gradients??;
         let dx = match wants_dx {
             true => Some(Tensor::from_vec(dx, x.shape(), x.device())?),
             false => None,

@@ -227,10 +227,10 @@ impl Rows {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (_, dim) = x.dims2()?;
-        let values = weight.to_vec1::<T>()?;
-        let [dx, dw, db] = kernel::read::<T, _>(x, |x| {
-            kernel::read::<T, _>(dy, |dy| self.backward(x, dy, &values, dim))
-        })???;
+        let gradients = kernel::read_each::<T, _, 3>([x, dy, weight], |[x, dy, weight]| {
+            self.backward(x, dy, weight, dim)
+        });
+        let [dx, dw, db] = gradients??;
         let tensor = |values| Tensor::from_vec(values, weight.shape(), x.device());
         Ok((
             Some(Tensor::from_vec(dx, x.shape(), x.device())?),
