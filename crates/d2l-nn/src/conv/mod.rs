@@ -13,6 +13,7 @@ mod geometry;
 mod layer;
 mod op;
 mod product;
+mod runs;
 mod share;
 #[cfg(test)]
 mod tests;

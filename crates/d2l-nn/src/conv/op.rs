@@ -5,19 +5,23 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::{direct, product, winograd};
+use super::{direct, product, runs, winograd};
 use crate::kernel::{self, Real, elements, read, read_each};
 
 /// Which kernel computes a convolution.
 enum Method {
     Winograd,
     Direct,
+    Runs,
     Product,
 }
 
 fn method(geometry: &Geometry) -> Method {
-    if winograd::applies(geometry) {
+    let runs = runs::applies(geometry);
+    if winograd::applies(geometry) && !(runs && runs::cost(geometry) < winograd::cost(geometry)) {
         Method::Winograd
+    } else if runs {
+        Method::Runs
     } else if direct::applies(geometry) {
         Method::Direct
     } else {
@@ -30,6 +34,7 @@ fn forward<T: Real>(geometry: &Geometry, x: &[T], weight: &[T], bias: Option<&[T
     match method(geometry) {
         Method::Winograd => winograd::forward(geometry, x, weight, bias),
         Method::Direct => direct::forward(geometry, x, weight, bias),
+        Method::Runs => runs::forward(geometry, x, weight, bias),
         Method::Product => product::forward(geometry, x, weight, bias),
     }
 }
@@ -39,6 +44,7 @@ fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T
     match method(geometry) {
         Method::Winograd => winograd::input_gradient(geometry, weight, dy),
         Method::Direct => direct::input_gradient(geometry, weight, dy),
+        Method::Runs => runs::input_gradient(geometry, weight, dy),
         Method::Product => product::input_gradient(geometry, weight, dy),
     }
 }
@@ -48,6 +54,7 @@ fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     match method(geometry) {
         Method::Winograd => winograd::weight_gradient(geometry, x, dy),
         Method::Direct => direct::weight_gradient(geometry, x, dy),
+        Method::Runs => runs::weight_gradient(geometry, x, dy),
         Method::Product => product::weight_gradient(geometry, x, dy),
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Module, Result, Tensor, Var};
 
 use super::geometry::{Conv2dConfig, Geometry};
 use super::transposed::ConvTranspose2d;
-use super::{Conv1d, Conv2d, composed, convolve};
+use super::{Conv1d, Conv2d, add_bias, composed, convolve};
 use crate::testing::{check_gradients, filled};
 
 const CPU: Device = Device::Cpu;
@@ -152,6 +152,17 @@ fn large_cases() -> Vec<([usize; 4], [usize; 4], Conv2dConfig)> {
         ([3, 16, 6, 9], [16, 16, 3, 3], plain.padding(2)),
         ([2, 16, 5, 3], [16, 16, 3, 3], plain.padding(1)),
         ([2, 72, 7, 11], [80, 72, 3, 3], plain),
+        ([9, 20, 1, 1], [50, 20, 3, 3], plain.padding(1)),
+        ([5, 16, 2, 2], [100, 16, 3, 3], plain.padding(1)),
+        ([3, 24, 9, 7], [17, 24, 3, 5], plain.stride(2).padding(2)),
+        (
+            [2, 16, 11, 10],
+            [16, 16, 3, 3],
+            plain.stride(3).dilation(2).padding(3),
+        ),
+        ([70, 300, 3, 3], [20, 300, 3, 3], plain.padding(1)),
+        ([5, 18, 2, 3], [20, 18, 1, 1], plain),
+        ([3, 16, 1, 1], [16, 16, 1, 1], plain.stride(2).padding(1)),
     ]
 }
 
@@ -162,14 +173,16 @@ fn kernels_and_definitions_agree() -> anyhow::Result<()> {
             let geometry = Geometry::new(&x, &weight, &config)?;
             let taps = geometry.taps() as f64;
             let x = variable(&x, 1, dtype)?;
+            let bias = variable(&weight[..1], 3, dtype)?;
             let weight = variable(&weight, 2, dtype)?;
-            let found = convolve(&x, &weight, None, &config)?;
+            let found = convolve(&x, &weight, Some(&bias), &config)?;
             let wanted = composed::convolution(&geometry, &x, &weight)?;
+            let wanted = add_bias(wanted, Some(&bias))?;
             let upstream = filled(found.shape(), 5, 1.0, dtype, &CPU)?;
             let found_gradients = (&found * &upstream)?.sum_all()?.backward()?;
             let wanted_gradients = (&wanted * &upstream)?.sum_all()?.backward()?;
             let mut pairs = vec![(found, wanted)];
-            for input in [&x, &weight] {
+            for input in [&x, &weight, &bias] {
                 match (found_gradients.get(input), wanted_gradients.get(input)) {
                     (Some(found), Some(wanted)) => pairs.push((found.clone(), wanted.clone())),
                     _ => anyhow::bail!("a gradient is missing"),

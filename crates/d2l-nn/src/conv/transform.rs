@@ -28,6 +28,31 @@ pub(super) fn load<T: Real>(numbers: &[T], start: usize) -> Lanes<T> {
     lanes
 }
 
+/// Rows become columns.
+#[inline(always)]
+pub(super) fn transpose<T: Real>(rows: [Lanes<T>; LANES]) -> [Lanes<T>; LANES] {
+    from_fn(|i| from_fn(|j| rows[j][i]))
+}
+
+/// Calls `f` with each column of a matrix of eight rows, and its number. Row i begins at `i * stride`.
+#[inline(always)]
+pub(super) fn for_each_column<T: Real>(
+    matrix: &[T],
+    stride: usize,
+    columns: usize,
+    mut f: impl FnMut(usize, Lanes<T>),
+) {
+    let rows: [&[T]; LANES] = from_fn(|row| &matrix[row * stride..][..columns]);
+    let whole = columns / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        let block = transpose(from_fn(|row| load(rows[row], start)));
+        for (number, column) in block.into_iter().enumerate() {
+            f(start + number, column);
+        }
+    }
+    (whole..columns).for_each(|column| f(column, from_fn(|row| rows[row][column])));
+}
+
 /// A copy that needs no call: lines are short.
 #[inline(always)]
 pub(super) fn copy<T: Real>(source: &[T], target: &mut [T]) {

@@ -47,14 +47,22 @@ pub(super) fn applies(geometry: &Geometry) -> bool {
         axis.kernel == 3 && axis.stride == 1 && axis.dilation == 1 && axis.padding <= 2
     };
     let whole = |channels: usize| channels >= CHANNELS && channels.is_multiple_of(LANES);
-    // A tile costs the same however little of it the image fills; below a quarter the definition is cheaper.
-    let tiles = geometry.rows.output.div_ceil(OUTPUT) * geometry.columns.output.div_ceil(OUTPUT);
     geometry.groups == 1
-        && geometry.pixels() * 9 > PLACES * tiles
         && suits(&geometry.rows)
         && suits(&geometry.columns)
         && whole(geometry.channels)
         && whole(geometry.filters)
+}
+
+/// Multiplications, roughly, with what the transforms take beside them: of the tiles, of the kernels. A tile costs the
+/// same however little of it the image fills. The two factors are measured.
+pub(super) fn cost(geometry: &Geometry) -> usize {
+    const OF_A_TILE: usize = 40;
+    const OF_A_KERNEL: usize = 54;
+    let (channels, filters) = (geometry.channels, geometry.filters);
+    let tiles = geometry.rows.output.div_ceil(OUTPUT) * geometry.columns.output.div_ceil(OUTPUT);
+    let products = channels * filters + OF_A_TILE * (channels + filters);
+    PLACES * (geometry.images * tiles * products + OF_A_KERNEL * channels * filters)
 }
 
 /// A convolution with `inputs` channels to `outputs` channels: the layer's own, or that of its gradient.
