@@ -22,23 +22,18 @@ impl Activation for Elu {
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        // Two numbers rather than a branch, so that the loop is vectorised. NaN goes into the second.
-        let above = if x > T::ZERO { x } else { T::ZERO };
-        let below = if x > T::ZERO { T::ZERO } else { x };
-        let half = (below * T::from_f64(0.5)).tanh();
+        // NaN goes into the second.
+        let above = T::choose(x > T::ZERO, x, T::ZERO);
+        let below = T::choose(x > T::ZERO, T::ZERO, x);
+        let half = (below * T::constant(0.5)).tanh();
         let below = (half + half) / (T::ONE - half); // e^x - 1, which would cancel near 0
-        above + below * T::from_f64(self.alpha)
+        above + below * T::constant(self.alpha)
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let below = if x > T::ZERO { T::ZERO } else { x };
-        let scale = if x > T::ZERO {
-            T::ONE
-        } else {
-            T::from_f64(self.alpha)
-        };
-        below.exp() * scale
+        let below = T::choose(x > T::ZERO, T::ZERO, x);
+        below.exp() * T::choose(x > T::ZERO, T::ONE, T::constant(self.alpha))
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

@@ -25,7 +25,7 @@ impl Activation for LeakyRelu {
         if x > T::ZERO {
             x
         } else {
-            x * T::from_f64(self.slope)
+            x * T::constant(self.slope)
         }
     }
 
@@ -34,7 +34,7 @@ impl Activation for LeakyRelu {
         if x > T::ZERO {
             T::ONE
         } else {
-            T::from_f64(self.slope)
+            T::constant(self.slope)
         }
     }
 

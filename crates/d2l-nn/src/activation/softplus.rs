@@ -20,7 +20,7 @@ impl Activation for Softplus {
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        let positive = if x <= T::ZERO { T::ZERO } else { x };
+        let positive = T::choose(x <= T::ZERO, T::ZERO, x);
         positive + (T::ZERO - x.abs()).exp().ln_1p()
     }
 

@@ -216,23 +216,33 @@ fn chunk_sum<T: Real>(x: &[T], f: impl Fn(f64) -> f64) -> f64 {
     )
 }
 
+/// `n` elements, which `fill` writes piece by piece, given where the piece begins. A piece is in the nearest cache when it
+/// is copied to its place, so that new memory is written once, not with zeros first.
+fn pieced<T: Real>(n: usize, fill: impl Fn(usize, &mut [T])) -> Vec<T> {
+    const PIECE: usize = 1024;
+    let mut piece = [T::ZERO; PIECE];
+    let mut all = Vec::with_capacity(n);
+    wide(
+        #[inline(always)]
+        || {
+            for start in (0..n).step_by(PIECE) {
+                let piece = &mut piece[..PIECE.min(n - start)];
+                fill(start, piece);
+                all.extend_from_slice(piece);
+            }
+        },
+    );
+    all
+}
+
 /// y = f(x) element by element, into new memory.
 pub(crate) fn map<T: Real>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
-    let mut y = vec![T::ZERO; x.len()];
-    let one = |(y, x): (&mut [T], &[T])| {
-        wide(
-            #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)),
-        )
-    };
-    if pays_to_share(x.len()) {
-        (y.par_chunks_mut(CHUNK), x.par_chunks(CHUNK))
-            .into_par_iter()
-            .for_each(one);
-    } else {
-        one((&mut y, x));
-    }
-    y
+    map2(
+        x,
+        x,
+        #[inline(always)]
+        |x, _| f(x),
+    )
 }
 
 /// z = f(x, y) element by element, into new memory.
@@ -241,30 +251,35 @@ pub(crate) fn map2<T: Real, U: Sync + Copy>(
     y: &[U],
     f: impl Fn(T, U) -> T + Sync,
 ) -> Vec<T> {
+    if !pays_to_share(x.len()) {
+        return pieced(
+            x.len(),
+            #[inline(always)]
+            |start, z| fill(z, &x[start..], &y[start..], &f),
+        );
+    }
     let mut z = vec![T::ZERO; x.len()];
-    let one = |(z, x, y): (&mut [T], &[T], &[U])| {
+    let pieces = (
+        z.par_chunks_mut(CHUNK),
+        x.par_chunks(CHUNK),
+        y.par_chunks(CHUNK),
+    );
+    pieces.into_par_iter().for_each(|(z, x, y)| {
         wide(
             #[inline(always)]
-            || {
-                z.iter_mut()
-                    .zip(x)
-                    .zip(y)
-                    .for_each(|((z, &x), &y)| *z = f(x, y));
-            },
+            || fill(z, x, y, &f),
         );
-    };
-    if pays_to_share(x.len()) {
-        (
-            z.par_chunks_mut(CHUNK),
-            x.par_chunks(CHUNK),
-            y.par_chunks(CHUNK),
-        )
-            .into_par_iter()
-            .for_each(one);
-    } else {
-        one((&mut z, x, y));
-    }
+    });
     z
+}
+
+/// z = f(x, y). A loop, not `for_each`, and `f` as it is, not as an `impl Fn` that is a reference: both would be calls where
+/// `f` is long, and calls are not compiled for wide vectors.
+#[inline(always)]
+fn fill<T: Copy, U: Copy>(z: &mut [T], x: &[T], y: &[U], f: &impl Fn(T, U) -> T) {
+    for ((z, &x), &y) in z.iter_mut().zip(x).zip(y) {
+        *z = f(x, y);
+    }
 }
 
 /// The sum over the elements of the first part of f(x, y), as f64, and the second parts into new memory.
@@ -273,15 +288,31 @@ pub(crate) fn map2_and_sum<T: Real>(
     y: &[T],
     f: impl Fn(T, T) -> (T, T) + Sync,
 ) -> (f64, Vec<T>) {
+    const LANES: usize = 8; // sums side by side, as in `chunk_sum`
     let mut z = vec![T::ZERO; x.len()];
     let one = |(z, x, y): (&mut [T], &[T], &[T])| -> f64 {
-        let mut sum = 0.0;
-        for ((z, &x), &y) in z.iter_mut().zip(x).zip(y) {
-            let (term, element) = f(x, y);
-            sum += term.to_f64();
-            *z = element;
-        }
-        sum
+        wide(
+            #[inline(always)]
+            || {
+                let mut sums = [0f64; LANES];
+                let mut add = |z: &mut [T], x: &[T], y: &[T]| {
+                    let all = sums.iter_mut().zip(z).zip(x).zip(y);
+                    for (((sum, z), &x), &y) in all {
+                        let (term, element) = f(x, y);
+                        *sum += term.to_f64();
+                        *z = element;
+                    }
+                };
+                let mut zs = z.chunks_exact_mut(LANES);
+                let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+                let rest = (xs.remainder(), ys.remainder());
+                for ((z, x), y) in (&mut zs).zip(xs).zip(ys) {
+                    add(z, x, y);
+                }
+                add(zs.into_remainder(), rest.0, rest.1);
+                sums.iter().sum()
+            },
+        )
     };
     let sums: Vec<f64> = if pays_to_share(x.len()) {
         (

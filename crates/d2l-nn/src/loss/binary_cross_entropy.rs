@@ -41,6 +41,7 @@ struct BinaryCrossEntropy;
 impl Pointwise for BinaryCrossEntropy {
     const NAME: &'static str = "binary_cross_entropy";
 
+    #[inline(always)] // into `wide`
     fn value_and_slope<T: Real>(o: T, y: T) -> (T, T) {
         let small = (if o > T::ZERO { T::ZERO - o } else { o }).exp(); // e^-|o|, at most 1
         let sigmoid = if o > T::ZERO { T::ONE } else { small } / (T::ONE + small);

@@ -33,6 +33,7 @@ struct Mse;
 impl Pointwise for Mse {
     const NAME: &'static str = "mse_loss";
 
+    #[inline(always)] // into `wide`
     fn value_and_slope<T: Real>(prediction: T, target: T) -> (T, T) {
         let error = prediction - target;
         (error * error, error + error)

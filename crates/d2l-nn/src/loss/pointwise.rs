@@ -67,12 +67,20 @@ impl<P: Pointwise> Op<P> {
         target: &[T],
         shape: &Shape,
     ) -> Result<CpuStorage> {
-        let (sum, slopes) = kernel::map2_and_sum(prediction, target, P::value_and_slope);
+        let share = T::from_f64(1.0 / self.n);
+        let (sum, gradient) = kernel::map2_and_sum(
+            prediction,
+            target,
+            #[inline(always)]
+            |prediction, target| {
+                let (value, slope) = P::value_and_slope(prediction, target);
+                (value, slope * share)
+            },
+        );
         if self.wants_gradient
             && let Ok(mut slot) = self.gradient.lock()
         {
-            let gradient = Tensor::from_vec(slopes, shape.clone(), &Device::Cpu)?;
-            *slot = Some(gradient.affine(1.0 / self.n, 0.0)?);
+            *slot = Some(Tensor::from_vec(gradient, shape.clone(), &Device::Cpu)?);
         }
         Ok(T::to_cpu_storage_owned(vec![T::from_f64(sum / self.n)]))
     }

@@ -28,6 +28,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    #[inline(always)] // into `wide`
     fn statistics<T: Real>(&self, row: &[T]) -> Used {
         let (mean, variance) = if self.centered {
             let mut moments = Moments::default();

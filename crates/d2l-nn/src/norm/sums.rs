@@ -22,9 +22,23 @@ pub(super) fn sum<T: Real>(x: &[T], f: impl Fn(T) -> T) -> f64 {
         for (sum, &x) in sums.iter_mut().zip(rest) {
             *sum += f(x);
         }
-        total += sums.iter().map(|sum| sum.to_f64()).sum::<f64>();
+        total += halved(sums).to_f64();
     }
     total
+}
+
+/// The sum of the lanes, by halves: far fewer additions that wait for one another.
+#[inline(always)]
+fn halved<T: Real>(mut sums: [T; LANES]) -> T {
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        let (low, high) = sums.split_at_mut(width);
+        low.iter_mut()
+            .zip(high)
+            .for_each(|(low, high)| *low += *high);
+    }
+    sums[0]
 }
 
 /// Σ f(x, y), of both parts of f.
@@ -49,8 +63,8 @@ pub(super) fn sum_pairs<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> (T, T)) -
             *first += terms.0;
             *second += terms.1;
         }
-        total.0 += sums.0.iter().map(|sum| sum.to_f64()).sum::<f64>();
-        total.1 += sums.1.iter().map(|sum| sum.to_f64()).sum::<f64>();
+        total.0 += halved(sums.0).to_f64();
+        total.1 += halved(sums.1).to_f64();
     }
     total
 }

@@ -81,6 +81,7 @@ impl Rule for AdamRule {
         })
     }
 
+    #[inline(always)] // into `wide`
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]) {
         let (added, kept) = if self.decoupled {
             (0.0, 1.0 - turn.learning_rate * turn.weight_decay)
@@ -156,6 +157,7 @@ impl Moments {
     }
 
     /// The same in place; `decay` is λ, which is added to g as λw, and what w is multiplied by.
+    #[inline(always)] // into `wide`
     pub fn update<T: Real>(
         self,
         turn: Turn,

@@ -34,7 +34,7 @@ pub trait Rule: Sync {
     /// The new w, and new tensors in `memory`, which is as long as [`Rule::memories`]: the definition, for any device.
     fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor>;
 
-    /// The same in place, weight decay included. Slices of `memory` that the rule has no use for are empty.
+    /// The same in place, weight decay included; inlined into loops for wide vectors. Slices of `memory` that the rule has no use for are empty.
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]);
 }
 
@@ -190,10 +190,16 @@ fn in_place<T: Real>(
     gradient: &Tensor,
     memory: &[Tensor],
 ) -> Result<()> {
+    let update = |w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]| {
+        kernel::wide(
+            #[inline(always)]
+            || rule.update(turn, w, g, memory),
+        );
+    };
     kernel::change_by::<T>(var, gradient, |w, g| {
         kernel::change_each::<T>(memory, |memory| {
             if !kernel::pays_to_share(w.len()) {
-                rule.update(turn, w, g, memory);
+                update(w, g, memory);
                 return Ok(());
             }
             let mut memory = memory.map(|memory| memory.chunks_mut(CHUNK));
@@ -210,7 +216,7 @@ fn in_place<T: Real>(
                 .collect();
             pieces
                 .into_par_iter()
-                .for_each(|(w, g, memory)| rule.update(turn, w, g, memory));
+                .for_each(|(w, g, memory)| update(w, g, memory));
             Ok(())
         })
     })
