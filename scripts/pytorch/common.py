@@ -152,11 +152,14 @@ class SGD:
 
 
 def load_parameters(model: nn.Module, path: Path) -> None:
-    """Puts the parameters of a safetensors file into the model; names and shapes must agree."""
+    """Puts the parameters of a safetensors file into the model; names and shapes must agree, but for batch
+    normalisation's `num_batches_tracked`, which the Rust side hasn't and PyTorch doesn't miss."""
     if not path.exists():
         raise UsageError(f"--init {path}: no such file")
     found = load_file(path)
-    shapes = lambda tensors: {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
+    shapes = lambda tensors: {
+        name: list(tensor.shape) for name, tensor in sorted(tensors.items()) if not name.endswith("num_batches_tracked")
+    }
     if shapes(found) != shapes(model.state_dict()):
         raise UsageError(f"--init {path} holds {shapes(found)}, the model has {shapes(model.state_dict())}")
     model.load_state_dict(found)

@@ -25,6 +25,9 @@ A file holds, all computed in f64:
       gradient             of the gradient of `loss`,
       after                of the parameter after the steps
 
+    buffers                of models with batch normalisation alone, which are trained here in training mode: name,
+                           and a summary after the steps, in the names' order
+
 and a summary is the L2 norm and the values `at` up to 16 row-major indices k * (n - 1) / 15, rounded down, k = 0..15
 (all n where there are 16 or fewer).
 """
@@ -34,6 +37,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import batch_norm_lenet
+import digits
 import dropout
 import lenet
 import linear_regression
@@ -100,6 +105,8 @@ def golden(model_name: str, model: nn.Module, features: int | list[int], classes
         optimizer.step()
     for entry, parameter in zip(parameters, model.parameters()):
         entry["after"] = summary(parameter)
+    statistics = {name: b for name, b in model.named_buffers() if not name.endswith("num_batches_tracked")}
+    buffers = [{"name": name, "after": summary(statistics[name])} for name in sorted(statistics)]
     return {
         "about": ABOUT,
         "model": model_name,
@@ -110,7 +117,7 @@ def golden(model_name: str, model: nn.Module, features: int | list[int], classes
         "learning_rate": LEARNING_RATE,
         "steps": STEPS,
         "parameters": parameters,
-    }
+    } | ({"buffers": buffers} if buffers else {})
 
 
 def main() -> None:
@@ -123,6 +130,11 @@ def main() -> None:
         ("mlp", mlp.Concise("en"), mlp.PIXELS, mlp.CLASSES),
         ("dropout", dropout.Concise("en").eval(), dropout.PIXELS, dropout.CLASSES),
         ("lenet", lenet.LeNet(), [1, 28, 28], 10),
+        ("batchnorm-lenet-scratch", batch_norm_lenet.BatchNormLeNet("scratch"), [1, 28, 28], 10),
+        ("batchnorm-lenet-concise", batch_norm_lenet.BatchNormLeNet("concise"), [1, 28, 28], 10),
+        ("digits-convolution", digits.RUNGS["digits-convolution"](), [1, 28, 28], 10),
+        ("digits-relu", digits.RUNGS["digits-relu"](), [1, 28, 28], 10),
+        ("digits-dropout", digits.RUNGS["digits-dropout"]().eval(), [1, 28, 28], 10),
         ("polynomial", polynomial.Polynomial(20), 20, None),
     ]:
         write_json(folder / f"{name}.json", golden(name, model, features, classes))

@@ -2,6 +2,7 @@
 
     python reference.py --data-dir ../../data                          writes ../../tests/reference/en-*.json
     python reference.py --data-dir ../../data --preset zh --seeds 10   only compares the zh twins with the book
+    python reference.py --data-dir ../../data --model lenet --seeds 20 --runs-dir runs   keeps the runs
 
 The book's zh numbers come from 28 builds or more: a band of their own. The English ones come from 11, too few to tell
 chance from a mistake, so that their presets take the band from here: the twin's values and the book's builds pooled,
@@ -11,7 +12,9 @@ Of the 11 builds the book's table (../../tests/reference/book.toml) keeps low, p
 interpolation between order statistics these are exactly the builds at positions 0, 1, 5, 9 and 10 of the sorted list;
 the six between them are interpolated linearly. Of 5 builds (en 3.7, concise) the five numbers give all.
 
-One run is a few seconds of one core; `nice -n 10 python reference.py …` leaves the machine usable.
+One run is a few seconds of one core, of LeNet a minute. With `--runs-dir` the runs are kept, and a finished one that is
+found there is not repeated: what was interrupted goes on, and seeds can be added. `nice -n 10 python reference.py …`
+leaves the machine usable.
 """
 
 import argparse
@@ -27,14 +30,18 @@ from types import SimpleNamespace
 import numpy
 import torch
 
+import batch_norm_lenet
 import dropout
+import edge_kernel
 import house_price
+import lenet
 import linear_regression
 import mlp
 import polynomial
 import softmax_regression
 import weight_decay
 from common import folder
+from training import default_name
 
 TWINS = {
     "linear-regression": linear_regression,
@@ -47,6 +54,9 @@ TWINS = {
     "polynomial-cubic": polynomial,
     "polynomial-linear": polynomial,
     "polynomial-degree19": polynomial,
+    "edge-kernel": edge_kernel,
+    "lenet": lenet,
+    "batchnorm-lenet": batch_norm_lenet,
 }
 REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "reference"
 # Where a twin's log has what the book calls `train` and `valid`, by the way the book computes it.
@@ -56,8 +66,11 @@ GROUPS = {
     "batch-mean-eval": ("valid", "valid_batches"),
 }
 ENOUGH_BUILDS = 20
+# What is kept of a band of the book; `volatile` where it says so.
+BOOK_KEYS = ("low", "p10", "median", "p90", "high", "builds", "book", "volatile")
 # At which point of a cross-validation a number was taken.
 FOLD = re.compile(r"fold \d+|mean of folds")
+STEP = re.compile(r"step (\d+)")
 ABOUT = [
     "Made by scripts/pytorch/reference.py: the PyTorch twin with the book's settings over seeds 0, 1, 2, …",
     "twin: one value per seed, rounded to 7 significant digits, their mean and sample standard deviation.",
@@ -78,6 +91,8 @@ def metric_in_log(band: dict) -> str:
     metric = band["metric"].replace(old, new, 1)
     if metric.endswith("log_mse"):  # what en 5.7 trains on
         metric = metric.replace("log_mse", "loss")
+    if step := STEP.fullmatch(band["point"]):
+        return f"{metric}.epoch{step[1]}"  # of one batch, where an epoch is a step
     fold = FOLD.search(band["point"])
     return f"{fold[0].replace('mean of ', '').replace(' ', '')}.{metric}" if fold else metric
 
@@ -85,9 +100,9 @@ def metric_in_log(band: dict) -> str:
 def value_in_log(run: Path, metric: str, point: str) -> float:
     """The metric of a finished run at the book's point: after an epoch, at the end, or the best of all epochs."""
     *epochs, end = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()][1:]
-    if point.startswith("epoch "):
-        group, name = metric.split(".")
-        return epochs[int(point.removeprefix("epoch ")) - 1][group][name]
+    if point.startswith(("epoch ", "step ")):
+        group, name, *_ = metric.split(".")
+        return epochs[int(point.split()[1]) - 1][group][name]
     if metric.endswith(".best"):
         return end["best"][metric.removesuffix(".best")]["value"]
     return end["final"][metric]
@@ -108,18 +123,27 @@ def mean_and_std(values: list[float]) -> dict:
     return {"mean": rounded(statistics.fmean(values)), "std": rounded(statistics.stdev(values))}
 
 
-def one_run(work: tuple[dict, int, Path]) -> list[float]:
+def one_run(work: tuple[dict, int, Path, Path | None]) -> list[float]:
     """The book's numbers of one entry from one run of its twin."""
-    entry, seed, data_dir = work
+    entry, seed, data_dir, kept = work
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as runs_dir:
         options = SimpleNamespace(
             model=entry["model"], implementation=entry["implementation"], preset=entry["edition"], seed=seed,
-            data_dir=data_dir, runs_dir=Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None,
+            data_dir=data_dir, runs_dir=kept or Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None,
             name=None, quiet=True,
         )
-        run = TWINS[entry["model"]].train(options)
+        run = finished_run(options) or TWINS[entry["model"]].train(options)
         return [value_in_log(run, metric_in_log(band), band["point"]) for band in entry["bands"]]
+
+
+def finished_run(options) -> Path | None:
+    """The run with these settings that is there already, if it came to its end."""
+    for run in options.runs_dir.glob(f"*/{default_name(options.model, options)}"):
+        log = run / "log.jsonl"
+        if log.exists() and '"status":"finished"' in log.read_text():
+            return run
+    return None
 
 
 def reference(entry: dict, values: list[list[float]]) -> dict:
@@ -133,7 +157,7 @@ def reference(entry: dict, values: list[list[float]]) -> dict:
             "point": band["point"],
             "band": {"low": rounded(pool["mean"] - 3 * pool["std"]), "high": rounded(pool["mean"] + 3 * pool["std"]),
                      **pool, "values": len(twin) + len(builds)},
-            "book": {key: band[key] for key in ("low", "p10", "median", "p90", "high", "builds", "book")}
+            "book": {key: band[key] for key in BOOK_KEYS if key in band}
             | {"build_values": builds},
             "twin": {**mean_and_std(twin), "values": twin},
         })
@@ -183,6 +207,7 @@ def main() -> None:
     parser.add_argument("--model", choices=list(TWINS), help="only this one")
     parser.add_argument("--implementation", choices=["scratch", "concise"], help="only this one")
     parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="keep the runs there; take those that are there")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
 
@@ -193,7 +218,11 @@ def main() -> None:
         entries = [entry for entry in entries if entry["implementation"] == options.implementation]
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for entry in entries:
-            runs = pool.map(one_run, [(entry, seed, options.data_dir) for seed in range(options.seeds)], chunksize=1)
+            runs = pool.map(
+                one_run,
+                [(entry, seed, options.data_dir, options.runs_dir) for seed in range(options.seeds)],
+                chunksize=1,
+            )
             values = [list(column) for column in zip(*runs)]
             report(entry, values)
             if all(band["builds"] < ENOUGH_BUILDS for band in entry["bands"]):

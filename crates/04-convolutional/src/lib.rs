@@ -1,31 +1,59 @@
 //! Chapter 04: convolutional networks (D2L zh 6.2-6.6, 7.5 and 7.6, en 7.2-7.6, 8.5 and 8.6).
 //!
 //! Reading order:
-//! 1. [`lenet::scratch`]: cross-correlation and pooling by their definitions, and LeNet made of them
-//! 2. [`lenet::concise`]: LeNet with the library
-//! 3. [`resnet`]: eighteen layers, batch normalisation, and paths around the blocks
+//! 1. [`cross_correlation`]: what a kernel sees, with padding, stride and channels
+//! 2. [`edge_kernel`]: a kernel that is learned from one picture
+//! 3. [`pooling`]: the largest number or the mean of a window
+//! 4. [`lenet`]: the first network of these parts, by hand and with the library
+//! 5. [`batch_norm_lenet`]: batch normalisation by its definition, and what it does for LeNet
+//! 6. [`resnet`]: eighteen layers, batch normalisation, and paths around the blocks
+//! 7. [`ladder`]: handwritten digits, the upper rungs of Nielsen's ladder
 
+pub mod batch_norm_lenet;
+pub mod cross_correlation;
+pub mod edge_kernel;
+pub mod ladder;
 pub mod lenet;
+pub mod pooling;
 pub mod resnet;
+
+use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::{ImageClasses, ImageSet};
 use d2l::nn::Network;
-use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit};
+use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit, usage};
+use lenet::{Activation, Parts, Pooling};
 
 /// Flags of this chapter.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "convolutional",
     version,
-    about = "Chapter 04: convolutional networks. --model lenet, resnet18"
+    about = "Chapter 04: convolutional networks. --model lenet, batchnorm-lenet, resnet18, edge-kernel, \
+             digits-convolution … digits-dropout"
 )]
 pub struct Args {
     /// The flags that every chapter has.
     #[command(flatten)]
     pub common: d2l::Args,
-    /// Which images [default: fashion-mnist]
+    /// Function behind the layers of `lenet` [default: sigmoid]
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub activation: Option<Activation>,
+    /// Pooling of `lenet` [default: avg]
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub pooling: Option<Pooling>,
+    /// Blocks in each of the four stages of `resnet18` [default: 2]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub num_blocks: Option<NonZeroUsize>,
+    /// Take batch normalisation out of `resnet18`
+    #[arg(long, help_heading = "Model")]
+    pub no_batch_norm: bool,
+    /// Take the paths around the blocks out of `resnet18`
+    #[arg(long, help_heading = "Model")]
+    pub no_shortcut: bool,
+    /// Which images `lenet`, `batchnorm-lenet` and `resnet18` learn from [default: fashion-mnist]
     #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
     pub data_set: Option<ImageSet>,
 }
@@ -35,7 +63,11 @@ pub fn presets() -> Vec<Preset> {
     [
         lenet::scratch::PRESETS,
         lenet::concise::PRESETS,
+        batch_norm_lenet::scratch::PRESETS,
+        batch_norm_lenet::concise::PRESETS,
         resnet::PRESETS,
+        edge_kernel::PRESETS,
+        ladder::PRESETS,
     ]
     .concat()
 }
@@ -43,24 +75,112 @@ pub fn presets() -> Vec<Preset> {
 /// Trains what the flags ask for.
 pub fn run(args: &Args) -> Result<Outcome> {
     d2l::chapter("convolutional", &presets(), &args.common, |run| {
-        let images = run.images(args.data_set, ImageSet::FashionMnist)?;
-        let outputs = images.class_names.len();
-        let initializer = run.recipe().initializer;
-        match (run.model(), run.implementation()) {
-            (resnet::NAME, _) => {
-                let model = resnet::ResNet18::new(1, outputs, &initializer, run.params())?;
-                train(run, &images, model)
-            }
-            (_, Implementation::Scratch) => {
-                let model = lenet::scratch::LeNet::new(outputs, &initializer, run.params())?;
-                train(run, &images, model)
-            }
-            (_, Implementation::Concise) => {
-                let model = lenet::concise::LeNet::new(outputs, &initializer, run.params())?;
-                train(run, &images, model)
-            }
+        args.check(run)?;
+        match run.model() {
+            edge_kernel::NAME => edge_kernel::train(run),
+            model if ladder::is_rung(model) => ladder::train(run),
+            _ => train_on_pictures(args, run),
         }
     })
+}
+
+impl Args {
+    /// Refuses flags of the chapter's other models.
+    fn check(&self, run: &Run) -> Result<()> {
+        let model = run.model();
+        let is_lenet = model == lenet::NAME;
+        let is_resnet = model == resnet::NAME;
+        let on_pictures = model != edge_kernel::NAME && !ladder::is_rung(model);
+        let given = [
+            ("activation", self.activation.is_some(), is_lenet, "lenet"),
+            ("pooling", self.pooling.is_some(), is_lenet, "lenet"),
+            (
+                "num-blocks",
+                self.num_blocks.is_some(),
+                is_resnet,
+                "resnet18",
+            ),
+            ("no-batch-norm", self.no_batch_norm, is_resnet, "resnet18"),
+            ("no-shortcut", self.no_shortcut, is_resnet, "resnet18"),
+            (
+                "data-set",
+                self.data_set.is_some(),
+                on_pictures,
+                "the models of Fashion-MNIST",
+            ),
+        ];
+        for (flag, is_given, belongs, to) in given {
+            if is_given && !belongs {
+                usage!("--{flag} belongs to {to}, not to {model}");
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands between LeNet's layers.
+    fn parts(&self, run: &mut Run) -> Parts {
+        let parts = Parts {
+            activation: self.activation.unwrap_or_default(),
+            pooling: self.pooling.unwrap_or_default(),
+        };
+        let default = Parts::default();
+        run.hyperparameter(
+            "activation",
+            Some(parts.activation.name()),
+            default.activation.name(),
+        );
+        run.hyperparameter(
+            "pooling",
+            Some(parts.pooling.name()),
+            default.pooling.name(),
+        );
+        parts
+    }
+
+    /// What the exercises change in ResNet.
+    fn options(&self, run: &mut Run) -> resnet::Options {
+        let default = resnet::Options::default();
+        let blocks = self.num_blocks.map(usize::from);
+        resnet::Options {
+            blocks: run.hyperparameter("num-blocks", blocks, default.blocks),
+            batch_norm: !run.switch("no-batch-norm", self.no_batch_norm),
+            shortcut: !run.switch("no-shortcut", self.no_shortcut),
+        }
+    }
+}
+
+fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
+    let images = run.images(args.data_set, ImageSet::FashionMnist)?;
+    let outputs = images.class_names.len();
+    let initializer = run.recipe().initializer;
+    match (run.model(), run.implementation()) {
+        (resnet::NAME, _) => {
+            let options = args.options(run);
+            let params = run.params();
+            let model = resnet::ResNet18::with_options(1, outputs, &options, &initializer, params)?;
+            train(run, &images, model)
+        }
+        (batch_norm_lenet::NAME, Implementation::Scratch) => {
+            use batch_norm_lenet::scratch::BatchNormLeNet;
+            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
+            train(run, &images, model)
+        }
+        (batch_norm_lenet::NAME, Implementation::Concise) => {
+            use batch_norm_lenet::concise::BatchNormLeNet;
+            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
+            train(run, &images, model)
+        }
+        (_, Implementation::Scratch) => {
+            let parts = args.parts(run);
+            let model = lenet::scratch::LeNet::new(outputs, &initializer, run.params())?;
+            train(run, &images, model.with_parts(parts))
+        }
+        (_, Implementation::Concise) => {
+            let parts = args.parts(run);
+            let model = lenet::concise::LeNet::new(outputs, &initializer, run.params())?;
+            train(run, &images, model.with_parts(parts))
+        }
+    }
 }
 
 fn train(run: &mut Run, images: &ImageClasses, model: impl Network) -> Result<()> {

@@ -6,6 +6,7 @@
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
+use candle_nn::VarBuilder;
 use d2l::nn::{
     BatchNorm, Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, Pool2d,
     batch_norm, conv2d, global_avg_pool2d, linear, max_pool2d, relu,
@@ -34,63 +35,109 @@ pub const PRESETS: &[Preset] = &[Preset {
 /// Channels of the four stages.
 const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 
+/// What the book's exercises take away or change: which of these makes a deep network learn?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Blocks in each of the four stages: 2 make eighteen layers, each more makes eight more.
+    pub blocks: usize,
+    /// Whether batch normalisation stands behind each convolution.
+    pub batch_norm: bool,
+    /// Whether a block adds its input to what it makes of it.
+    pub shortcut: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            blocks: 2,
+            batch_norm: true,
+            shortcut: true,
+        }
+    }
+}
+
 /// Two convolutions of 3 × 3 and the path around them.
 struct Residual {
     conv1: Conv2d,
-    norm1: BatchNorm,
+    norm1: Option<BatchNorm>,
     conv2: Conv2d,
-    norm2: BatchNorm,
-    shortcut: Option<Conv2d>,
+    norm2: Option<BatchNorm>,
+    around: Around,
+}
+
+/// What a block adds to what it makes of its input.
+enum Around {
+    /// Nothing.
+    Closed,
+    /// The input.
+    Input,
+    /// The input in the output's shape.
+    Shortcut(Conv2d),
 }
 
 impl Residual {
     fn new(
         in_channels: usize,
         out_channels: usize,
-        stride: usize,
+        options: &Options,
         initializer: &Initializer,
-        vb: candle_nn::VarBuilder,
+        vb: VarBuilder,
     ) -> Result<Self> {
+        let halves = in_channels != out_channels;
+        let config = Conv2dConfig::default().stride(if halves { 2 } else { 1 });
+        let conv = |channels, size, config, name| {
+            let vb = vb.pp(name);
+            conv2d(channels, out_channels, size, config, initializer, vb)
+        };
+        let around = match (options.shortcut, halves) {
+            (false, _) => Around::Closed,
+            (true, false) => Around::Input,
+            (true, true) => Around::Shortcut(conv(in_channels, 1, config, "shortcut")?),
+        };
         let same = Conv2dConfig::default().padding(1);
-        let conv = |channels, config, name| {
-            conv2d(channels, out_channels, 3, config, initializer, vb.pp(name))
-        };
-        let changes = stride != 1 || in_channels != out_channels;
-        let around = Conv2dConfig::default().stride(stride);
-        let shortcut = || {
-            conv2d(
-                in_channels,
-                out_channels,
-                1,
-                around,
-                initializer,
-                vb.pp("shortcut"),
-            )
-        };
         Ok(Self {
-            conv1: conv(in_channels, same.stride(stride), "conv1")?,
-            norm1: batch_norm(out_channels, vb.pp("norm1"))?,
-            conv2: conv(out_channels, same, "conv2")?,
-            norm2: batch_norm(out_channels, vb.pp("norm2"))?,
-            shortcut: changes.then(shortcut).transpose()?,
+            conv1: conv(in_channels, 3, config.padding(1), "conv1")?,
+            norm1: norm(out_channels, options, vb.pp("norm1"))?,
+            conv2: conv(out_channels, 3, same, "conv2")?,
+            norm2: norm(out_channels, options, vb.pp("norm2"))?,
+            around,
         })
     }
 
     fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        let h = self.norm1.forward_t_relu(&self.conv1.forward(x)?, mode)?;
-        let h = self.norm2.forward_t(&self.conv2.forward(&h)?, mode)?;
-        match &self.shortcut {
-            Some(shortcut) => relu(&(h + shortcut.forward(x)?)?),
-            None => relu(&(h + x)?),
+        let h = norm_relu(&self.norm1, &self.conv1.forward(x)?, mode)?;
+        let h = self.conv2.forward(&h)?;
+        let h = match &self.norm2 {
+            Some(norm) => norm.forward_t(&h, mode)?,
+            None => h,
+        };
+        match &self.around {
+            Around::Closed => relu(&h),
+            Around::Input => relu(&(h + x)?),
+            Around::Shortcut(conv) => relu(&(h + conv.forward(x)?)?),
         }
+    }
+}
+
+/// Batch normalisation, unless the options take it away.
+fn norm(channels: usize, options: &Options, vb: VarBuilder) -> Result<Option<BatchNorm>> {
+    let norm = || batch_norm(channels, vb);
+    Ok(options.batch_norm.then(norm).transpose()?)
+}
+
+/// relu(norm(h)), or relu(h) without batch normalisation.
+fn norm_relu(norm: &Option<BatchNorm>, h: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+    match norm {
+        Some(norm) => norm.forward_t_relu(h, mode),
+        None => relu(h),
     }
 }
 
 /// A stem that makes the picture small, four stages of two blocks, a mean over what is left, and a linear layer.
 pub struct ResNet18 {
     conv: Conv2d,
-    norm: BatchNorm,
-    stages: Vec<(String, [Residual; 2])>,
+    norm: Option<BatchNorm>,
+    stages: Vec<(String, Vec<Residual>)>,
     output: Linear,
 }
 
@@ -102,6 +149,18 @@ impl ResNet18 {
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
+        let options = Options::default();
+        Self::with_options(in_channels, num_outputs, &options, initializer, params)
+    }
+
+    /// The same with what the exercises change.
+    pub fn with_options(
+        in_channels: usize,
+        num_outputs: usize,
+        options: &Options,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let vb = params.builder();
         let [first, .., last] = CHANNELS;
         let stem = Conv2dConfig::default().stride(2).padding(3);
@@ -109,17 +168,17 @@ impl ResNet18 {
         let mut before = first;
         for (number, channels) in CHANNELS.into_iter().enumerate() {
             let stage = vb.pp(format!("stages.{number}"));
-            let stride = if channels == before { 1 } else { 2 };
-            let blocks = [
-                Residual::new(before, channels, stride, initializer, stage.pp("0"))?,
-                Residual::new(channels, channels, 1, initializer, stage.pp("1"))?,
-            ];
+            let mut blocks = Vec::new();
+            for block in 0..options.blocks {
+                let vb = stage.pp(block.to_string());
+                blocks.push(Residual::new(before, channels, options, initializer, vb)?);
+                before = channels;
+            }
             stages.push((format!("stages.{number}"), blocks));
-            before = channels;
         }
         Ok(Self {
             conv: conv2d(in_channels, first, 7, stem, initializer, vb.pp("conv"))?,
-            norm: batch_norm(first, vb.pp("norm"))?,
+            norm: norm(first, options, vb.pp("norm"))?,
             stages,
             output: linear(last, num_outputs, initializer, vb.pp("output"))?,
         })
@@ -129,8 +188,9 @@ impl ResNet18 {
         let mut layers = Vec::new();
         let mut h = self.conv.forward(x)?;
         layers.push(("conv".to_string(), h.clone()));
-        h = self.norm.forward_t_relu(&h, mode)?;
-        layers.push(("norm".to_string(), h.clone()));
+        h = norm_relu(&self.norm, &h, mode)?;
+        let name = if self.norm.is_some() { "norm" } else { "relu" };
+        layers.push((name.to_string(), h.clone()));
         h = max_pool2d(&h, &Pool2d::new(3).stride(2).padding(1))?;
         layers.push(("max_pool".to_string(), h.clone()));
         for (name, blocks) in &self.stages {

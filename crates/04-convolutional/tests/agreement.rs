@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use convolutional::lenet::{concise, scratch};
-use convolutional::resnet::ResNet18;
+use convolutional::batch_norm_lenet;
+use convolutional::lenet::{Activation, Parts, Pooling, concise, scratch};
+use convolutional::resnet::{Options, ResNet18};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, batch_norm, cross_entropy};
 
 const DEVICE: Device = Device::Cpu;
 const TRAIN: Mode = Mode::Train(Step {
@@ -30,6 +31,122 @@ fn lenet_agrees_with_pytorch() -> Result<()> {
         |params| scratch::LeNet::new(10, &Initializer::Zeros, params),
         cross_entropy,
     )
+}
+
+#[test]
+fn batch_norm_lenet_agrees_with_pytorch() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    d2l::testing::check_against_golden(
+        &folder.join("batchnorm-lenet-concise.json"),
+        |params| batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Zeros, params),
+        cross_entropy,
+    )?;
+    d2l::testing::check_against_golden(
+        &folder.join("batchnorm-lenet-scratch.json"),
+        |params| batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Zeros, params),
+        cross_entropy,
+    )
+}
+
+/// In f64, where rounding hides nothing.
+fn f64_params() -> ParamStore {
+    ParamStore::with_dtype(0, DType::F64, &DEVICE)
+}
+
+/// Whether two models with parameters of the same names have the same outputs in both modes, and in training the same
+/// gradients.
+fn ensure_equal<A: Network, B: Network>(
+    (one, ones): (&A, &ParamStore),
+    (other, others): (&B, &ParamStore),
+) -> Result<()> {
+    let x = filled((6, 1, 28, 28), 1, 2.0, DType::F64, &DEVICE)?;
+    let y = Tensor::new(&[0u32, 3, 1, 9, 9, 4], &DEVICE)?;
+    let names = |params: &ParamStore| -> Vec<String> {
+        let all = params.parameters().into_iter().chain(params.buffers());
+        all.map(|(name, _)| name).collect()
+    };
+    ensure!(names(ones) == names(others));
+    let (a, b) = (one.forward_t(&x, TRAIN)?, other.forward_t(&x, TRAIN)?);
+    ensure_near("outputs", &a, &b)?;
+    let a = cross_entropy(&a, &y)?.backward()?;
+    let b = cross_entropy(&b, &y)?.backward()?;
+    for ((name, one), (_, other)) in ones.parameters().iter().zip(others.parameters()) {
+        let a = a.get(one).context("a gradient")?;
+        let b = b.get(&other).context("a gradient")?;
+        ensure_near(name, a, b)?;
+    }
+    // Both start from running averages of 0 and 1; after a batch they differ by n / (n - 1) in the variance.
+    others.load_state(&ones.state())?;
+    let (a, b) = (
+        one.forward_t(&x, Mode::Evaluate)?,
+        other.forward_t(&x, Mode::Evaluate)?,
+    );
+    ensure_near("outputs in evaluation", &a, &b)
+}
+
+fn ensure_near(what: &str, a: &Tensor, b: &Tensor) -> Result<()> {
+    let gap = (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+    let largest = a.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+    // A bias in front of batch normalisation has a gradient of rounding alone.
+    ensure!(
+        gap <= 1e-9 * largest.max(1e-3),
+        "{what}: they differ by {gap} of {largest}"
+    );
+    Ok(())
+}
+
+#[test]
+fn lenet_by_hand_is_the_librarys_with_all_parts() -> Result<()> {
+    for activation in [Activation::Sigmoid, Activation::Relu] {
+        for pooling in [Pooling::Avg, Pooling::Max] {
+            let parts = Parts {
+                activation,
+                pooling,
+            };
+            let (ours, theirs) = (f64_params(), f64_params());
+            let by_hand = scratch::LeNet::new(10, &Initializer::Xavier, &ours)?.with_parts(parts);
+            let library = concise::LeNet::new(10, &Initializer::Xavier, &theirs)?.with_parts(parts);
+            ensure_equal((&by_hand, &ours), (&library, &theirs))
+                .with_context(|| format!("{parts:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn batch_norm_lenet_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Xavier, &ours)?;
+    let library =
+        batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Xavier, &theirs)?;
+    ensure_equal((&by_hand, &ours), (&library, &theirs))
+}
+
+/// By hand the running variance takes in the batch's, divided by n; the library's, as PyTorch's, divided by n - 1.
+#[test]
+fn running_variances_differ_by_n_over_n_less_one() -> Result<()> {
+    let x = filled((6, 16, 4, 5), 1, 2.0, DType::F64, &DEVICE)?;
+    let (ours, theirs) = (f64_params(), f64_params());
+    batch_norm_lenet::scratch::BatchNorm::new("norm", 16, &ours)?.forward_t(&x, TRAIN)?;
+    batch_norm(16, theirs.builder().pp("norm"))?.forward_t(&x, TRAIN)?;
+    let of = |params: &ParamStore| -> Result<Vec<Vec<f64>>> {
+        let buffers = params.buffers();
+        let values = buffers.iter().map(|(_, buffer)| buffer.to_vec1::<f64>());
+        Ok(values.collect::<candle_core::Result<_>>()?)
+    };
+    let (ours, theirs) = (of(&ours)?, of(&theirs)?);
+    let [(our_means, our_variances), (means, variances)] =
+        [&ours, &theirs].map(|buffers| (&buffers[0], &buffers[1]));
+    let n = 6.0 * 4.0 * 5.0;
+    for (a, b) in our_means.iter().zip(means) {
+        ensure!((a - b).abs() < 1e-12, "{a}, {b}");
+    }
+    for (a, b) in our_variances.iter().zip(variances) {
+        // running = 0.9 · 1 + 0.1 · batch's
+        let (a, b) = (a - 0.9, b - 0.9);
+        ensure!((a * n / (n - 1.0) - b).abs() < 1e-12, "{a}, {b}");
+    }
+    Ok(())
 }
 
 /// Outputs of a layer without the batch.
@@ -71,6 +188,35 @@ fn lenet_has_the_books_shapes() -> Result<()> {
     let by_hand = scratch::LeNet::new(10, &Initializer::Xavier, &ParamStore::new(0, &DEVICE))?;
     assert_shapes(shapes(&by_hand, &x)?, &wanted);
     ensure!(count(&params) == 61_706);
+    Ok(())
+}
+
+/// zh 7.5 and en 8.5 print no shapes; these follow from their layers.
+#[test]
+fn batch_norm_lenet_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Xavier, &params)?;
+    let x = Tensor::zeros((2, 1, 28, 28), DType::F32, &DEVICE)?;
+    let wanted: [(&str, &[usize]); 16] = [
+        ("conv1", &[6, 24, 24]),
+        ("norm1", &[6, 24, 24]),
+        ("sigmoid1", &[6, 24, 24]),
+        ("pool1", &[6, 12, 12]),
+        ("conv2", &[16, 8, 8]),
+        ("norm2", &[16, 8, 8]),
+        ("sigmoid2", &[16, 8, 8]),
+        ("pool2", &[16, 4, 4]),
+        ("flatten", &[256]),
+        ("dense1", &[120]),
+        ("norm3", &[120]),
+        ("sigmoid3", &[120]),
+        ("dense2", &[84]),
+        ("norm4", &[84]),
+        ("sigmoid4", &[84]),
+        ("output", &[10]),
+    ];
+    assert_shapes(shapes(&model, &x)?, &wanted);
+    ensure!(count(&params) == 44_878, "{} parameters", count(&params));
     Ok(())
 }
 
@@ -120,21 +266,15 @@ fn every_parameter_gets_a_gradient() -> Result<()> {
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
     every_parameter_has_a_gradient(&params, &loss.backward()?)?;
     let params = ParamStore::new(0, &DEVICE);
+    let model = batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Xavier, &params)?;
+    let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
+    every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+    let params = ParamStore::new(0, &DEVICE);
     let model = ResNet18::new(1, 10, &Initializer::Xavier, &params)?;
     let x = filled((4, 1, 40, 40), 1, 2.0, DType::F32, &DEVICE)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
     // Batch normalisation takes the mean away, and with it what a bias in front of it adds: these gradients are rounding.
     every_parameter_has_a_gradient(&params, &loss.backward()?)
-}
-
-/// zh 6.2.1, en 7.2.1: the book's own example.
-#[test]
-fn cross_correlation_by_hand_is_the_books() -> Result<()> {
-    let x = Tensor::arange(0f32, 9.0, &DEVICE)?.reshape((1, 1, 3, 3))?;
-    let w = Tensor::arange(0f32, 4.0, &DEVICE)?.reshape((1, 1, 2, 2))?;
-    let y = scratch::corr2d(&x, &w)?.reshape((2, 2))?;
-    ensure!(y.to_vec2::<f32>()? == [[19.0, 25.0], [37.0, 43.0]]);
-    Ok(())
 }
 
 /// A trained network says the same about a picture whatever else is in the batch; while training it doesn't.
@@ -151,4 +291,37 @@ fn in_evaluation_examples_do_not_see_one_another() -> Result<()> {
     let largest = largest.to_scalar::<f32>().context("a number")?;
     ensure!(gap <= 1e-5 * largest, "they differ by {gap} of {largest}");
     Ok(())
+}
+
+/// What the exercises take away is away, and the rest is trained.
+#[test]
+fn resnet_without_its_parts_still_has_gradients() -> Result<()> {
+    let x = filled((2, 1, 33, 33), 1, 2.0, DType::F32, &DEVICE)?;
+    let y = Tensor::new(&[0u32, 3], &DEVICE)?;
+    for (options, has_norms, has_shortcuts, layers) in [
+        (options(1, true, true), true, true, 10),
+        (options(2, false, true), false, true, 18),
+        (options(2, true, false), true, false, 18),
+        (options(1, false, false), false, false, 10),
+    ] {
+        let params = ParamStore::new(0, &DEVICE);
+        let model = ResNet18::with_options(1, 10, &options, &Initializer::Kaiming, &params)?;
+        let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
+        every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+        let names: Vec<String> = params.parameters().into_iter().map(|(n, _)| n).collect();
+        let any = |part: &str| names.iter().any(|name| name.contains(part));
+        ensure!(any("norm") == has_norms && any("shortcut") == has_shortcuts);
+        let weights = names.iter().filter(|name| name.ends_with("weight"));
+        let deep = weights.filter(|name| !name.contains("norm") && !name.contains("shortcut"));
+        ensure!(deep.count() == layers, "{options:?}: {names:?}");
+    }
+    Ok(())
+}
+
+fn options(blocks: usize, batch_norm: bool, shortcut: bool) -> Options {
+    Options {
+        blocks,
+        batch_norm,
+        shortcut,
+    }
 }

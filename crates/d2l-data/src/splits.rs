@@ -31,6 +31,27 @@ pub struct Provenance {
     pub sha256: String,
 }
 
+impl Provenance {
+    /// Of a synthetic set with these columns, train before valid.
+    pub fn synthetic(name: &str, columns: &[&[f32]]) -> Self {
+        let bytes = |column: &&[f32]| -> Vec<u8> {
+            column
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        let parts: Vec<[u8; 32]> = columns
+            .iter()
+            .map(|column| Sha256::digest(bytes(column)).into())
+            .collect();
+        Self {
+            name: name.to_string(),
+            source: Source::Synthetic,
+            sha256: digest(&parts),
+        }
+    }
+}
+
 /// Where examples came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

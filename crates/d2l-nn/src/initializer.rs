@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Rule for a layer's initial values, by the numbers of inputs and outputs that each weight connects.
 ///
 /// On the command line and in logs: `pytorch`, `normal:0.01`, `normal:0.01,zero-bias`, `normal:0.01,normal-bias`,
-/// `xavier`, `kaiming`, `zeros`.
+/// `xavier`, `kaiming`, `fan-out`, `zeros`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Initializer {
@@ -40,6 +40,9 @@ pub enum Initializer {
     /// `nn.init.kaiming_normal_(weight, nonlinearity="relu")`; biases keep PyTorch's default. He et al. 2015,
     /// arXiv:1502.01852.
     Kaiming,
+    /// Weights from N(0, 1 / fan_out), biases from N(0, 1): a layer's few outputs get strong weights. Nielsen 2015,
+    /// chapter 6's program.
+    FanOut,
     /// Weights and biases zero.
     Zeros,
 }
@@ -54,6 +57,7 @@ impl Initializer {
             }
             Self::Xavier => uniform((6.0 / (fan_in + fan_out).max(1) as f64).sqrt()),
             Self::Kaiming => normal(2f64.sqrt() * one_over_root(fan_in)),
+            Self::FanOut => normal(one_over_root(fan_out)),
             Self::Zeros => Init::Const(0.0),
         }
     }
@@ -63,6 +67,7 @@ impl Initializer {
         match *self {
             Self::NormalZeroBias { .. } | Self::Zeros => Init::Const(0.0),
             Self::NormalBias { std } => normal(std),
+            Self::FanOut => normal(1.0),
             Self::PytorchDefault | Self::Normal { .. } | Self::Xavier | Self::Kaiming => {
                 uniform(one_over_root(fan_in))
             }
@@ -100,6 +105,7 @@ impl Display for Initializer {
             Self::NormalBias { std } => write!(f, "normal:{std},normal-bias"),
             Self::Xavier => f.write_str("xavier"),
             Self::Kaiming => f.write_str("kaiming"),
+            Self::FanOut => f.write_str("fan-out"),
             Self::Zeros => f.write_str("zeros"),
         }
     }
@@ -113,13 +119,14 @@ impl FromStr for Initializer {
             "pytorch" => return Ok(Self::PytorchDefault),
             "xavier" => return Ok(Self::Xavier),
             "kaiming" => return Ok(Self::Kaiming),
+            "fan-out" => return Ok(Self::FanOut),
             "zeros" => return Ok(Self::Zeros),
             _ => {}
         }
         let Some(std) = text.strip_prefix("normal:") else {
             bail!(
                 "{text}: no such rule for initial values; wanted pytorch, normal:STD, normal:STD,zero-bias, \
-                 normal:STD,normal-bias, xavier, kaiming or zeros"
+                 normal:STD,normal-bias, xavier, kaiming, fan-out or zeros"
             );
         };
         let (std, bias) = match std.split_once(',') {
@@ -169,6 +176,7 @@ mod tests {
             "normal:0.01,normal-bias",
             "xavier",
             "kaiming",
+            "fan-out",
             "zeros",
         ] {
             let initializer: Initializer = text.parse()?;
@@ -203,6 +211,7 @@ mod tests {
             Initializer::PytorchDefault,
             Initializer::Xavier,
             Initializer::Kaiming,
+            Initializer::FanOut,
         ] {
             for init in [rule.weight(0, 0), rule.bias(0)] {
                 match init {

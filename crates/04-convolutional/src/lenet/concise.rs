@@ -4,11 +4,11 @@ use anyhow::Result;
 use candle_core::{Module, Tensor};
 use d2l::nn::{
     Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, Pool2d, avg_pool2d,
-    conv2d, linear, sigmoid,
+    conv2d, linear, max_pool2d, relu, sigmoid,
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use super::{CHANNELS, HIDDENS, LAST_SIDE};
+use super::{Activation, CHANNELS, HIDDENS, LAST_SIDE, Parts, Pooling};
 
 /// The experiments.
 pub const PRESETS: &[Preset] = &[
@@ -22,10 +22,38 @@ pub const PRESETS: &[Preset] = &[
         ..ZH
     },
     ZH,
+    Preset {
+        name: PresetName::En,
+        section: "en 7.6",
+        recipe: Recipe {
+            batch_size: 128,
+            learning_rate: 0.1,
+            ..ZH.recipe
+        },
+        bands: &[
+            Band::pooled("train_window.loss", 0.6282263, 0.7152596, 0.8022929, 22),
+            Band::pooled("valid_batches.loss", 0.6502245, 0.7234557, 0.7966869, 22),
+            Band::pooled(
+                "valid_batches.accuracy",
+                0.7057729,
+                0.7295297,
+                0.7532865,
+                22,
+            ),
+            Band::pooled(
+                "valid_batches.accuracy.best",
+                0.7057729,
+                0.7295297,
+                0.7532865,
+                22,
+            ),
+        ],
+        ..ZH
+    },
 ];
 
 const ZH: Preset = Preset {
-    model: "lenet",
+    model: super::NAME,
     implementation: Implementation::Concise,
     name: PresetName::Zh,
     section: "zh 6.6",
@@ -46,6 +74,7 @@ const ZH: Preset = Preset {
 
 /// Convolution, sigmoid, mean over 2 × 2, twice; then three dense layers.
 pub struct LeNet {
+    parts: Parts,
     conv1: Conv2d,
     conv2: Conv2d,
     dense1: Linear,
@@ -63,6 +92,7 @@ impl LeNet {
         let valid = Conv2dConfig::default();
         let flat = second * LAST_SIDE * LAST_SIDE;
         Ok(Self {
+            parts: Parts::default(),
             conv1: conv2d(1, first, 5, same, initializer, vb.pp("conv1"))?,
             conv2: conv2d(first, second, 5, valid, initializer, vb.pp("conv2"))?,
             dense1: linear(flat, dense1, initializer, vb.pp("dense1"))?,
@@ -70,11 +100,27 @@ impl LeNet {
             output: linear(dense2, num_outputs, initializer, vb.pp("output"))?,
         })
     }
+
+    /// The same parameters with other parts between them.
+    pub fn with_parts(self, parts: Parts) -> Self {
+        Self { parts, ..self }
+    }
 }
 
-/// The mean of each 2 × 2.
-fn pool(x: &Tensor) -> candle_core::Result<Tensor> {
-    avg_pool2d(x, &Pool2d::new(2), true)
+/// What stands behind a layer with weights.
+fn activate(x: &Tensor, parts: &Parts) -> candle_core::Result<Tensor> {
+    match parts.activation {
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Relu => relu(x),
+    }
+}
+
+/// One number for each 2 × 2.
+fn pool(x: &Tensor, parts: &Parts) -> candle_core::Result<Tensor> {
+    match parts.pooling {
+        Pooling::Avg => avg_pool2d(x, &Pool2d::new(2), true),
+        Pooling::Max => max_pool2d(x, &Pool2d::new(2)),
+    }
 }
 
 impl Network for LeNet {
@@ -84,21 +130,22 @@ impl Network for LeNet {
     }
 
     fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
+        let parts = &self.parts;
         let conv1 = self.conv1.forward(x)?;
-        let sigmoid1 = sigmoid(&conv1)?;
-        let pool1 = pool(&sigmoid1)?; // [B, 6, 14, 14]
+        let h1 = activate(&conv1, parts)?;
+        let pool1 = pool(&h1, parts)?; // [B, 6, 14, 14]
         let conv2 = self.conv2.forward(&pool1)?;
-        let sigmoid2 = sigmoid(&conv2)?;
-        let pool2 = pool(&sigmoid2)?; // [B, 16, 5, 5]
+        let h2 = activate(&conv2, parts)?;
+        let pool2 = pool(&h2, parts)?; // [B, 16, 5, 5]
         let flatten = pool2.flatten_from(1)?;
         let dense1 = self.dense1.forward(&flatten)?;
-        let sigmoid3 = sigmoid(&dense1)?;
-        let dense2 = self.dense2.forward(&sigmoid3)?;
-        let sigmoid4 = sigmoid(&dense2)?;
-        let output = self.output.forward(&sigmoid4)?;
-        Ok(super::named([
-            conv1, sigmoid1, pool1, conv2, sigmoid2, pool2, flatten, dense1, sigmoid3, dense2,
-            sigmoid4, output,
-        ]))
+        let h3 = activate(&dense1, parts)?;
+        let dense2 = self.dense2.forward(&h3)?;
+        let h4 = activate(&dense2, parts)?;
+        let output = self.output.forward(&h4)?;
+        let outputs = [
+            conv1, h1, pool1, conv2, h2, pool2, flatten, dense1, h3, dense2, h4, output,
+        ];
+        Ok(super::named(parts.activation, outputs))
     }
 }

@@ -207,6 +207,20 @@ impl Run {
         chosen
     }
 
+    /// A choice of yes or no about the model itself, such as `--no-shortcut`: logged, and named in the run's name where
+    /// it is yes.
+    pub fn switch(&mut self, flag: &'static str, on: bool) -> bool {
+        if on {
+            self.overrides.push(Override {
+                flag,
+                value: String::new(),
+            });
+        }
+        self.hyperparameters
+            .insert(flag.replace('-', "_"), on.into());
+        on
+    }
+
     /// The pictures of `set`, else of `default`, real or built-in as `--data` says, cut to `--examples`.
     pub fn images(&mut self, set: Option<ImageSet>, default: ImageSet) -> Result<ImageClasses> {
         let set = set.unwrap_or(default);

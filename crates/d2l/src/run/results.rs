@@ -41,9 +41,9 @@ impl Run {
         }
     }
 
-    /// A metric of the finished run: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,
+    /// A metric of the epochs so far: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,
     /// `train_after.loss.epoch1`, or a recorded final.
-    pub(super) fn value(&self, metric: &str) -> Option<f64> {
+    pub fn value(&self, metric: &str) -> Option<f64> {
         if let Some(&value) = self.progress.measured.get(metric) {
             return Some(value);
         }

@@ -1,0 +1,227 @@
+//! The chapter's flags and models on the real program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn convolutional(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convolutional"));
+    command
+        .args(arguments)
+        .args(["--data", "builtin", "--quiet"])
+        .current_dir(folder)
+        .env_remove("D2L_DATA")
+        .env_remove("D2L_RUNS");
+    Ok(command.output()?)
+}
+
+/// Trains a short run under its default name; the runs' folder.
+fn train(folder: &TempDir, flags: &[&str]) -> Result<PathBuf> {
+    let output = convolutional(folder.path(), flags)?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{flags:?}: {stderr}");
+    Ok(folder.path().join("runs/convolutional"))
+}
+
+/// The log of a run, line by line.
+fn log(run: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
+    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
+    lines.collect()
+}
+
+#[test]
+fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let short = ["--epochs", "1", "--examples", "100"];
+    let lenet = [&short[..], &["--activation", "relu", "--pooling", "max"]].concat();
+    let runs = train(&folder, &lenet)?;
+    let run = "lenet-concise-quick-cpu-s0-epochs1-examples100-activation-relu-pooling-max";
+    let recipe = &log(&runs.join(run))?[0]["recipe"];
+    ensure!(
+        recipe["activation"] == "relu" && recipe["pooling"] == "max",
+        "{recipe}"
+    );
+    // The book's own parts are no change.
+    train(&folder, &[&short[..], &["--pooling", "avg"]].concat())?;
+    let recipe = &log(&runs.join("lenet-concise-quick-cpu-s0-epochs1-examples100"))?[0]["recipe"];
+    ensure!(
+        recipe["activation"] == "sigmoid" && recipe["pooling"] == "avg",
+        "{recipe}"
+    );
+
+    let resnet = ["--model", "resnet18", "--epochs", "1", "--examples", "20"];
+    let parts = ["--no-batch-norm", "--no-shortcut", "--num-blocks", "1"];
+    train(&folder, &[&resnet[..], &parts].concat())?;
+    let run = "resnet18-concise-quick-cpu-s0-examples20-num-blocks1-no-batch-norm-no-shortcut";
+    let recipe = &log(&runs.join(run))?[0]["recipe"];
+    ensure!(recipe["num_blocks"] == 1, "{recipe}");
+    ensure!(
+        recipe["no_batch_norm"] == true && recipe["no_shortcut"] == true,
+        "{recipe}"
+    );
+    Ok(())
+}
+
+#[test]
+fn another_models_flags_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let refused: [(&[&str], &str); 6] = [
+        (
+            &["--model", "lenet", "--no-shortcut"],
+            "--no-shortcut belongs to resnet18",
+        ),
+        (
+            &["--model", "batchnorm-lenet", "--pooling", "max"],
+            "--pooling belongs to lenet",
+        ),
+        (
+            &["--model", "resnet18", "--activation", "relu"],
+            "--activation belongs to lenet",
+        ),
+        (
+            &["--model", "edge-kernel", "--data-set", "mnist"],
+            "--data-set belongs to",
+        ),
+        (
+            &["--model", "digits-relu", "--no-batch-norm"],
+            "--no-batch-norm belongs to resnet18",
+        ),
+        (
+            &["--model", "resnet18", "--num-blocks", "0"],
+            "--num-blocks",
+        ),
+    ];
+    for (flags, message) in refused {
+        let output = convolutional(folder.path(), flags)?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(2), "{flags:?}: {stderr}");
+        ensure!(stderr.contains(message), "{stderr}");
+    }
+    ensure!(!folder.path().join("runs").exists(), "nothing was started");
+    Ok(())
+}
+
+#[test]
+fn the_edge_kernel_is_found_and_drawn() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for implementation in ["scratch", "concise"] {
+        let flags = ["--model", "edge-kernel", "--implementation", implementation];
+        let runs = train(&folder, &[&flags[..], &["--epochs", "100"]].concat())?;
+        let run = runs.join(format!(
+            "edge-kernel-{implementation}-quick-cpu-s0-epochs100"
+        ));
+        let log = log(&run)?;
+        let end = log.last().context("an end")?;
+        let entry = |name: &str| end["final"][name].as_f64().unwrap_or(f64::NAN);
+        ensure!((entry("kernel.left") - 1.0).abs() < 1e-3, "{end}");
+        ensure!((entry("kernel.right") + 1.0).abs() < 1e-3, "{end}");
+        ensure!(run.join("figures/edges.svg").exists());
+    }
+    Ok(())
+}
+
+/// `--verify` on data that never change: the book's bands hold for the median of the first three seeds.
+#[test]
+fn the_edge_kernels_losses_are_the_books() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for preset in ["zh", "en"] {
+        let flags = [
+            "--model",
+            "edge-kernel",
+            "--preset",
+            preset,
+            "--seeds",
+            "3",
+            "--verify",
+        ];
+        let output = convolutional(folder.path(), &flags)?;
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "{stdout}");
+        ensure!(stdout.matches("within").count() == 5, "{stdout}");
+    }
+    Ok(())
+}
+
+#[test]
+fn batch_norm_lenet_learns_in_one_epoch_what_lenet_does_not() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut accuracies = Vec::new();
+    for model in ["lenet", "batchnorm-lenet"] {
+        let flags = [
+            "--model",
+            model,
+            "--epochs",
+            "1",
+            "--examples",
+            "6000",
+            "--batch-size",
+            "64",
+        ];
+        let flags = [&flags[..], &["--learning-rate", "0.1"]].concat();
+        let runs = train(&folder, &flags)?;
+        let name = format!(
+            "{model}-concise-quick-cpu-s0-epochs1-batch-size64-learning-rate0.1-examples6000"
+        );
+        let log = log(&runs.join(name))?;
+        let end = log.last().context("an end")?;
+        accuracies.push(
+            end["final"]["valid.accuracy"]
+                .as_f64()
+                .context("an accuracy")?,
+        );
+    }
+    ensure!(accuracies[0] < 0.3 && accuracies[1] > 0.6, "{accuracies:?}");
+    Ok(())
+}
+
+/// The test accuracy belongs to the epoch that is best on the validation images.
+#[test]
+fn a_rung_is_judged_at_its_best_epoch() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = [
+        "--model",
+        "digits-relu",
+        "--epochs",
+        "3",
+        "--examples",
+        "1200",
+    ];
+    let runs = train(&folder, &flags)?;
+    let whole = log(&runs.join("digits-relu-concise-quick-cpu-s0-epochs3-examples1200"))?;
+    let end = whole.last().context("an end")?;
+    let test = end["final"]["test.accuracy"]
+        .as_f64()
+        .context("a test accuracy")?;
+    ensure!(test > 0.5, "{end}");
+    // A run that ends with that epoch has the same.
+    let best = &end["best"]["valid.accuracy"];
+    let accuracies: Vec<f64> = whole
+        .iter()
+        .filter_map(|line| line["valid"]["accuracy"].as_f64())
+        .collect();
+    let last_best = accuracies
+        .iter()
+        .rposition(|&accuracy| Some(accuracy) == best["value"].as_f64())
+        .context("the best is one of them")?;
+    let epochs = (last_best + 1).to_string();
+    let flags = [
+        "--model",
+        "digits-relu",
+        "--epochs",
+        &epochs,
+        "--examples",
+        "1200",
+    ];
+    train(&folder, &[&flags[..], &["--name", "shorter"]].concat())?;
+    let shorter = log(&runs.join("shorter"))?;
+    let end = shorter.last().context("an end")?;
+    ensure!(
+        end["final"]["test.accuracy"].as_f64() == Some(test),
+        "{end}"
+    );
+    Ok(())
+}
