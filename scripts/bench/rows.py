@@ -74,6 +74,24 @@ def resnet18(channels: int):
     return ResNet18(channels)
 
 
+def alexnet():
+    from alexnet import PADDED, AlexNet
+
+    return AlexNet(PADDED, 3, 64).eval()  # without dropout, whose draws differ
+
+
+def googlenet():
+    from googlenet import GoogLeNet
+
+    return GoogLeNet(3)
+
+
+def densenet():
+    from densenet import DenseNet
+
+    return DenseNet(4, 3)
+
+
 def language_model(layer: type[nn.RNNBase], batch: int, steps: int, num_hiddens: int) -> Row:
     """A vocabulary of 28; inputs [B, T] and the classes of the T * B outputs; gradients clipped to norm 1."""
 
@@ -127,6 +145,9 @@ ROWS: dict[str, Row] = {
     # Not the book's rate, 0.05: at that PyTorch's own f32 and f64 part in the third step (2.8835 and 2.8865).
     "resnet18-96": classifier(lambda: resnet18(1), (16, 1, 96, 96), 1e-4),
     "resnet18-32": classifier(lambda: resnet18(3), (64, 3, 32, 32), 1e-4),
+    "alexnet-64": classifier(alexnet, (32, 3, 64, 64), 0.01),
+    "googlenet-32": classifier(googlenet, (64, 3, 32, 32), 1e-3),
+    "densenet-32": classifier(densenet, (64, 3, 32, 32), 1e-3),
     "rnn-32x35x256": language_model(nn.RNN, 32, 35, 256),
     "gru-32x35x256": language_model(nn.GRU, 32, 35, 256),
     "lstm-32x35x256": language_model(nn.LSTM, 32, 35, 256),

@@ -25,6 +25,7 @@ class Worker:
         environment = os.environ | {
             "RAYON_NUM_THREADS": str(threads),
             "CANDLE_NUM_THREADS": "1",  # the spinning pool, off as in the chapters
+            "MIMALLOC_PURGE_DELAY": "-1",  # pages are kept, as in the chapters
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
         }

@@ -12,7 +12,8 @@ where mix is the last step of murmur3:
 
     h ^= h >> 16;  h *= 0x85EBCA6B;  h ^= h >> 13;  h *= 0xC2B2AE35;  h ^= h >> 16
 
-Inputs have salt 1 and scale 2. Parameters have scale 0.1 and salts 2, 3, … in the order of the file: weight before
+Inputs have salt 1 and scale 2. Parameters have scale 0.1 (weights of the deep networks 4 / √(inputs of a unit), so that
+signals neither vanish nor explode) and salts 2, 3, … in the order of the file: weight before
 bias, hidden before output. Regression targets have salt 9 and scale 2. Class targets are
 mix(i * 0x9E3779B9 + 99 * 0x85EBCA6B) % classes.
 
@@ -29,7 +30,7 @@ A file holds, all computed in f64:
                            and a summary after the steps, in the names' order
 
 and a summary is the L2 norm and the values `at` up to 16 row-major indices k * (n - 1) / 15, rounded down, k = 0..15
-(all n where there are 16 or fewer).
+(all n where there are 16 or fewer); of the deep networks, which have many parameters, up to 3 instead of 16.
 """
 
 import numpy
@@ -37,14 +38,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import alexnet
 import batch_norm_lenet
+import densenet
 import digits
 import dropout
+import googlenet
 import lenet
 import linear_regression
 import mlp
+import nin
 import polynomial
+import regnet
+import resnet
 import softmax_regression
+import vgg
 import weight_decay
 from filler import hashes, numbers
 from reference import REFERENCE, write_json
@@ -61,11 +69,11 @@ def filled(shape: list[int], salt: int, scale: float) -> Tensor:
     return torch.from_numpy(numbers(n, salt, scale)).reshape(shape)
 
 
-def summary(tensor: Tensor) -> dict:
-    """Norm and up to 16 entries of a tensor."""
+def summary(tensor: Tensor, entries: int = 16) -> dict:
+    """Norm and up to so many entries of a tensor."""
     values = tensor.detach().flatten()
     n = len(values)
-    at = list(range(n)) if n <= 16 else [k * (n - 1) // 15 for k in range(16)]
+    at = list(range(n)) if n <= entries else [k * (n - 1) // (entries - 1) for k in range(entries)]
     return {"norm": values.norm().item(), "at": at, "values": values[at].tolist()}
 
 
@@ -73,8 +81,16 @@ def plain_sgd(model: nn.Module) -> torch.optim.SGD:
     return torch.optim.SGD(model.parameters(), LEARNING_RATE)
 
 
-def golden(model_name: str, model: nn.Module, features: int | list[int], classes: int | None, sgd=plain_sgd) -> dict:
+def golden(
+    model_name: str,
+    model: nn.Module,
+    features: int | list[int],
+    classes: int | None,
+    sgd=plain_sgd,
+    is_deep: bool = False,
+) -> dict:
     """The numbers of one model; without `classes` it is a regression with one output. `sgd(model)` makes the steps."""
+    entries = 3 if is_deep else 16
     model = model.double()
     shape = [features] if isinstance(features, int) else features
     inputs = {"shape": [BATCH, *shape], "salt": INPUT_SALT, "scale": INPUT_SCALE}
@@ -88,8 +104,10 @@ def golden(model_name: str, model: nn.Module, features: int | list[int], classes
 
     parameters = []
     for salt, (name, parameter) in enumerate(model.named_parameters(), FIRST_PARAMETER_SALT):
-        entry = {"name": name, "shape": list(parameter.shape), "salt": salt, "scale": PARAMETER_SCALE}
-        parameter.data = filled(entry["shape"], salt, PARAMETER_SCALE)
+        inputs_of_a_unit = parameter[0].numel()
+        scale = round(4 / inputs_of_a_unit**0.5, 6) if is_deep and parameter.dim() > 1 else PARAMETER_SCALE
+        entry = {"name": name, "shape": list(parameter.shape), "salt": salt, "scale": scale}
+        parameter.data = filled(entry["shape"], salt, scale)
         parameters.append(entry)
 
     optimizer = sgd(model)
@@ -101,12 +119,12 @@ def golden(model_name: str, model: nn.Module, features: int | list[int], classes
         if first_loss is None:
             first_loss = loss.item()
             for entry, parameter in zip(parameters, model.parameters()):
-                entry["gradient"] = summary(parameter.grad)
+                entry["gradient"] = summary(parameter.grad, entries)
         optimizer.step()
     for entry, parameter in zip(parameters, model.parameters()):
-        entry["after"] = summary(parameter)
+        entry["after"] = summary(parameter, entries)
     statistics = {name: b for name, b in model.named_buffers() if not name.endswith("num_batches_tracked")}
-    buffers = [{"name": name, "after": summary(statistics[name])} for name in sorted(statistics)]
+    buffers = [{"name": name, "after": summary(statistics[name], entries)} for name in sorted(statistics)]
     return {
         "about": ABOUT,
         "model": model_name,
@@ -138,6 +156,16 @@ def main() -> None:
         ("polynomial", polynomial.Polynomial(20), 20, None),
     ]:
         write_json(folder / f"{name}.json", golden(name, model, features, classes))
+    for name, model, side in [
+        ("alexnet", alexnet.AlexNet(alexnet.SMALL, 1, 28).eval(), 28),
+        ("vgg", vgg.Vgg(vgg.SMALL, 1, 28).eval(), 28),
+        ("nin", nin.Nin(nin.SMALL, 1).eval(), 28),
+        ("googlenet", googlenet.GoogLeNet(1), 32),
+        ("resnet18", resnet.ResNet18(1), 33),
+        ("densenet", densenet.DenseNet(3, 1), 29),
+        ("regnet", regnet.RegNet(1), 31),
+    ]:
+        write_json(folder / f"{name}.json", golden(name, model, [1, side, side], 10, is_deep=True))
     decaying = lambda model: weight_decay.decaying_sgd(model, LEARNING_RATE, WEIGHT_DECAY)
     model = weight_decay.Concise("en")
     write_json(folder / "weight-decay.json", golden("weight-decay", model, weight_decay.FEATURES, None, decaying))

@@ -1,4 +1,4 @@
-//! Chapter 04: convolutional networks (D2L zh 6.2-6.6, 7.5 and 7.6, en 7.2-7.6, 8.5 and 8.6).
+//! Chapter 04: convolutional networks (D2L zh 6.2-6.6 and 7, en 7.2-7.6 and 8).
 //!
 //! Reading order:
 //! 1. [`cross_correlation`]: what a kernel sees, with padding, stride and channels
@@ -6,16 +6,30 @@
 //! 3. [`pooling`]: the largest number or the mean of a window
 //! 4. [`lenet`]: the first network of these parts, by hand and with the library
 //! 5. [`batch_norm_lenet`]: batch normalisation by its definition, and what it does for LeNet
-//! 6. [`resnet`]: eighteen layers, batch normalisation, and paths around the blocks
-//! 7. [`ladder`]: handwritten digits, the upper rungs of Nielsen's ladder
+//! 6. [`alexnet`]: wider and deeper, with ReLU and dropout
+//! 7. [`vgg`]: the same block again and again
+//! 8. [`nin`]: a dense network at every pixel
+//! 9. [`googlenet`]: several windows side by side
+//! 10. [`resnet`]: eighteen layers, batch normalisation, and paths around the blocks
+//! 11. [`densenet`]: every layer sees all before it
+//! 12. [`regnet`]: a network found in a space of networks
+//! 13. [`ladder`]: handwritten digits, the upper rungs of Nielsen's ladder
 
+pub mod alexnet;
 pub mod batch_norm_lenet;
 pub mod cross_correlation;
+mod dense_head;
+pub mod densenet;
 pub mod edge_kernel;
+pub mod googlenet;
 pub mod ladder;
+mod layers;
 pub mod lenet;
+pub mod nin;
 pub mod pooling;
+pub mod regnet;
 pub mod resnet;
+pub mod vgg;
 
 use std::num::NonZeroUsize;
 
@@ -31,8 +45,8 @@ use lenet::{Activation, Parts, Pooling};
 #[command(
     name = "convolutional",
     version,
-    about = "Chapter 04: convolutional networks. --model lenet, batchnorm-lenet, resnet18, edge-kernel, \
-             digits-convolution … digits-dropout"
+    about = "Chapter 04: convolutional networks. --model lenet, batchnorm-lenet, alexnet, vgg, nin, googlenet, \
+             resnet18, densenet, regnet, edge-kernel, digits-convolution … digits-dropout"
 )]
 pub struct Args {
     /// The flags that every chapter has.
@@ -53,7 +67,7 @@ pub struct Args {
     /// Take the paths around the blocks out of `resnet18`
     #[arg(long, help_heading = "Model")]
     pub no_shortcut: bool,
-    /// Which images `lenet`, `batchnorm-lenet` and `resnet18` learn from [default: fashion-mnist]
+    /// Which images the networks learn from, but `edge-kernel` and the digits [default: fashion-mnist]
     #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
     pub data_set: Option<ImageSet>,
 }
@@ -65,7 +79,13 @@ pub fn presets() -> Vec<Preset> {
         lenet::concise::PRESETS,
         batch_norm_lenet::scratch::PRESETS,
         batch_norm_lenet::concise::PRESETS,
+        alexnet::PRESETS,
+        vgg::PRESETS,
+        nin::PRESETS,
+        googlenet::PRESETS,
         resnet::PRESETS,
+        densenet::PRESETS,
+        regnet::PRESETS,
         edge_kernel::PRESETS,
         ladder::PRESETS,
     ]
@@ -149,11 +169,41 @@ impl Args {
     }
 }
 
+/// Pixels along a side of the pictures.
+const SIDE: usize = 28;
+
 fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let images = run.images(args.data_set, ImageSet::FashionMnist)?;
     let outputs = images.class_names.len();
     let initializer = run.recipe().initializer;
+    let (sides, init) = ((1, SIDE), &initializer);
     match (run.model(), run.implementation()) {
+        (alexnet::NAME, _) => {
+            let sizes = alexnet::Sizes::SMALL;
+            let model = alexnet::AlexNet::new(sizes, sides, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
+        (vgg::NAME, _) => {
+            let model = vgg::Vgg::new(vgg::Sizes::SMALL, sides, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
+        (nin::NAME, _) => {
+            let model = nin::Nin::new(nin::Sizes::SMALL, 1, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
+        (googlenet::NAME, _) => {
+            let model = googlenet::GoogLeNet::new(1, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
+        (densenet::NAME, _) => {
+            let blocks = densenet::FEWER_BLOCKS;
+            let model = densenet::DenseNet::new(blocks, 1, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
+        (regnet::NAME, _) => {
+            let model = regnet::RegNet::new(1, outputs, init, run.params())?;
+            train(run, &images, model)
+        }
         (resnet::NAME, _) => {
             let options = args.options(run);
             let params = run.params();

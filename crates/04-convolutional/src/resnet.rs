@@ -13,6 +13,8 @@ use d2l::nn::{
 };
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
+use crate::layers::Outputs;
+
 /// As in `--model`.
 pub const NAME: &str = "resnet18";
 
@@ -184,37 +186,36 @@ impl ResNet18 {
         })
     }
 
-    fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Vec<(String, Tensor)>> {
-        let mut layers = Vec::new();
-        let mut h = self.conv.forward(x)?;
-        layers.push(("conv".to_string(), h.clone()));
-        h = norm_relu(&self.norm, &h, mode)?;
+    fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Outputs> {
         let name = if self.norm.is_some() { "norm" } else { "relu" };
-        layers.push((name.to_string(), h.clone()));
-        h = max_pool2d(&h, &Pool2d::new(3).stride(2).padding(1))?;
-        layers.push(("max_pool".to_string(), h.clone()));
+        let mut layers = Outputs::first("conv", self.conv.forward(x)?)
+            .then(name, |h| norm_relu(&self.norm, h, mode))?
+            .then("max_pool", |h| {
+                max_pool2d(h, &Pool2d::new(3).stride(2).padding(1))
+            })?;
         for (name, blocks) in &self.stages {
-            for block in blocks {
-                h = block.forward_t(&h, mode)?;
-            }
-            layers.push((name.clone(), h.clone()));
+            layers = layers.then(name, |h| {
+                let mut h = h.clone();
+                for block in blocks {
+                    h = block.forward_t(&h, mode)?;
+                }
+                Ok(h)
+            })?;
         }
-        h = global_avg_pool2d(&h)?;
-        layers.push(("global_avg_pool".to_string(), h.clone()));
-        h = h.flatten_from(1)?;
-        layers.push(("flatten".to_string(), h.clone()));
-        layers.push(("output".to_string(), self.output.forward(&h)?));
-        Ok(layers)
+        layers
+            .then("global_avg_pool", global_avg_pool2d)?
+            .then("flatten", |h| h.flatten_from(1))?
+            .then("output", |h| self.output.forward(h))
     }
 }
 
 impl Network for ResNet18 {
     /// `[B, C, H, W] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        crate::output_of(self.layers_t(x, mode)?)
+        self.layers_t(x, mode)?.last()
     }
 
     fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        self.layers_t(x, Mode::Evaluate)
+        Ok(self.layers_t(x, Mode::Evaluate)?.all())
     }
 }

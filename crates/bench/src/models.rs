@@ -146,3 +146,16 @@ impl Network for EncoderBlock {
         )])
     }
 }
+
+/// A network whose units all stay: PyTorch would drop others, and the losses could not agree.
+pub struct WithoutDropout<N>(pub N);
+
+impl<N: Network> Network for WithoutDropout<N> {
+    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+        self.0.forward_t(x, Mode::Evaluate)
+    }
+
+    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
+        self.0.layers(x)
+    }
+}

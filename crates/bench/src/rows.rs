@@ -3,6 +3,9 @@
 
 use anyhow::Result;
 use candle_core::{DType, Device, Module, Shape, Tensor, Var};
+use convolutional::alexnet::{self, AlexNet};
+use convolutional::densenet::{self, DenseNet};
+use convolutional::googlenet::GoogLeNet;
 use convolutional::lenet::concise::LeNet;
 use convolutional::resnet::ResNet18;
 use d2l::Loss;
@@ -17,7 +20,7 @@ use d2l::usage;
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
 
-use crate::models::{EncoderBlock, LanguageModel};
+use crate::models::{EncoderBlock, LanguageModel, WithoutDropout};
 use crate::{Operation, Product, Training, Update, Work};
 
 /// A line of the table.
@@ -38,6 +41,9 @@ pub const ROWS: &[Row] = &[
     row("lenet-256", || lenet(256)),
     row("resnet18-96", || resnet18((16, 1, 96, 96))),
     row("resnet18-32", || resnet18((64, 3, 32, 32))),
+    row("alexnet-64", alexnet),
+    row("googlenet-32", googlenet),
+    row("densenet-32", densenet),
     row("rnn-32x35x256", || language_model("rnn", 32, 35, 256)),
     row("gru-32x35x256", || language_model("gru", 32, 35, 256)),
     row("lstm-32x35x256", || language_model("lstm", 32, 35, 256)),
@@ -198,6 +204,40 @@ fn resnet18(shape: (usize, usize, usize, usize)) -> Result<Box<dyn Work>> {
         cross_entropy,
         1e-4, // at the book's rate, 0.05, PyTorch's own f32 and f64 part in the third step
         [inputs(shape)?, classes(batch as u32, 10)?],
+    )
+}
+
+/// D2L zh 7.1, en 8.1, with pictures of 64 × 64.
+fn alexnet() -> Result<Box<dyn Work>> {
+    by_sgd(
+        |params| {
+            let sizes = alexnet::Sizes::PADDED;
+            let model = AlexNet::new(sizes, (3, 64), 10, &Initializer::Kaiming, params)?;
+            Ok(WithoutDropout(model))
+        },
+        cross_entropy,
+        0.01,
+        [inputs((32, 3, 64, 64))?, classes(32, 10)?],
+    )
+}
+
+/// D2L zh 7.4, en 8.4, with pictures of 32 × 32.
+fn googlenet() -> Result<Box<dyn Work>> {
+    by_sgd(
+        |params| GoogLeNet::new(3, 10, &Initializer::Kaiming, params),
+        cross_entropy,
+        1e-3,
+        [inputs((64, 3, 32, 32))?, classes(64, 10)?],
+    )
+}
+
+/// D2L zh 7.7, en 8.7, with pictures of 32 × 32.
+fn densenet() -> Result<Box<dyn Work>> {
+    by_sgd(
+        |params| DenseNet::new(densenet::BLOCKS, 3, 10, &Initializer::Kaiming, params),
+        cross_entropy,
+        1e-3,
+        [inputs((64, 3, 32, 32))?, classes(64, 10)?],
     )
 }
 

@@ -1,0 +1,298 @@
+//! The deep networks: the book's shapes and numbers of parameters, PyTorch's numbers, a gradient for every parameter.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Device, Tensor};
+use convolutional::alexnet::{self, AlexNet};
+use convolutional::densenet::{self, DenseNet};
+use convolutional::googlenet::GoogLeNet;
+use convolutional::nin::{self, Nin};
+use convolutional::regnet::RegNet;
+use convolutional::resnet::ResNet18;
+use convolutional::vgg::{self, Vgg};
+use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, cross_entropy};
+
+const DEVICE: Device = Device::Cpu;
+const RULE: Initializer = Initializer::Kaiming;
+
+type Build = fn(&ParamStore) -> Result<Box<dyn Network>>;
+
+/// As their `quick` presets build them, with the names of the golden files.
+fn small() -> [(&'static str, Build); 7] {
+    [
+        ("alexnet", |params| {
+            let sizes = alexnet::Sizes::SMALL;
+            Ok(Box::new(AlexNet::new(sizes, (1, 28), 10, &RULE, params)?))
+        }),
+        ("vgg", |params| {
+            let sizes = vgg::Sizes::SMALL;
+            Ok(Box::new(Vgg::new(sizes, (1, 28), 10, &RULE, params)?))
+        }),
+        ("nin", |params| {
+            let sizes = nin::Sizes::SMALL;
+            Ok(Box::new(Nin::new(sizes, 1, 10, &RULE, params)?))
+        }),
+        ("googlenet", |params| {
+            Ok(Box::new(GoogLeNet::new(1, 10, &RULE, params)?))
+        }),
+        ("resnet18", |params| {
+            Ok(Box::new(ResNet18::new(1, 10, &RULE, params)?))
+        }),
+        ("densenet", |params| {
+            let blocks = densenet::FEWER_BLOCKS;
+            Ok(Box::new(DenseNet::new(blocks, 1, 10, &RULE, params)?))
+        }),
+        ("regnet", |params| {
+            Ok(Box::new(RegNet::new(1, 10, &RULE, params)?))
+        }),
+    ]
+}
+
+/// A box is a network too.
+struct Boxed(Box<dyn Network>);
+
+impl Network for Boxed {
+    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        self.0.forward_t(x, mode)
+    }
+
+    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
+        self.0.layers(x)
+    }
+}
+
+#[test]
+fn they_agree_with_pytorch() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    for (name, build) in small() {
+        let file = folder.join(format!("{name}.json"));
+        d2l::testing::check_against_golden(
+            &file,
+            |params| Ok(Boxed(build(params)?)),
+            cross_entropy,
+        )
+        .context(name)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_parameter_gets_a_gradient() -> Result<()> {
+    let y = Tensor::new(&[0u32, 3, 1, 9], &DEVICE)?;
+    let train = Mode::Train(Step {
+        seed: 0,
+        epoch: 1,
+        step: 1,
+    });
+    for (name, build) in small() {
+        let x = filled((4, 1, 28, 28), 1, 2.0, DType::F32, &DEVICE)?;
+        let params = ParamStore::new(0, &DEVICE);
+        let model = build(&params)?;
+        let loss = cross_entropy(&model.forward_t(&x, train)?, &y)?;
+        every_parameter_has_a_gradient(&params, &loss.backward()?).context(name)?;
+    }
+    Ok(())
+}
+
+/// Whether the layers named in `wanted` have these outputs, in this order, and the network so many parameters.
+fn ensure_shapes(
+    model: &impl Network,
+    params: &ParamStore,
+    side: usize,
+    wanted: &[(&str, &[usize])],
+    parameters: usize,
+) -> Result<()> {
+    let x = Tensor::zeros((1, 1, side, side), DType::F32, &DEVICE)?;
+    let layers = model.layers(&x)?;
+    let mut found = layers
+        .iter()
+        .map(|(name, output)| (name.as_str(), &output.dims()[1..]));
+    for &layer in wanted {
+        ensure!(found.any(|found| found == layer), "{layer:?} in {layers:?}");
+    }
+    ensure!(found.next().is_none(), "more layers than {wanted:?}");
+    let all = params.parameters();
+    let count: usize = all.iter().map(|(_, var)| var.elem_count()).sum();
+    ensure!(count == parameters, "{count} parameters");
+    Ok(())
+}
+
+/// zh 7.1, en 8.1.
+#[test]
+fn alexnet_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = AlexNet::new(alexnet::Sizes::BOOK, (1, 224), 10, &RULE, &params)?;
+    ensure_shapes(
+        &model,
+        &params,
+        224,
+        &[
+            ("conv1", &[96, 54, 54]),
+            ("relu1", &[96, 54, 54]),
+            ("pool1", &[96, 26, 26]),
+            ("conv2", &[256, 26, 26]),
+            ("relu2", &[256, 26, 26]),
+            ("pool2", &[256, 12, 12]),
+            ("conv3", &[384, 12, 12]),
+            ("relu3", &[384, 12, 12]),
+            ("conv4", &[384, 12, 12]),
+            ("relu4", &[384, 12, 12]),
+            ("conv5", &[256, 12, 12]),
+            ("relu5", &[256, 12, 12]),
+            ("pool3", &[256, 5, 5]),
+            ("flatten", &[6400]),
+            ("dense1", &[4096]),
+            ("dense1_relu", &[4096]),
+            ("dropout1", &[4096]),
+            ("dense2", &[4096]),
+            ("dense2_relu", &[4096]),
+            ("dropout2", &[4096]),
+            ("output", &[10]),
+        ],
+        46_764_746,
+    )
+}
+
+/// zh 7.2, en 8.2: the shapes of VGG-11, and of the narrow one that is trained.
+#[test]
+fn vgg_has_the_books_shapes() -> Result<()> {
+    let head: [(&str, &[usize]); 3] = [("dense1", &[4096]), ("dense2", &[4096]), ("output", &[10])];
+    let params = ParamStore::new(0, &DEVICE);
+    let model = Vgg::new(vgg::Sizes::BOOK, (1, 224), 10, &RULE, &params)?;
+    let narrow: [(&str, &[usize]); 6] = [
+        ("block1", &[16, 112, 112]),
+        ("block2", &[32, 56, 56]),
+        ("block3", &[64, 28, 28]),
+        ("block4", &[128, 14, 14]),
+        ("block5", &[128, 7, 7]),
+        ("flatten", &[6272]),
+    ];
+    let wanted = [narrow.as_slice(), &head].concat();
+    ensure_shapes(&model, &params, 224, &wanted, 43_093_322)?;
+    let params = ParamStore::new(0, &DEVICE);
+    let model = Vgg::new(vgg::Sizes::WIDE, (1, 224), 10, &RULE, &params)?;
+    let wide: [(&str, &[usize]); 6] = [
+        ("block1", &[64, 112, 112]),
+        ("block2", &[128, 56, 56]),
+        ("block3", &[256, 28, 28]),
+        ("block4", &[512, 14, 14]),
+        ("block5", &[512, 7, 7]),
+        ("flatten", &[25_088]),
+    ];
+    let wanted = [wide.as_slice(), &head].concat();
+    ensure_shapes(&model, &params, 224, &wanted, 128_806_154)
+}
+
+/// zh 7.3, en 8.3.
+#[test]
+fn nin_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = Nin::new(nin::Sizes::BOOK, 1, 10, &RULE, &params)?;
+    ensure_shapes(
+        &model,
+        &params,
+        224,
+        &[
+            ("block1", &[96, 54, 54]),
+            ("pool1", &[96, 26, 26]),
+            ("block2", &[256, 26, 26]),
+            ("pool2", &[256, 12, 12]),
+            ("block3", &[384, 12, 12]),
+            ("pool3", &[384, 5, 5]),
+            ("dropout", &[384, 5, 5]),
+            ("block4", &[10, 5, 5]),
+            ("global_avg_pool", &[10, 1, 1]),
+            ("flatten", &[10]),
+        ],
+        1_992_166,
+    )
+}
+
+/// zh 7.4, en 8.4.
+#[test]
+fn googlenet_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = GoogLeNet::new(1, 10, &RULE, &params)?;
+    ensure_shapes(
+        &model,
+        &params,
+        96,
+        &[
+            ("stage1", &[64, 24, 24]),
+            ("stage2", &[192, 12, 12]),
+            ("stage3", &[480, 6, 6]),
+            ("stage4", &[832, 3, 3]),
+            ("stage5", &[1024, 3, 3]),
+            ("flatten", &[1024]),
+            ("output", &[10]),
+        ],
+        5_977_530,
+    )
+}
+
+/// zh 7.7, en 8.7.
+#[test]
+fn densenet_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = DenseNet::new(densenet::BLOCKS, 1, 10, &RULE, &params)?;
+    ensure_shapes(
+        &model,
+        &params,
+        96,
+        &[
+            ("stem", &[64, 24, 24]),
+            ("dense1", &[192, 24, 24]),
+            ("transition1", &[96, 12, 12]),
+            ("dense2", &[224, 12, 12]),
+            ("transition2", &[112, 6, 6]),
+            ("dense3", &[240, 6, 6]),
+            ("transition3", &[120, 3, 3]),
+            ("dense4", &[248, 3, 3]),
+            ("last_norm", &[248, 3, 3]),
+            ("global_avg_pool", &[248, 1, 1]),
+            ("flatten", &[248]),
+            ("output", &[10]),
+        ],
+        758_226,
+    )
+}
+
+/// en 8.8.
+#[test]
+fn regnet_has_the_books_shapes() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let model = RegNet::new(1, 10, &RULE, &params)?;
+    ensure_shapes(
+        &model,
+        &params,
+        96,
+        &[
+            ("stem", &[32, 48, 48]),
+            ("stage1", &[32, 24, 24]),
+            ("stage2", &[80, 12, 12]),
+            ("output", &[10]),
+        ],
+        179_290,
+    )
+}
+
+/// One line that says what was found and what to do, not an underflow.
+#[test]
+fn pictures_that_are_too_small_are_refused() -> Result<()> {
+    let params = ParamStore::new(0, &DEVICE);
+    let error = match AlexNet::new(alexnet::Sizes::BOOK, (1, 28), 10, &RULE, &params) {
+        Ok(_) => anyhow::bail!("28 × 28 was taken"),
+        Err(error) => error.to_string(),
+    };
+    ensure!(
+        error.contains("alexnet: found pictures of 28 × 28"),
+        "{error}"
+    );
+    let params = ParamStore::new(0, &DEVICE);
+    ensure!(Vgg::new(vgg::Sizes::BOOK, (1, 28), 10, &RULE, &params).is_err());
+    let params = ParamStore::new(0, &DEVICE);
+    ensure!(AlexNet::new(alexnet::Sizes::PADDED, (3, 64), 10, &RULE, &params).is_ok());
+    Ok(())
+}

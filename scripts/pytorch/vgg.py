@@ -1,0 +1,33 @@
+"""VGG: the twin of crates/04-convolutional/src/vgg.rs."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dense_head import DenseHead
+
+# (convolutions, channels) of each block, units of a dense layer.
+BOOK = (((1, 16), (1, 32), (2, 64), (2, 128), (2, 128)), 4096)
+SMALL = (((1, 16), (1, 32), (2, 64), (2, 128)), 512)
+
+
+class Vgg(DenseHead):
+    """D2L zh 7.2, en 8.2: 3x3 convolutions with ReLU, and a pooling behind each block."""
+
+    def __init__(self, sizes, channels_in: int, side: int):
+        super().__init__()
+        blocks, hidden = sizes
+        self.blocks = nn.ModuleList()
+        before = channels_in
+        for convolutions, channels in blocks:
+            widths = [before] + [channels] * convolutions
+            self.blocks.append(nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:])))
+            before = channels
+        left = side // 2 ** len(blocks)
+        self.build_head(before * left * left, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, C, side, side] -> [B, 10]
+        for block in self.blocks:
+            for convolution in block:
+                x = F.relu(convolution(x))
+            x = F.max_pool2d(x, 2)
+        return self.head(x)
