@@ -71,14 +71,43 @@ pub struct ImageClasses {
 }
 
 impl ImageClasses {
+    /// Channels, height and width of a picture, as batches have it.
+    pub fn shape(&self) -> (usize, usize, usize) {
+        match self.splits.train.shape(0)[..] {
+            [channels, height, width] => (channels, height, width),
+            _ => (0, 0, 0), // the column is made of pictures alone, here
+        }
+    }
+
     /// Height and width of a picture, in pixels.
     pub fn size(&self) -> (usize, usize) {
-        (SIDE, SIDE)
+        let (_, height, width) = self.shape();
+        (height, width)
     }
 
     /// Numbers in a picture: what a fully connected layer takes.
     pub fn pixels(&self) -> usize {
-        SIDE * SIDE
+        let (channels, height, width) = self.shape();
+        channels * height * width
+    }
+
+    /// The same pictures, square and `side` pixels high in batches; see [`Dataset::resized`].
+    ///
+    /// # Errors
+    ///
+    /// Where `side` is 0 or too large.
+    pub fn resized(self, side: usize) -> Result<Self> {
+        let Splits {
+            train,
+            valid,
+            provenance,
+        } = self.splits;
+        let splits = Splits {
+            train: train.resized([side, side])?,
+            valid: valid.resized([side, side])?,
+            provenance,
+        };
+        Ok(Self { splits, ..self })
     }
 }
 

@@ -26,22 +26,27 @@ pub mod idx;
 pub mod table;
 
 mod choice;
+mod column;
 mod dataset;
 mod drawn;
 mod folds;
 mod images;
+mod pictures;
 mod polynomial;
 mod published;
 mod regression;
+mod resize;
 mod splits;
 mod tabular;
 
 pub use choice::{Choice, Loaded};
-pub use dataset::{Column, Dataset};
+pub use column::Column;
+pub use dataset::Dataset;
 pub use folds::k_fold;
 pub use images::{ImageClasses, ImageSet, image_classes};
 pub use polynomial::{polynomial_features, synthetic_polynomial};
 pub use regression::synthetic_regression;
+pub use resize::Resize;
 pub use splits::{Provenance, Source, Splits};
 pub use tabular::{
     DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,

@@ -1,0 +1,66 @@
+//! Pictures as torchvision makes them, byte for byte. Made by scripts/pytorch/golden_resize.py.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use d2l_data::Resize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Whole numbers of a list.
+fn numbers<const N: usize>(list: &Value) -> Result<[usize; N]> {
+    let list = list.as_array().context("found no list")?;
+    let numbers: Option<Vec<usize>> = list
+        .iter()
+        .map(|n| n.as_u64().map(|n| n as usize))
+        .collect();
+    let numbers = numbers.context("found something else than whole numbers")?;
+    numbers
+        .try_into()
+        .ok()
+        .context("found another number of numbers")
+}
+
+/// The picture of the script: planes `[C, H, W]`.
+fn picture([channels, height, width]: [usize; 3]) -> Vec<u8> {
+    (0..channels * height * width)
+        .map(|i| ((i * i * 7 + i * 31) / 3 % 256) as u8)
+        .collect()
+}
+
+/// Compares bytes with what the script stored: the values themselves where it stored them, always their digest.
+fn check(found: &[u8], stored: &Value) -> Result<()> {
+    if let Some(values) = stored["values"].as_array() {
+        let values: Vec<Option<u64>> = values.iter().map(Value::as_u64).collect();
+        let found: Vec<Option<u64>> = found.iter().map(|&byte| Some(u64::from(byte))).collect();
+        ensure!(
+            found == values,
+            "found {found:?}, torchvision has {values:?}"
+        );
+    }
+    let digest = Sha256::digest(found);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    ensure!(
+        stored["sha256"].as_str() == Some(&digest),
+        "another digest than torchvision's"
+    );
+    Ok(())
+}
+
+fn stored() -> &'static Value {
+    static STORED: OnceLock<Value> = OnceLock::new();
+    STORED.get_or_init(|| serde_json::from_str(include_str!("pictures/resize.json")).unwrap())
+}
+
+#[test]
+fn resized_pictures_are_torchvisions() -> Result<()> {
+    let cases = stored()["resized"].as_array().context("no cases")?;
+    ensure!(cases.len() == 12);
+    for case in cases {
+        let (from, to) = (numbers::<3>(&case["from"])?, numbers::<2>(&case["to"])?);
+        let resize = Resize::new([from[1], from[2]], to)?;
+        check(&resize.apply(&picture(from)), case)
+            .with_context(|| format!("{from:?} to {to:?}"))?;
+    }
+    Ok(())
+}
