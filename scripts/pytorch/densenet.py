@@ -24,24 +24,26 @@ class DenseNet(nn.Module):
 
     def __init__(self, blocks: int, channels_in: int):
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, STEM, 7, 2, 3)
-        self.norm = nn.BatchNorm2d(STEM)
-        self.blocks, self.transitions = nn.ModuleList(), nn.ModuleList()
+        conv, norm = nn.Conv2d(channels_in, STEM, 7, 2, 3), nn.BatchNorm2d(STEM)
+        self.stem = nn.ModuleDict({"conv": conv, "norm": norm})
+        self.number_of_blocks = blocks
         channels = STEM
-        for block in range(blocks):
-            self.blocks.append(nn.ModuleList(Layer(channels + i * GROWTH, GROWTH, 3) for i in range(CONVOLUTIONS)))
+        for block in range(1, blocks + 1):
+            layers = nn.ModuleList(Layer(channels + i * GROWTH, GROWTH, 3) for i in range(CONVOLUTIONS))
+            self.add_module(f"dense{block}", layers)
             channels += CONVOLUTIONS * GROWTH
-            if block + 1 < blocks:
-                self.transitions.append(Layer(channels, channels // 2, 1))
+            if block < blocks:
+                self.add_module(f"transition{block}", Layer(channels, channels // 2, 1))
                 channels //= 2
         self.last_norm = nn.BatchNorm2d(channels)
         self.output = nn.Linear(channels, 10)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B, 10]
-        h = F.max_pool2d(F.relu(self.norm(self.conv(x))), 3, 2, padding=1)
-        for number, block in enumerate(self.blocks):
-            for layer in block:
+        h = F.relu(self.stem["norm"](self.stem["conv"](x)))
+        h = F.max_pool2d(h, 3, 2, padding=1)
+        for block in range(1, self.number_of_blocks + 1):
+            for layer in self.get_submodule(f"dense{block}"):
                 h = torch.cat((h, layer(h)), dim=1)
-            if number < len(self.transitions):
-                h = F.avg_pool2d(self.transitions[number](h), 2)
+            if block < self.number_of_blocks:
+                h = F.avg_pool2d(self.get_submodule(f"transition{block}")(h), 2)
         return self.output(F.relu(self.last_norm(h)).mean(dim=(2, 3)))

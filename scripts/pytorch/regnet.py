@@ -42,13 +42,12 @@ class RegNet(nn.Module):
         super().__init__()
         self.stem = Normed(channels_in, STEM, 3, 2, 1)
         before = STEM
-        self.stages = nn.Sequential()
-        for blocks, channels in STAGES:
+        for number, (blocks, channels) in enumerate(STAGES, 1):
             widths = [before] + [channels] * blocks
             stage = (Block(a, b, 2 if i == 0 else 1) for i, (a, b) in enumerate(zip(widths, widths[1:])))
-            self.stages.append(nn.Sequential(*stage))
+            self.add_module(f"stage{number}", nn.Sequential(*stage))
             before = channels
         self.output = nn.Linear(before, 10)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B, 10]
-        return self.output(self.stages(F.relu(self.stem(x))).mean(dim=(2, 3)))
+        return self.output(self.stage2(self.stage1(F.relu(self.stem(x)))).mean(dim=(2, 3)))

@@ -16,18 +16,19 @@ class Vgg(DenseHead):
     def __init__(self, sizes, channels_in: int, side: int):
         super().__init__()
         blocks, hidden = sizes
-        self.blocks = nn.ModuleList()
+        self.number_of_blocks = len(blocks)
         before = channels_in
-        for convolutions, channels in blocks:
+        for number, (convolutions, channels) in enumerate(blocks, 1):
             widths = [before] + [channels] * convolutions
-            self.blocks.append(nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:])))
+            block = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+            self.add_module(f"block{number}", block)
             before = channels
         left = side // 2 ** len(blocks)
         self.build_head(before * left * left, hidden)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, side, side] -> [B, 10]
-        for block in self.blocks:
-            for convolution in block:
+        for number in range(1, self.number_of_blocks + 1):
+            for convolution in self.get_submodule(f"block{number}"):
                 x = F.relu(convolution(x))
             x = F.max_pool2d(x, 2)
         return self.head(x)

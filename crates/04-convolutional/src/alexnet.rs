@@ -4,7 +4,7 @@
 use anyhow::Result;
 use candle_core::{Module, Tensor};
 use d2l::nn::{Conv2d, Initializer, Mode, Network, ParamStore, Pool2d, max_pool2d, relu};
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
 use crate::dense_head::DenseHead;
 use crate::layers::{Outputs, Window, large_enough};
@@ -12,8 +12,10 @@ use crate::layers::{Outputs, Window, large_enough};
 /// As in `--model`.
 pub const NAME: &str = "alexnet";
 
-/// The experiments. The book enlarges the pictures to 224 × 224; this preset takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[Preset {
+/// The experiments. The book enlarges the pictures to 224 × 224; `quick` takes them as they are, on a CPU.
+pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
+
+const QUICK: Preset = Preset {
     model: NAME,
     implementation: Implementation::Concise,
     name: PresetName::Quick,
@@ -26,7 +28,42 @@ pub const PRESETS: &[Preset] = &[Preset {
         ..Recipe::SGD
     },
     bands: &[],
-}];
+};
+
+const ZH: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::Zh,
+    section: "zh 7.1",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.01,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[
+        Band::book("train.loss", 0.323, 0.328, 0.334, 58).printed(3),
+        Band::book("train.accuracy", 0.877, 0.88, 0.882, 58).printed(3),
+        Band::book("valid.accuracy", 0.86, 0.8805, 0.886, 58).printed(3),
+        Band::book("valid.accuracy.best", 0.8743, 0.8811, 0.886, 58),
+    ],
+};
+
+const EN: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::En,
+    section: "en 8.1",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.01,
+        initializer: Initializer::PytorchDefault,
+        ..Recipe::SGD
+    },
+    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
+};
 
 /// The first convolution's window, the channels of all five, the units of a dense layer.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +74,15 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// The largest that pictures of this side have room for.
+    pub fn of(side: usize) -> Self {
+        match side {
+            65.. => Self::BOOK,
+            63.. => Self::PADDED,
+            _ => Self::SMALL,
+        }
+    }
+
     /// The book's, for pictures of 65 × 65 and more.
     pub const BOOK: Self = Self {
         stem: Window::new(11, 4, 1),
@@ -44,7 +90,7 @@ impl Sizes {
         hidden: 4096,
     };
 
-    /// The book's with one more row and column of padding in front, for pictures of 64 × 64.
+    /// The book's with one more row and column of padding in front, for pictures of 63 × 63 and more.
     pub const PADDED: Self = Self {
         stem: Window::new(11, 4, 2),
         ..Self::BOOK

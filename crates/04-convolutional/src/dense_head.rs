@@ -8,7 +8,7 @@ use d2l::nn::{Dropout, Initializer, Linear, Mode, linear, relu};
 use crate::layers::Outputs;
 
 /// Probability that a unit of a dense layer falls out.
-const DROPOUT: f64 = 0.5;
+pub const DENSE_DROPOUT: f64 = 0.5;
 
 /// Flatten, then twice dense, ReLU and dropout, then the output.
 pub(crate) struct DenseHead {
@@ -30,9 +30,9 @@ impl DenseHead {
     ) -> candle_core::Result<Self> {
         Ok(Self {
             dense1: linear(inputs, hidden, initializer, vb.pp("dense1"))?,
-            dropout1: Dropout::new(DROPOUT, "dropout1")?,
+            dropout1: Dropout::new(DENSE_DROPOUT, "dropout1")?,
             dense2: linear(hidden, hidden, initializer, vb.pp("dense2"))?,
-            dropout2: Dropout::new(DROPOUT, "dropout2")?,
+            dropout2: Dropout::new(DENSE_DROPOUT, "dropout2")?,
             output: linear(hidden, outputs, initializer, vb.pp("output"))?,
         })
     }

@@ -8,15 +8,17 @@ use d2l::nn::{
     Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, global_avg_pool2d, linear,
     max_pool2d,
 };
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
 use crate::layers::{Outputs, Window, rectified};
 
 /// As in `--model`.
 pub const NAME: &str = "googlenet";
 
-/// The experiments. The book enlarges the pictures to 96 × 96; this preset takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[Preset {
+/// The experiments. The book enlarges the pictures to 96 × 96; `quick` takes them as they are, on a CPU.
+pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
+
+const QUICK: Preset = Preset {
     model: NAME,
     implementation: Implementation::Concise,
     name: PresetName::Quick,
@@ -29,7 +31,42 @@ pub const PRESETS: &[Preset] = &[Preset {
         ..Recipe::SGD
     },
     bands: &[],
-}];
+};
+
+const ZH: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::Zh,
+    section: "zh 7.4",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.1,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[
+        Band::book("train.loss", 0.235, 0.249, 0.346, 49).printed(3),
+        Band::book("train.accuracy", 0.1, 0.9055, 0.912, 50).printed(3),
+        Band::book("valid.accuracy", 0.1, 0.8885, 0.899, 50).printed(3),
+        Band::book("valid.accuracy.best", 0.8453, 0.8912, 0.8988, 50),
+    ],
+};
+
+const EN: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::En,
+    section: "en 8.4",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.01,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
+};
 
 /// Channels of a block's paths.
 #[derive(Clone, Copy)]

@@ -37,7 +37,8 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::{ImageClasses, ImageSet};
 use d2l::nn::Network;
-use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit, usage};
+use d2l::{Classifier, Implementation, Outcome, Preset, PresetName, Run, fit, usage};
+pub use dense_head::DENSE_DROPOUT;
 use lenet::{Activation, Parts, Pooling};
 
 /// Flags of this chapter.
@@ -67,6 +68,9 @@ pub struct Args {
     /// Take the paths around the blocks out of `resnet18`
     #[arg(long, help_heading = "Model")]
     pub no_shortcut: bool,
+    /// Pixels along a side that the pictures of the deep networks are enlarged to [default: the preset's]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    pub side: Option<NonZeroUsize>,
     /// Which images the networks learn from, but `edge-kernel` and the digits [default: fashion-mnist]
     #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
     pub data_set: Option<ImageSet>,
@@ -123,6 +127,12 @@ impl Args {
             ("no-batch-norm", self.no_batch_norm, is_resnet, "resnet18"),
             ("no-shortcut", self.no_shortcut, is_resnet, "resnet18"),
             (
+                "side",
+                self.side.is_some(),
+                books_side(model).is_some(),
+                "the deep networks",
+            ),
+            (
                 "data-set",
                 self.data_set.is_some(),
                 on_pictures,
@@ -135,6 +145,16 @@ impl Args {
             }
         }
         Ok(())
+    }
+
+    /// The side of the pictures that the network sees, of a data set whose own is `stored`.
+    fn side(&self, run: &mut Run, stored: usize) -> usize {
+        let books = books_side(run.model()).filter(|_| run.preset() != PresetName::Quick);
+        let side = self.side.map(usize::from);
+        match books_side(run.model()) {
+            Some(_) => run.hyperparameter("side", side, books.unwrap_or(stored)),
+            None => stored,
+        }
     }
 
     /// What stands between LeNet's layers.
@@ -169,45 +189,61 @@ impl Args {
     }
 }
 
-/// Pixels along a side of the pictures.
-const SIDE: usize = 28;
+/// The side that the book enlarges the pictures of a model to, in both editions; `None` where it takes them as they are.
+pub fn books_side(model: &str) -> Option<usize> {
+    match model {
+        alexnet::NAME | vgg::NAME | nin::NAME => Some(224),
+        googlenet::NAME | resnet::NAME | densenet::NAME | regnet::NAME => Some(96),
+        _ => None,
+    }
+}
 
 fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let images = run.images(args.data_set, ImageSet::FashionMnist)?;
+    let side = args.side(run, images.size().0);
+    let images = images.resized(side)?;
+    let (in_channels, side, _) = images.shape();
     let outputs = images.class_names.len();
     let initializer = run.recipe().initializer;
-    let (sides, init) = ((1, SIDE), &initializer);
+    let (shape, init) = ((in_channels, side), &initializer);
     match (run.model(), run.implementation()) {
         (alexnet::NAME, _) => {
-            let sizes = alexnet::Sizes::SMALL;
-            let model = alexnet::AlexNet::new(sizes, sides, outputs, init, run.params())?;
+            let sizes = alexnet::Sizes::of(side);
+            let model = alexnet::AlexNet::new(sizes, shape, outputs, init, run.params())?;
             train(run, &images, model)
         }
         (vgg::NAME, _) => {
-            let model = vgg::Vgg::new(vgg::Sizes::SMALL, sides, outputs, init, run.params())?;
+            let model = vgg::Vgg::new(vgg::Sizes::of(side), shape, outputs, init, run.params())?;
             train(run, &images, model)
         }
         (nin::NAME, _) => {
-            let model = nin::Nin::new(nin::Sizes::SMALL, 1, outputs, init, run.params())?;
+            let model = nin::Nin::new(
+                nin::Sizes::of(side),
+                in_channels,
+                outputs,
+                init,
+                run.params(),
+            )?;
             train(run, &images, model)
         }
         (googlenet::NAME, _) => {
-            let model = googlenet::GoogLeNet::new(1, outputs, init, run.params())?;
+            let model = googlenet::GoogLeNet::new(in_channels, outputs, init, run.params())?;
             train(run, &images, model)
         }
         (densenet::NAME, _) => {
-            let blocks = densenet::FEWER_BLOCKS;
-            let model = densenet::DenseNet::new(blocks, 1, outputs, init, run.params())?;
+            let blocks = densenet::blocks(side);
+            let model = densenet::DenseNet::new(blocks, in_channels, outputs, init, run.params())?;
             train(run, &images, model)
         }
         (regnet::NAME, _) => {
-            let model = regnet::RegNet::new(1, outputs, init, run.params())?;
+            let model = regnet::RegNet::new(in_channels, outputs, init, run.params())?;
             train(run, &images, model)
         }
         (resnet::NAME, _) => {
             let options = args.options(run);
             let params = run.params();
-            let model = resnet::ResNet18::with_options(1, outputs, &options, &initializer, params)?;
+            let model =
+                resnet::ResNet18::with_options(in_channels, outputs, &options, init, params)?;
             train(run, &images, model)
         }
         (batch_norm_lenet::NAME, Implementation::Scratch) => {

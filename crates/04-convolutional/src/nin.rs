@@ -7,15 +7,17 @@ use candle_nn::VarBuilder;
 use d2l::nn::{
     Conv2d, Dropout, Initializer, Mode, Network, ParamStore, Pool2d, global_avg_pool2d, max_pool2d,
 };
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
 use crate::layers::{Outputs, Window, rectified};
 
 /// As in `--model`.
 pub const NAME: &str = "nin";
 
-/// The experiments. The book enlarges the pictures to 224 × 224; this preset takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[Preset {
+/// The experiments. The book enlarges the pictures to 224 × 224; `quick` takes them as they are, on a CPU.
+pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
+
+const QUICK: Preset = Preset {
     model: NAME,
     implementation: Implementation::Concise,
     name: PresetName::Quick,
@@ -28,7 +30,42 @@ pub const PRESETS: &[Preset] = &[Preset {
         ..Recipe::SGD
     },
     bands: &[],
-}];
+};
+
+const ZH: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::Zh,
+    section: "zh 7.3",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.1,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[
+        Band::book("train.loss", 0.317, 0.386, 2.303, 49).printed(3),
+        Band::book("train.accuracy", 0.1, 0.856, 0.882, 50).printed(3),
+        Band::book("valid.accuracy", 0.1, 0.8465, 0.882, 50).printed(3),
+        Band::book("valid.accuracy.best", 0.189, 0.8613, 0.8816, 49),
+    ],
+};
+
+const EN: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::En,
+    section: "en 8.3",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.05,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[], // 10 builds, and no runs of the twin to pool them with: see the README
+};
 
 /// The first block's window, and the channels of the first three.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +75,14 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// The larger that pictures of this side have room for.
+    pub fn of(side: usize) -> Self {
+        match side {
+            67.. => Self::BOOK,
+            _ => Self::SMALL,
+        }
+    }
+
     /// The book's, for pictures of 67 × 67 and more.
     pub const BOOK: Self = Self {
         stem: Window::new(11, 4, 0),
@@ -59,7 +104,7 @@ const WINDOWS: [Window; 3] = [
 ];
 
 /// Probability that a number falls out in front of the last block.
-const DROPOUT: f64 = 0.5;
+pub const DROPOUT: f64 = 0.5;
 
 /// A convolution and two of 1 × 1, each with ReLU.
 fn block(

@@ -11,15 +11,17 @@ use d2l::nn::{
     BatchNorm, Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, Pool2d,
     batch_norm, conv2d, global_avg_pool2d, linear, max_pool2d, relu,
 };
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
 use crate::layers::Outputs;
 
 /// As in `--model`.
 pub const NAME: &str = "resnet18";
 
-/// The experiments. The book enlarges the pictures to 96 × 96; this preset takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[Preset {
+/// The experiments. The book enlarges the pictures to 96 × 96; `quick` takes them as they are, on a CPU.
+pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
+
+const QUICK: Preset = Preset {
     model: NAME,
     implementation: Implementation::Concise,
     name: PresetName::Quick,
@@ -32,7 +34,42 @@ pub const PRESETS: &[Preset] = &[Preset {
         ..Recipe::SGD
     },
     bands: &[],
-}];
+};
+
+const ZH: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::Zh,
+    section: "zh 7.6",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 256,
+        learning_rate: 0.05,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[
+        Band::book("train.loss", 0.004, 0.012, 0.019, 55).printed(3),
+        Band::book("train.accuracy", 0.995, 0.997, 1.0, 55).printed(3),
+        Band::book("valid.accuracy", 0.814, 0.914, 0.927, 55).printed(3),
+        Band::book("valid.accuracy.best", 0.9047, 0.9169, 0.9268, 55),
+    ],
+};
+
+const EN: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::En,
+    section: "en 8.6",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.01,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
+};
 
 /// Channels of the four stages.
 const CHANNELS: [usize; 4] = [64, 128, 256, 512];

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::nn::{Conv2d, Initializer, Mode, Network, ParamStore, Pool2d, max_pool2d};
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
 use crate::dense_head::DenseHead;
 use crate::layers::{Outputs, Window, large_enough, rectified};
@@ -12,8 +12,10 @@ use crate::layers::{Outputs, Window, large_enough, rectified};
 /// As in `--model`.
 pub const NAME: &str = "vgg";
 
-/// The experiments. The book enlarges the pictures to 224 × 224; this preset takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[Preset {
+/// The experiments. The book enlarges the pictures to 224 × 224; `quick` takes them as they are, on a CPU.
+pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
+
+const QUICK: Preset = Preset {
     model: NAME,
     implementation: Implementation::Concise,
     name: PresetName::Quick,
@@ -26,7 +28,42 @@ pub const PRESETS: &[Preset] = &[Preset {
         ..Recipe::SGD
     },
     bands: &[],
-}];
+};
+
+const ZH: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::Zh,
+    section: "zh 7.2",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.05,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[
+        Band::book("train.loss", 0.167, 0.178, 0.22, 48).printed(3),
+        Band::book("train.accuracy", 0.918, 0.934, 0.938, 48).printed(3),
+        Band::book("valid.accuracy", 0.9, 0.9195, 0.925, 48).printed(3),
+        Band::book("valid.accuracy.best", 0.9058, 0.9202, 0.9255, 48),
+    ],
+};
+
+const EN: Preset = Preset {
+    model: NAME,
+    implementation: Implementation::Concise,
+    name: PresetName::En,
+    section: "en 8.2",
+    recipe: Recipe {
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.01,
+        initializer: Initializer::Xavier,
+        ..Recipe::SGD
+    },
+    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
+};
 
 /// Convolutions and channels of each block, and units of a dense layer.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +73,14 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// The larger of the two trained ones that pictures of this side have room for.
+    pub fn of(side: usize) -> Self {
+        match side {
+            32.. => Self::BOOK,
+            _ => Self::SMALL,
+        }
+    }
+
     /// VGG-11 with a quarter of its channels, as the book trains it, for pictures of 32 × 32 and more.
     pub const BOOK: Self = Self {
         blocks: &[(1, 16), (1, 32), (2, 64), (2, 128), (2, 128)],
@@ -85,7 +130,7 @@ impl Vgg {
         for (number, &(convolutions, channels)) in sizes.blocks.iter().enumerate() {
             let mut block = Vec::new();
             for convolution in 0..convolutions {
-                let vb = vb.pp(format!("blocks.{number}.{convolution}"));
+                let vb = vb.pp(format!("block{}.{convolution}", number + 1));
                 block.push(WINDOW.conv2d(before, channels, initializer, vb)?);
                 before = channels;
             }

@@ -23,15 +23,15 @@ type Build = fn(&ParamStore) -> Result<Box<dyn Network>>;
 fn small() -> [(&'static str, Build); 7] {
     [
         ("alexnet", |params| {
-            let sizes = alexnet::Sizes::SMALL;
+            let sizes = alexnet::Sizes::of(28);
             Ok(Box::new(AlexNet::new(sizes, (1, 28), 10, &RULE, params)?))
         }),
         ("vgg", |params| {
-            let sizes = vgg::Sizes::SMALL;
+            let sizes = vgg::Sizes::of(28);
             Ok(Box::new(Vgg::new(sizes, (1, 28), 10, &RULE, params)?))
         }),
         ("nin", |params| {
-            let sizes = nin::Sizes::SMALL;
+            let sizes = nin::Sizes::of(28);
             Ok(Box::new(Nin::new(sizes, 1, 10, &RULE, params)?))
         }),
         ("googlenet", |params| {
@@ -41,7 +41,7 @@ fn small() -> [(&'static str, Build); 7] {
             Ok(Box::new(ResNet18::new(1, 10, &RULE, params)?))
         }),
         ("densenet", |params| {
-            let blocks = densenet::FEWER_BLOCKS;
+            let blocks = densenet::blocks(28);
             Ok(Box::new(DenseNet::new(blocks, 1, 10, &RULE, params)?))
         }),
         ("regnet", |params| {
