@@ -2,11 +2,11 @@
 //! schedules and clipping, with right gradients and fast CPU kernels.
 //!
 //! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`batch_norm`] and the other
-//! normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and [`scaled_dot_product_attention`] (its parts),
-//! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises), [`Sgd`], [`Adam`] and the other
-//! optimizers (how), [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`testing`] (whether it is
-//! right).
+//! [`linear`], [`embedding()`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`softmax()`],
+//! [`batch_norm`] and the other normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and
+//! [`scaled_dot_product_attention`] (its parts), [`cross_entropy`], [`mse_loss`] and the other losses, by [`Reduction`]
+//! (what it minimises), [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
+//! [`Accumulator`] (how fast), [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
@@ -18,6 +18,7 @@ mod attention;
 mod clip;
 mod conv;
 mod dropout;
+mod embedding;
 mod initializer;
 mod kernel;
 mod linear;
@@ -31,6 +32,7 @@ mod pool;
 mod recurrent;
 mod schedule;
 mod separable;
+mod softmax;
 mod tensor_file;
 pub mod testing;
 mod upsample;
@@ -44,9 +46,14 @@ pub use conv::{
     Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,
 };
 pub use dropout::Dropout;
+pub use embedding::{Embedding, embedding, embedding_with_padding};
 pub use initializer::Initializer;
 pub use linear::{Linear, linear};
-pub use loss::{binary_cross_entropy, cross_entropy, mse_loss};
+pub use loss::{
+    BinaryCrossEntropyOptions, CrossEntropyOptions, FocalOptions, Reduction, binary_cross_entropy,
+    binary_cross_entropy_with_logits, cross_entropy, cross_entropy_with, focal_loss, huber_loss,
+    kl_divergence, l1_loss, masked_cross_entropy, mse_loss, mse_loss_with, smooth_l1_loss,
+};
 pub use mode::{Mode, Step};
 pub use network::Network;
 pub use norm::{
@@ -62,5 +69,6 @@ pub use recurrent::{
     Gru, Lstm, Nonlinearity, RecurrentOptions, Reset, Rnn, gru, lstm, peephole_lstm, rnn,
 };
 pub use schedule::{Curve, Schedule};
+pub use softmax::{log_softmax, masked_softmax, softmax};
 pub use tensor_file::{load_tensors, save_tensors};
 pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

@@ -2,6 +2,7 @@
 
 use super::Sizes;
 use crate::kernel::{self, Matrix, Real, add_product, multiply};
+use crate::softmax::row;
 
 /// Queries of a block: with 128 keys their weights fill the first cache.
 const BLOCK: usize = 64;
@@ -166,28 +167,14 @@ impl<T: Real> Head<'_, T> {
 /// The softmax of the first `seen` scores in place, zeros behind them, and the logarithm of the sum.
 #[inline(always)] // into `wide`
 fn softmax<T: Real>(row: &mut [T], seen: usize, log_sum: &mut T) {
-    const LANES: usize = 16;
     let (row, unseen) = row.split_at_mut(seen);
     unseen.fill(T::ZERO);
-    let lowest = T::from_f64(f64::NEG_INFINITY);
-    let mut largest = [lowest; LANES];
-    for piece in row.chunks(LANES) {
-        for (max, &x) in largest.iter_mut().zip(piece) {
-            *max = if x > *max { x } else { *max };
-        }
-    }
-    let largest = largest
-        .into_iter()
-        .fold(lowest, |max, x| if x > max { x } else { max });
-    if largest == lowest {
+    let largest = row::largest(row);
+    if largest == T::from_f64(f64::NEG_INFINITY) {
         return row.fill(T::ZERO);
     }
     row.iter_mut().for_each(|x| *x = (*x - largest).exp());
-    let mut sums = [T::ZERO; LANES];
-    for piece in row.chunks(LANES) {
-        sums.iter_mut().zip(piece).for_each(|(sum, &x)| *sum += x);
-    }
-    let sum = sums.into_iter().fold(T::ZERO, |sum, x| sum + x);
+    let sum = row::sum_of(row, |x| x);
     let factor = T::ONE / sum;
     row.iter_mut().for_each(|x| *x *= factor);
     *log_sum = largest + T::from_f64(sum.to_f64().ln());

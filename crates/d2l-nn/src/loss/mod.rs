@@ -1,15 +1,66 @@
-//! Losses: the mean over a batch, with the gradient computed along with the value.
+//! Losses, with the gradient computed along with the value.
+//!
+//! A loss takes predictions, targets and, last, what else may be said: a [`Reduction`], or a structure of options that
+//! holds one. [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] are the common cases without it.
 
 mod binary_cross_entropy;
 mod cross_entropy;
+mod focal;
+mod huber;
+mod kl_divergence;
+mod l1;
 mod mse;
 mod pointwise;
 
-pub use binary_cross_entropy::binary_cross_entropy;
-pub use cross_entropy::cross_entropy;
-pub use mse::mse_loss;
+pub use binary_cross_entropy::{
+    BinaryCrossEntropyOptions, binary_cross_entropy, binary_cross_entropy_with_logits,
+};
+pub use cross_entropy::{
+    CrossEntropyOptions, cross_entropy, cross_entropy_with, masked_cross_entropy,
+};
+pub use focal::{FocalOptions, focal_loss};
+pub use huber::{huber_loss, smooth_l1_loss};
+pub use kl_divergence::kl_divergence;
+pub use l1::l1_loss;
+pub use mse::{mse_loss, mse_loss_with};
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
+
+/// How the losses of single elements (rows, for [`cross_entropy_with`]) become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their mean, PyTorch's `"mean"`.
+    #[default]
+    Mean,
+    /// Their sum over the size of the first dimension: the mean over the batch of an example's sum, PyTorch's
+    /// `"batchmean"`.
+    BatchMean,
+    /// Their sum, PyTorch's `"sum"`.
+    Sum,
+    /// They stay as they are, PyTorch's `"none"`.
+    None,
+}
+
+impl Reduction {
+    /// What the sum of losses of this shape is divided by; nothing where they are not added.
+    fn divisor(self, shape: &[usize]) -> Option<f64> {
+        match self {
+            Self::Mean => Some(shape.iter().product::<usize>() as f64),
+            Self::BatchMean => Some(shape.first().copied().unwrap_or(1) as f64),
+            Self::Sum => Some(1.0),
+            Self::None => None,
+        }
+    }
+
+    /// The losses, reduced.
+    fn apply(self, losses: &Tensor) -> Result<Tensor> {
+        match self.divisor(losses.dims()) {
+            Some(1.0) => losses.sum_all(),
+            Some(divisor) => losses.sum_all()? / divisor,
+            None => Ok(losses.clone()),
+        }
+    }
+}
 
 /// The gradient of the loss, times the gradient `upstream` of whatever was computed from it: usually 1, so that no
 /// pass over the batch is needed. A scalar on the CPU is read for nothing.
@@ -20,4 +71,12 @@ fn scaled(gradient: &Tensor, upstream: &Tensor) -> Result<Tensor> {
     } else {
         gradient.affine(factor, 0.0)
     }
+}
+
+/// Refuses a number that is not above `lowest`, or not finite.
+fn check_above(name: &str, what: &str, number: f64, lowest: f64) -> Result<()> {
+    if number > lowest && number.is_finite() {
+        return Ok(());
+    }
+    bail!("{name}: found {what} {number}, wanted a number above {lowest}")
 }

@@ -6,6 +6,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::Reduction;
 use super::pointwise::{self, Pointwise};
 use crate::kernel::{self, Real};
 
@@ -14,18 +15,30 @@ use crate::kernel::{self, Real};
 /// # Errors
 /// Where the shapes differ. `[B]` against `[B, 1]` would broadcast to `[B, B]` in PyTorch, and train on noise.
 pub fn mse_loss(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+    mse_loss_with(prediction, target, Reduction::Mean)
+}
+
+/// As [`mse_loss`], with another reduction than the mean.
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn mse_loss_with(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     pointwise::check_shapes(Mse::NAME, prediction, target)?;
     if kernel::has_kernel(prediction) && !target.track_op() {
-        pointwise::apply::<Mse>(prediction, target, prediction.elem_count())
+        pointwise::apply(Mse, prediction, target, reduction)
     } else {
-        composed(prediction, target)
+        composed(prediction, target, reduction)
     }
 }
 
 /// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where the
 /// target has a gradient too.
-fn composed(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
-    (prediction - target)?.sqr()?.mean_all()
+fn composed(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    let squares = (prediction - target)?.sqr()?;
+    match reduction {
+        Reduction::Mean => squares.mean_all(),
+        other => other.apply(&squares),
+    }
 }
 
 struct Mse;
@@ -34,7 +47,7 @@ impl Pointwise for Mse {
     const NAME: &'static str = "mse_loss";
 
     #[inline(always)] // into `wide`
-    fn value_and_slope<T: Real>(prediction: T, target: T) -> (T, T) {
+    fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T) {
         let error = prediction - target;
         (error * error, error + error)
     }
@@ -67,13 +80,19 @@ mod tests {
     }
 
     #[test]
+    fn reductions_are_right_and_kernel_and_definition_agree() -> anyhow::Result<()> {
+        let none = |x: &Tensor, y: &Tensor| composed(x, y, Reduction::None);
+        crate::loss::pointwise::tests::check(mse_loss_with, none, true)
+    }
+
+    #[test]
     fn the_kernel_and_the_definition_agree() -> Result<()> {
         for n in [1, 10, 100_000] {
             let x = filled((n, 1), 1, 2.0, DType::F64, &Device::Cpu)?;
             let y = filled((n, 1), 2, 2.0, DType::F64, &Device::Cpu)?;
             let (kernel, definition) = (
                 mse_loss(&x, &y)?.to_scalar::<f64>()?,
-                composed(&x, &y)?.to_scalar::<f64>()?,
+                composed(&x, &y, Reduction::Mean)?.to_scalar::<f64>()?,
             );
             assert!(
                 (kernel - definition).abs() <= 1e-13 * definition,

@@ -1,30 +1,36 @@
 //! Losses that are sums over elements: value and gradient in one pass on the CPU.
 
-use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::scaled;
+use super::{Reduction, scaled};
 use crate::kernel::{self, Real, elements};
 
-/// l = 1/n Σ_i f(ŷ_i, y_i), where n is up to the caller.
+/// l_i = f(ŷ_i, y_i)
 pub(super) trait Pointwise: Send + Sync + 'static {
     /// As in error messages.
     const NAME: &'static str;
 
     /// f(ŷ, y) and ∂f/∂ŷ.
-    fn value_and_slope<T: Real>(prediction: T, target: T) -> (T, T);
+    fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T);
 }
 
-/// Refuses what would broadcast, or has no elements to take a mean over.
+/// Refuses what would broadcast, differs in type, or has no elements to take a mean over.
 pub(super) fn check_shapes(name: &str, prediction: &Tensor, target: &Tensor) -> Result<()> {
     if prediction.dims() != target.dims() {
         bail!(
             "{name}: found predictions {:?} and targets {:?}, wanted equal shapes: nothing is broadcast; reshape one",
             prediction.dims(),
             target.dims()
+        );
+    }
+    if prediction.dtype() != target.dtype() {
+        bail!(
+            "{name}: found predictions {:?} and targets {:?}, wanted one type",
+            prediction.dtype(),
+            target.dtype()
         );
     }
     if prediction.elem_count() == 0 {
@@ -36,17 +42,25 @@ pub(super) fn check_shapes(name: &str, prediction: &Tensor, target: &Tensor) -> 
     Ok(())
 }
 
-/// The loss by its kernel: two tensors of one shape to a scalar. The target carries no gradient.
+/// Losses with this value and gradient, for definitions whose parts have no derivative, or another one, somewhere.
+pub(super) fn with_slope(value: &Tensor, prediction: &Tensor, slope: &Tensor) -> Result<Tensor> {
+    let change = (prediction - prediction.detach())?; // 0, but its gradient is 1
+    value.detach() + change.mul(&slope.detach())?
+}
+
+/// The loss by its kernel: two tensors of one shape to a scalar, or to that shape without reduction. The target carries
+/// no gradient.
 pub(super) fn apply<P: Pointwise>(
+    loss: P,
     prediction: &Tensor,
     target: &Tensor,
-    n: usize,
+    reduction: Reduction,
 ) -> Result<Tensor> {
-    let op = Op::<P> {
-        n: n as f64,
+    let op = Op {
+        loss,
+        divisor: reduction.divisor(prediction.dims()),
         wants_gradient: prediction.track_op(),
         gradient: Mutex::new(None),
-        loss: PhantomData,
     };
     prediction
         .contiguous()?
@@ -54,10 +68,11 @@ pub(super) fn apply<P: Pointwise>(
 }
 
 struct Op<P> {
-    n: f64,
+    loss: P,
+    /// Of the sum; nothing where losses are not added.
+    divisor: Option<f64>,
     wants_gradient: bool,
     gradient: Mutex<Option<Tensor>>,
-    loss: PhantomData<P>,
 }
 
 impl<P: Pointwise> Op<P> {
@@ -66,23 +81,44 @@ impl<P: Pointwise> Op<P> {
         prediction: &[T],
         target: &[T],
         shape: &Shape,
-    ) -> Result<CpuStorage> {
-        let share = T::from_f64(1.0 / self.n);
-        let (sum, gradient) = kernel::map2_and_sum(
-            prediction,
-            target,
-            #[inline(always)]
-            |prediction, target| {
-                let (value, slope) = P::value_and_slope(prediction, target);
-                (value, slope * share)
-            },
-        );
+    ) -> Result<(CpuStorage, Shape)> {
+        let (loss, slopes, shape_of_loss) = match self.divisor {
+            Some(divisor) => {
+                let share = T::from_f64(1.0 / divisor);
+                let (sum, slopes) = kernel::map2_and_sum(
+                    prediction,
+                    target,
+                    #[inline(always)]
+                    |x, y| {
+                        let (value, slope) = self.loss.value_and_slope(x, y);
+                        (value, slope * share)
+                    },
+                );
+                let loss = vec![T::from_f64(sum / divisor)];
+                (loss, slopes, Shape::from(()))
+            }
+            None => {
+                let values = kernel::map2(
+                    prediction,
+                    target,
+                    #[inline(always)]
+                    |x, y| self.loss.value_and_slope(x, y).0,
+                );
+                let slopes = kernel::map2(
+                    prediction,
+                    target,
+                    #[inline(always)]
+                    |x, y| self.loss.value_and_slope(x, y).1,
+                );
+                (values, slopes, shape.clone())
+            }
+        };
         if self.wants_gradient
             && let Ok(mut slot) = self.gradient.lock()
         {
-            *slot = Some(Tensor::from_vec(gradient, shape.clone(), &Device::Cpu)?);
+            *slot = Some(Tensor::from_vec(slopes, shape.clone(), &Device::Cpu)?);
         }
-        Ok(T::to_cpu_storage_owned(vec![T::from_f64(sum / self.n)]))
+        Ok((T::to_cpu_storage_owned(loss), shape_of_loss))
     }
 }
 
@@ -99,20 +135,19 @@ impl<P: Pointwise> CustomOp2 for Op<P> {
         target_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let shape = layout.shape();
-        let loss = match prediction.dtype() {
+        match prediction.dtype() {
             DType::F32 => self.forward::<f32>(
                 elements(prediction, layout)?,
                 elements(target, target_layout)?,
                 shape,
-            )?,
+            ),
             DType::F64 => self.forward::<f64>(
                 elements(prediction, layout)?,
                 elements(target, target_layout)?,
                 shape,
-            )?,
+            ),
             other => bail!("{}: found type {other:?}, wanted f32 or f64", P::NAME),
-        };
-        Ok((loss, Shape::from(())))
+        }
     }
 
     fn bwd(
@@ -127,11 +162,109 @@ impl<P: Pointwise> CustomOp2 for Op<P> {
             Err(_) => None,
         };
         match gradient {
-            Some(gradient) => Ok((Some(scaled(&gradient, upstream)?), None)),
+            Some(gradient) if self.divisor.is_some() => {
+                Ok((Some(scaled(&gradient, upstream)?), None))
+            }
+            Some(slopes) => Ok((Some(slopes.mul(upstream)?), None)),
             None => bail!(
                 "{}: nothing had a gradient to compute in the forward pass",
                 P::NAME
             ),
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use candle_core::Var;
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    const REDUCTIONS: [Reduction; 4] = [
+        Reduction::Mean,
+        Reduction::BatchMean,
+        Reduction::Sum,
+        Reduction::None,
+    ];
+
+    /// Checks gradients of a loss against finite differences, for both sides if `both` have one, and its kernel against
+    /// its definition, also where prediction and target are equal.
+    pub fn check(
+        loss: impl Fn(&Tensor, &Tensor, Reduction) -> Result<Tensor>,
+        composed: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+        both: bool,
+    ) -> anyhow::Result<()> {
+        let var = |shape: (usize, usize), salt| {
+            Var::from_tensor(&filled(shape, salt, 5.0, DType::F64, &Device::Cpu)?)
+        };
+        let (x, y) = (var((4, 3), 1)?, var((3, 4), 2)?);
+        let factors = filled((3, 4), 3, 2.0, DType::F64, &Device::Cpu)?;
+        for reduction in REDUCTIONS {
+            let f = |x: &Tensor, y: &Tensor| {
+                let factors = factors.narrow(0, 0, x.dim(0)?)?;
+                loss(x, y, reduction)?.broadcast_mul(&factors)?.sum_all()
+            };
+            let fixed = y.as_detached_tensor();
+            let one = [x.clone()];
+            check_gradients(&one, || f(&x.t()?, &fixed), 1e-7)?;
+            let of_row = || f(&x.t()?.narrow(0, 1, 1)?, &fixed.narrow(0, 1, 1)?);
+            check_gradients(&one, of_row, 1e-7)?;
+            if both {
+                check_gradients(&[x.clone(), y.clone()], || f(&x.t()?, &y), 1e-7)?;
+            }
+        }
+        for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-5)] {
+            for rows in [1, 7, 100] {
+                let other = filled((rows, 10), 1, 5.0, dtype, &Device::Cpu)?;
+                let y = filled((rows, 10), 2, 5.0, dtype, &Device::Cpu)?;
+                let x = Tensor::cat(&[other.narrow(1, 0, 8)?, y.narrow(1, 8, 2)?], 1)?;
+                let x = Var::from_tensor(&x)?;
+                let upstream = filled((rows, 10), 3, 2.0, dtype, &Device::Cpu)?;
+                for reduction in REDUCTIONS {
+                    let of = |loss: Tensor| -> anyhow::Result<[Vec<f64>; 2]> {
+                        let gradients = loss.broadcast_mul(&upstream)?.backward()?;
+                        let gradient = gradients.get(&x).expect("a gradient").clone();
+                        let flat = |x: Tensor| x.flatten_all()?.to_dtype(DType::F64)?.to_vec1();
+                        Ok([flat(loss)?, flat(gradient)?])
+                    };
+                    let kernel = of(loss(&x, &y, reduction)?)?;
+                    let definition = of(reduction.apply(&composed(&x, &y)?)?)?;
+                    let pairs = kernel.iter().flatten().zip(definition.iter().flatten());
+                    for (a, b) in pairs {
+                        let close = (a - b).abs() <= tolerance * b.abs().max(1.0);
+                        anyhow::ensure!(close, "{reduction:?} of {rows} rows: {a} and {b}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a loss refuses what would broadcast, differs in type or is empty, and names itself.
+    pub fn equal_shapes_are_wanted(
+        loss: impl Fn(&Tensor, &Tensor, Reduction) -> Result<Tensor>,
+    ) -> Result<()> {
+        let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu);
+        let (f32, f64) = (DType::F32, DType::F64);
+        for (x, y, message) in [
+            (
+                zeros(&[4], f32)?,
+                zeros(&[4, 1], f32)?,
+                "found predictions [4] and targets [4, 1], wanted equal shapes",
+            ),
+            (zeros(&[4], f32)?, zeros(&[4], f64)?, "wanted one type"),
+            (
+                zeros(&[0, 1], f32)?,
+                zeros(&[0, 1], f32)?,
+                "wanted at least one",
+            ),
+        ] {
+            let error = loss(&x, &y, Reduction::Mean)
+                .expect_err(message)
+                .to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        Ok(())
     }
 }

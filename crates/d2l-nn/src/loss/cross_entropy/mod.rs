@@ -1,0 +1,180 @@
+//! Softmax and cross-entropy in one, for classification. D2L zh 3.4 and 3.7.2, en 4.1 and 4.5.2.
+//!
+//! l_i = -w_{y_i} log p_{i y_i},   p_i = softmax(o_i),   l = Σ_i l_i / Σ_i w_{y_i} over the rows i that count
+//!
+//! ∂l_i/∂o_ik = w_{y_i} (p_ik - [k = y_i])
+//!
+//! Class weights w are 1 if not given. Label smoothing (Szegedy et al. 2016, arXiv:1512.00567) gives every class a
+//! share of ε / K: l_i = -(1 - ε) w_{y_i} log p_{i y_i} - ε / K Σ_k w_k log p_ik. The masked losses of sequences are
+//! those of D2L zh 9.7.3 and en 10.7.5.
+
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+use candle_core::{D, DType, Result, Tensor, bail};
+
+use super::Reduction;
+
+/// What [`cross_entropy_with`] may be told besides logits and targets. No gradient goes to any of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossEntropyOptions<'a> {
+    /// A target that does not count, such as the padding of sequences. It need not be a class.
+    pub ignore_index: Option<u32>,
+    /// The share ε of a row's target that all classes get in equal parts, from 0 to 1.
+    pub label_smoothing: f64,
+    /// A weight for each class, `[K]`, of the logits' type.
+    pub class_weights: Option<&'a Tensor>,
+    /// The number of targets that count in each sequence, from the first on: `[B]` u32, for targets `[B, T]`.
+    pub valid_lens: Option<&'a Tensor>,
+    /// [`Reduction::Mean`] divides by the sum of the weights w_{y_i} of the rows that count, so without weights by
+    /// their number, as PyTorch and D2L en 10.7.5 do; where no row counts it is NaN, as in PyTorch, with gradients of
+    /// 0. [`Reduction::None`] leaves 0 where a row does not count.
+    pub reduction: Reduction,
+}
+
+/// The mean over the batch of the cross-entropy of softmax(`logits`): `[B, K]` and classes `[B]` (u32) to a scalar.
+///
+/// The largest logit of a row is subtracted first, so that no finite logit overflows.
+///
+/// # Errors
+/// Where the shapes don't fit, the batch is empty, or, on the CPU, a class is not below K. On other devices such a
+/// class makes the loss NaN instead: reading the classes back would stop the device in every step.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    if !matches!(*logits.dims(), [batch, classes] if batch > 0 && classes > 0) {
+        bail!(
+            "cross_entropy: found logits of shape {:?}, wanted [batch, classes]",
+            logits.dims()
+        );
+    }
+    cross_entropy_with(logits, targets, CrossEntropyOptions::default())
+}
+
+/// The cross-entropy of softmax(`logits`) by `options`: `[…, K]` and classes `[…]` (u32) to a scalar, or to `[…]`
+/// without reduction. Classes come last, where PyTorch has them second.
+///
+/// # Errors
+/// As [`cross_entropy`], for the rows that count; and where the options don't fit.
+pub fn cross_entropy_with(
+    logits: &Tensor,
+    targets: &Tensor,
+    options: CrossEntropyOptions,
+) -> Result<Tensor> {
+    let name = "cross_entropy";
+    let (rows, classes) = match logits.dims() {
+        [rows @ .., classes] if logits.elem_count() > 0 => (rows, *classes),
+        _ => bail!(
+            "{name}: found logits of shape {:?}, wanted […, classes], not empty",
+            logits.dims()
+        ),
+    };
+    if targets.dims() != rows {
+        bail!(
+            "{name}: found targets of shape {:?}, wanted {rows:?}, one class for each row",
+            targets.dims()
+        );
+    }
+    if targets.dtype() != DType::U32 {
+        bail!(
+            "{name}: found targets of type {:?}, wanted classes as U32",
+            targets.dtype()
+        );
+    }
+    if !(0.0..=1.0).contains(&options.label_smoothing) {
+        bail!(
+            "{name}: found label smoothing {}, wanted a share from 0 to 1",
+            options.label_smoothing
+        );
+    }
+    if let Some(weights) = options.class_weights
+        && (weights.dims() != [classes] || weights.dtype() != logits.dtype())
+    {
+        bail!(
+            "{name}: found class weights {:?} {:?}, wanted [{classes}] {:?}",
+            weights.dims(),
+            weights.dtype(),
+            logits.dtype()
+        );
+    }
+    if let Some(lens) = options.valid_lens
+        && (rows.len() != 2 || lens.dims() != &rows[..1] || lens.dtype() != DType::U32)
+    {
+        bail!(
+            "{name}: found valid_lens {:?} {:?} for targets {rows:?}, wanted [B] U32 for targets [B, T]",
+            lens.dims(),
+            lens.dtype()
+        );
+    }
+    let targets = targets.detach(); // classes have no gradient
+    if crate::kernel::has_kernel(logits) {
+        kernel::run(logits, &targets, options)
+    } else {
+        composed(logits, &targets, options)
+    }
+}
+
+/// The book's loss of sequences (D2L zh 9.7.3): logits `[B, T, K]`, classes `[B, T]` and lengths `[B]` (u32) to `[B]`.
+///
+/// A sequence's loss is the sum over its first `valid_lens` steps, divided by all T steps, those that don't count too.
+/// To take the mean over the steps that count instead, as D2L en 10.7.5 does, give [`cross_entropy_with`] the lengths.
+///
+/// # Errors
+/// As [`cross_entropy_with`].
+pub fn masked_cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    valid_lens: &Tensor,
+) -> Result<Tensor> {
+    let options = CrossEntropyOptions {
+        valid_lens: Some(valid_lens),
+        reduction: Reduction::None,
+        ..Default::default()
+    };
+    cross_entropy_with(logits, targets, options)?.mean(1)
+}
+
+/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+fn composed(logits: &Tensor, targets: &Tensor, options: CrossEntropyOptions) -> Result<Tensor> {
+    let (dtype, device) = (logits.dtype(), logits.device());
+    let (shape, classes) = (targets.shape(), logits.dim(D::Minus1)?);
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+    let log_sums = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    let log_probabilities = shifted.broadcast_sub(&log_sums)?;
+
+    let last = Tensor::full(classes as u32 - 1, shape, device)?;
+    let nearest = targets.minimum(&last)?.contiguous()?;
+    let picked = log_probabilities
+        .gather(&nearest.unsqueeze(D::Minus1)?, D::Minus1)?
+        .squeeze(D::Minus1)?;
+    // No class: NaN, which the training loop reports, rather than an access beyond the row.
+    let nan = Tensor::full(f32::NAN, shape, device)?.to_dtype(dtype)?;
+    let picked = targets.lt(classes as u32)?.where_cond(&picked, &nan)?;
+
+    let class_weights = match options.class_weights {
+        Some(weights) => weights.detach(),
+        None => Tensor::ones(classes, dtype, device)?,
+    };
+    let weights = class_weights
+        .index_select(&nearest.flatten_all()?, 0)?
+        .reshape(shape)?;
+    let share = options.label_smoothing / classes as f64;
+    let smooth = log_probabilities
+        .broadcast_mul(&class_weights)?
+        .sum(D::Minus1)?;
+    let losses = (((picked * &weights)? * (options.label_smoothing - 1.0))? - (smooth * share)?)?;
+
+    let mut counts = Tensor::ones(shape, DType::U8, device)?;
+    if let Some(ignored) = options.ignore_index {
+        counts = (counts * targets.ne(ignored)?)?;
+    }
+    if let Some(lens) = options.valid_lens {
+        let steps = targets.dim(1)?;
+        let step = Tensor::arange(0, steps as u32, device)?.reshape((1, steps))?;
+        counts = (counts * step.broadcast_lt(&lens.detach().unsqueeze(1)?)?)?;
+    }
+    let losses = counts.where_cond(&losses, &losses.zeros_like()?)?;
+    match options.reduction {
+        Reduction::Mean => losses.sum_all()? / (weights * counts.to_dtype(dtype)?)?.sum_all()?,
+        other => other.apply(&losses),
+    }
+}

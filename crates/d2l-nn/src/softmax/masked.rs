@@ -1,0 +1,82 @@
+//! The softmax over a part of each row. D2L zh 10.3.1, en 11.3.2.1.
+//!
+//! y_k = exp(x_k) / Σ_j exp(x_j) with j over the positions that count; 0 for those that don't
+
+use candle_core::{D, DType, Result, Tensor, bail};
+
+use super::kernel::{self, Function, Seen};
+
+/// The softmax along the last axis over the positions that count, with zeros elsewhere: `[B, …, K] -> [B, …, K]`.
+///
+/// `mask` says which positions count:
+/// - u32 `[B]`: as many of each example's K, from the first on; the book's `valid_lens`;
+/// - u32 `[B, Q]`, for `x` `[B, Q, K]` or `[B, heads, Q, K]`: as many, query by query;
+/// - u8, broadcast to `x`: those where it is 1.
+///
+/// A row without a position that counts gets zeros, and no gradient. (The book adds -10⁶ instead, which makes such a row
+/// uniform over positions that don't count.)
+///
+/// # Errors
+/// Where the mask is of another type or does not fit.
+pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let dims = x.dims();
+    let (Some(&batch), true) = (dims.first(), dims.len() >= 2 && x.elem_count() > 0) else {
+        bail!("masked_softmax: found an input {dims:?}, wanted [B, …, K] with elements");
+    };
+    let fits = match (mask.dtype(), mask.dims()) {
+        (DType::U32, &[examples]) => examples == batch,
+        (DType::U32, &[examples, queries]) => {
+            examples == batch && matches!(dims, [_, q, _] | [_, _, q, _] if *q == queries)
+        }
+        (DType::U8, _) => mask.broadcast_as(x.shape()).is_ok(),
+        _ => false,
+    };
+    if !fits {
+        bail!(
+            "masked_softmax: found a mask {:?} {:?} for an input {dims:?}, wanted lengths U32 [B] or [B, Q], or U8 that \
+             can be broadcast to the input",
+            mask.dims(),
+            mask.dtype()
+        );
+    }
+    let mask = mask.detach();
+    if !crate::kernel::has_kernel(x) {
+        return composed(x, &mask);
+    }
+    let last = dims.len() - 1;
+    let seen = match mask.dtype() {
+        DType::U32 => Seen::Lengths {
+            lens: mask.flatten_all()?.to_vec1()?,
+            per_query: mask.rank() == 2,
+        },
+        _ => Seen::Mask(mask.broadcast_as(x.shape())?.flatten_all()?.to_vec1()?),
+    };
+    kernel::run(x, last, Function::Softmax, seen)
+}
+
+/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+pub(super) fn composed(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let (dims, dtype, device) = (x.dims(), x.dtype(), x.device());
+    let seen = if mask.dtype() == DType::U32 {
+        let mut shape = vec![1; dims.len()];
+        shape[0] = dims[0];
+        if let &[_, queries] = mask.dims() {
+            shape[dims.len() - 2] = queries;
+        }
+        let keys = x.dim(D::Minus1)?;
+        let position = Tensor::arange(0, keys as u32, device)?;
+        position.broadcast_lt(&mask.reshape(shape)?)?
+    } else {
+        mask.ne(0u8)?
+    };
+    let seen = seen.broadcast_as(x.shape())?.contiguous()?;
+    // A number, so that a row without any position has no ∞ - ∞ in it.
+    let lowest = if dtype == DType::F16 { -6e4f32 } else { -1e30 };
+    let lowest = Tensor::full(lowest, x.shape(), device)?.to_dtype(dtype)?;
+    let x = seen.where_cond(&x.contiguous()?, &lowest)?;
+    let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
+    let exponentials = (shifted.exp()? * seen.to_dtype(dtype)?)?;
+    let sums = exponentials.sum_keepdim(D::Minus1)?;
+    let sums = (&sums + sums.detach().eq(0.0)?.to_dtype(dtype)?)?;
+    exponentials.broadcast_div(&sums)
+}

@@ -1,0 +1,67 @@
+//! Softmax and log-softmax along any axis. D2L zh 3.4.4 and 3.6.2, en 4.1.1 and 4.4.1.
+//!
+//! y_k = exp(x_k - m) / Σ_j exp(x_j - m),   m = max x,   ∂l/∂x = y ∘ (dy - Σ_k y_k dy_k)
+//!
+//! log y_k = x_k - m - log Σ_j exp(x_j - m),   ∂l/∂x = dy - y Σ_k dy_k
+//!
+//! The largest entry is subtracted first, so that no finite number overflows.
+
+mod kernel;
+mod masked;
+pub(crate) mod row;
+#[cfg(test)]
+mod tests;
+
+pub use masked::masked_softmax;
+
+use candle_core::shape::Dim;
+use candle_core::{Result, Tensor, bail};
+
+use kernel::{Function, Seen};
+
+/// The exponentials of `x` divided by their sum along `axis`: any shape to the same shape. An axis can be counted from
+/// the end, `D::Minus1`.
+///
+/// Where all entries along the axis are -∞ the result is NaN, as in PyTorch; see [`masked_softmax`].
+///
+/// # Errors
+/// Where `x` has no such axis or no elements.
+pub fn softmax(x: &Tensor, axis: impl Dim) -> Result<Tensor> {
+    along(x, axis, Function::Softmax)
+}
+
+/// The logarithm of the softmax of `x` along `axis`, computed without it, so that small probabilities keep their
+/// logarithm: any shape to the same shape.
+///
+/// # Errors
+/// Where `x` has no such axis or no elements.
+pub fn log_softmax(x: &Tensor, axis: impl Dim) -> Result<Tensor> {
+    along(x, axis, Function::LogSoftmax)
+}
+
+fn along(x: &Tensor, axis: impl Dim, function: Function) -> Result<Tensor> {
+    let name = function.name();
+    let axis = axis.to_index(x.shape(), name)?;
+    if x.elem_count() == 0 {
+        bail!(
+            "{name}: found an input {:?}, wanted one with elements",
+            x.dims()
+        );
+    }
+    if crate::kernel::has_kernel(x) {
+        kernel::run(x, axis, function, Seen::All)
+    } else {
+        composed(x, axis, function)
+    }
+}
+
+/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+fn composed(x: &Tensor, axis: usize, function: Function) -> Result<Tensor> {
+    let shifted = x.broadcast_sub(&x.max_keepdim(axis)?.detach())?;
+    let exponentials = shifted.exp()?;
+    let sums = exponentials.sum_keepdim(axis)?;
+    match function {
+        Function::Softmax => exponentials.broadcast_div(&sums),
+        Function::LogSoftmax => shifted.broadcast_sub(&sums.log()?),
+    }
+}
