@@ -1,5 +1,5 @@
-//! Losses, softmaxes and embedding compute what PyTorch's do: `golden/losses.json`, made by `scripts/pytorch/golden_losses.py`, which says
-//! what it holds. And: the same bits on one, two and three threads.
+//! Losses, softmaxes and embedding compute what PyTorch's do: `golden/losses.json`, made by
+//! `scripts/pytorch/golden_losses.py`, which says what it holds. And: the same bits on one, two and three threads.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 

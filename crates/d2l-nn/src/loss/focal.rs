@@ -1,7 +1,7 @@
 //! The focal loss, for detection: examples that are easy already count little. D2L zh 13.7.5, en 14.7.5; Lin et al.
 //! 2017, arXiv:1708.02002.
 //!
-//! l_i = -α_i (1 - p_i)^γ ln p_i,   p_i = σ(o_i) and α_i = α where y_i = 1, p_i = 1 - σ(o_i) and α_i = 1 - α where y_i = 0
+//! l_i = -α_i (1 - p_i)^γ ln p_i,   p_i = σ(o_i) and α_i = α where y_i = 1, else p_i = 1 - σ(o_i) and α_i = 1 - α
 //!
 //! The book's exercise has it for the probability of a softmax; here it is the paper's, of a sigmoid.
 //!

@@ -1,5 +1,5 @@
-//! Losses that are quadratic for small errors and linear for large ones. D2L zh 13.7.5, en 14.7.5; Huber 1964; smooth L1
-//! is Girshick's (2015, arXiv:1504.08083).
+//! Losses that are quadratic for small errors and linear for large ones. D2L zh 13.7.5, en 14.7.5; Huber 1964; smooth
+//! L1 is Girshick's (2015, arXiv:1504.08083).
 //!
 //! Huber: l_i = ½ e_i² where |e_i| ≤ δ, else δ (|e_i| - ½ δ), with e_i = ŷ_i - y_i.
 //! Smooth L1: the same with δ = β, divided by β.

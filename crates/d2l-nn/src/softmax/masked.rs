@@ -13,8 +13,8 @@ use super::kernel::{self, Function, Seen};
 /// - u32 `[B, Q]`, for `x` `[B, Q, K]` or `[B, heads, Q, K]`: as many, query by query;
 /// - u8, broadcast to `x`: those where it is 1.
 ///
-/// A row without a position that counts gets zeros, and no gradient. (The book adds -10⁶ instead, which makes such a row
-/// uniform over positions that don't count.)
+/// A row without a position that counts gets zeros, and no gradient. (The book adds -10⁶ instead, which makes such a
+/// row uniform over positions that don't count.)
 ///
 /// # Errors
 /// Where the mask is of another type or does not fit.
@@ -33,8 +33,8 @@ pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     };
     if !fits {
         bail!(
-            "masked_softmax: found a mask {:?} {:?} for an input {dims:?}, wanted lengths U32 [B] or [B, Q], or U8 that \
-             can be broadcast to the input",
+            "masked_softmax: found a mask {:?} {:?} for an input {dims:?}, wanted lengths U32 [B] or [B, Q], or U8 \
+             that can be broadcast to the input",
             mask.dims(),
             mask.dtype()
         );
