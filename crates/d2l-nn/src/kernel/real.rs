@@ -161,8 +161,9 @@ fn ln_1p(x: f32) -> f32 {
     let one_more = 1.0 + x;
     let lost = choose(one_more <= 2.0, x - (one_more - 1.0), 1.0 - (one_more - x));
     let bits = one_more.to_bits() as i32;
-    let n = (bits - SQRT_HALF) >> 23;
-    let m = f32::from_bits((bits - (n << 23)) as u32);
+    // Wrapping: of a negative sum, whose result is NaN all the same, the difference has no place in an i32.
+    let n = bits.wrapping_sub(SQRT_HALF) >> 23;
+    let m = f32::from_bits(bits.wrapping_sub(n << 23) as u32);
     let s = (m - 1.0) / (m + 1.0);
     let square = s * s;
     let sum = polynomial!(square; 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0);
