@@ -10,7 +10,7 @@ use d2l::nn::{
 };
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
-use crate::layers::{Outputs, Window};
+use crate::layers::{Outputs, Window, in_turn};
 
 /// As in `--model`.
 pub const NAME: &str = "densenet";
@@ -181,11 +181,9 @@ impl DenseNet {
 
 /// `[B, C, H, W]` to that and what each layer adds: `[B, C + layers · growth, H, W]`.
 fn dense(block: &[Layer], x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-    let mut h = x.clone();
-    for layer in block {
-        h = Tensor::cat(&[&h, &layer.forward_t(&h, mode)?], 1)?;
-    }
-    Ok(h)
+    in_turn(block, x, |layer, h| {
+        Tensor::cat(&[h, &layer.forward_t(h, mode)?], 1)
+    })
 }
 
 impl Network for DenseNet {

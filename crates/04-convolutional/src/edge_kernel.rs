@@ -86,16 +86,15 @@ pub fn picture() -> Result<Splits<2>> {
     let x = Tensor::from_slice(&picture, (1, 1, rows, columns), &device)?;
     let w = Tensor::from_slice(&TRUE_KERNEL, (1, 1, 1, 2), &device)?;
     let edges = corr2d(&x, &w)?.flatten_all()?.to_vec1()?;
-    let provenance = Provenance::synthetic("stripe", &[&picture, &edges]);
     let floats = |values, columns| Column::Floats {
         values,
         shape: vec![1, rows, columns],
     };
     let train = Dataset::new([floats(picture, columns), floats(edges, columns - 1)])?;
     Ok(Splits {
+        provenance: Provenance::synthetic("stripe", &[&train]),
         valid: train.clone().first(0),
         train,
-        provenance,
     })
 }
 

@@ -10,7 +10,7 @@ use d2l::nn::{
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use crate::layers::{Outputs, Window, rectified};
+use crate::layers::{Outputs, Window, in_turn, rectified};
 
 /// As in `--model`.
 pub const NAME: &str = "googlenet";
@@ -211,13 +211,7 @@ impl GoogLeNet {
 
     fn outputs(&self, x: &Tensor) -> candle_core::Result<Outputs> {
         let pool = |h: &Tensor| max_pool2d(h, &Pool2d::new(3).stride(2).padding(1));
-        let blocks = |stage: &[Inception], h: &Tensor| {
-            let mut h = h.clone();
-            for block in stage {
-                h = block.forward(&h)?;
-            }
-            Ok(h)
-        };
+        let blocks = |stage: &[Inception], h: &Tensor| in_turn(stage, h, Inception::forward);
         let [stage3, stage4, stage5] = &self.stages;
         Outputs::first("stage1", pool(&rectified(&self.stage1, x)?)?)
             .then("stage2", |h| pool(&rectified(&self.stage2, h)?))?

@@ -88,9 +88,20 @@ impl Window {
 
 /// One convolution after the other, each with ReLU.
 pub(crate) fn rectified(convolutions: &[Conv2d], x: &Tensor) -> candle_core::Result<Tensor> {
+    in_turn(convolutions, x, |convolution, h| {
+        relu(&convolution.forward(h)?)
+    })
+}
+
+/// One block after the other, each on what the last one gave.
+pub(crate) fn in_turn<B>(
+    blocks: &[B],
+    x: &Tensor,
+    forward: impl Fn(&B, &Tensor) -> candle_core::Result<Tensor>,
+) -> candle_core::Result<Tensor> {
     let mut h = x.clone();
-    for convolution in convolutions {
-        h = relu(&convolution.forward(&h)?)?;
+    for block in blocks {
+        h = forward(block, &h)?;
     }
     Ok(h)
 }

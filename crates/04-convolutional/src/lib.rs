@@ -202,84 +202,74 @@ fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let images = run.images(args.data_set, ImageSet::FashionMnist)?;
     let side = args.side(run, images.size().0);
     let images = images.resized(side)?;
-    let (in_channels, side, _) = images.shape();
-    let outputs = images.class_names.len();
-    let initializer = run.recipe().initializer;
-    let (shape, init) = ((in_channels, side), &initializer);
-    match (run.model(), run.implementation()) {
-        (alexnet::NAME, _) => {
-            let sizes = alexnet::Sizes::of(side);
-            let model = alexnet::AlexNet::new(sizes, shape, outputs, init, run.params())?;
-            train(run, &images, model)
-        }
-        (vgg::NAME, _) => {
-            let model = vgg::Vgg::new(vgg::Sizes::of(side), shape, outputs, init, run.params())?;
-            train(run, &images, model)
-        }
-        (nin::NAME, _) => {
-            let model = nin::Nin::new(
-                nin::Sizes::of(side),
-                in_channels,
-                outputs,
-                init,
-                run.params(),
-            )?;
-            train(run, &images, model)
-        }
-        (googlenet::NAME, _) => {
-            let model = googlenet::GoogLeNet::new(in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
-        }
-        (densenet::NAME, _) => {
-            let blocks = densenet::blocks(side);
-            let model = densenet::DenseNet::new(blocks, in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
-        }
-        (regnet::NAME, _) => {
-            let model = regnet::RegNet::new(in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
-        }
-        (resnet::NAME, _) => {
-            let options = args.options(run);
-            let params = run.params();
-            let model =
-                resnet::ResNet18::with_options(in_channels, outputs, &options, init, params)?;
-            train(run, &images, model)
-        }
-        (batch_norm_lenet::NAME, Implementation::Scratch) => {
-            use batch_norm_lenet::scratch::BatchNormLeNet;
-            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model)
-        }
-        (batch_norm_lenet::NAME, Implementation::Concise) => {
-            use batch_norm_lenet::concise::BatchNormLeNet;
-            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model)
-        }
-        (_, Implementation::Scratch) => {
-            let parts = args.parts(run);
-            let model = lenet::scratch::LeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model.with_parts(parts))
-        }
-        (_, Implementation::Concise) => {
-            let parts = args.parts(run);
-            let model = lenet::concise::LeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model.with_parts(parts))
-        }
-    }
-}
-
-fn train(run: &mut Run, images: &ImageClasses, model: impl Network) -> Result<()> {
-    if run.shows_summary(&model, &first(images, run)?)? {
+    let model = network(args, run, &images)?;
+    if run.shows_summary(&model, &first(&images, run)?)? {
         return Ok(());
     }
     let task = Classifier::new(model);
     let mut optimizer = run.optimizer()?;
     fit(&task, &images.splits, &mut optimizer, run)?;
-    d2l::draw_classification(run, &task, images)
+    d2l::draw_classification(run, &task, &images)
 }
 
-/// The first training picture, `[1, 1, 28, 28]`.
+/// The network that the run asks for, for pictures of this shape and as many classes.
+fn network(args: &Args, run: &mut Run, images: &ImageClasses) -> Result<Box<dyn Network>> {
+    let (channels, side, _) = images.shape();
+    let (shape, outputs) = ((channels, side), images.class_names.len());
+    let initializer = run.recipe().initializer;
+    let init = &initializer;
+    Ok(match (run.model(), run.implementation()) {
+        (alexnet::NAME, _) => {
+            let sizes = alexnet::Sizes::of(side);
+            let params = run.params();
+            Box::new(alexnet::AlexNet::new(sizes, shape, outputs, init, params)?)
+        }
+        (vgg::NAME, _) => {
+            let sizes = vgg::Sizes::of(side);
+            Box::new(vgg::Vgg::new(sizes, shape, outputs, init, run.params())?)
+        }
+        (nin::NAME, _) => {
+            let sizes = nin::Sizes::of(side);
+            Box::new(nin::Nin::new(sizes, channels, outputs, init, run.params())?)
+        }
+        (googlenet::NAME, _) => {
+            let params = run.params();
+            Box::new(googlenet::GoogLeNet::new(channels, outputs, init, params)?)
+        }
+        (densenet::NAME, _) => {
+            let (blocks, params) = (densenet::blocks(side), run.params());
+            Box::new(densenet::DenseNet::new(
+                blocks, channels, outputs, init, params,
+            )?)
+        }
+        (regnet::NAME, _) => Box::new(regnet::RegNet::new(channels, outputs, init, run.params())?),
+        (resnet::NAME, _) => {
+            let (options, params) = (args.options(run), run.params());
+            let model = resnet::ResNet18::with_options(channels, outputs, &options, init, params)?;
+            Box::new(model)
+        }
+        (batch_norm_lenet::NAME, Implementation::Scratch) => {
+            use batch_norm_lenet::scratch::BatchNormLeNet;
+            Box::new(BatchNormLeNet::new(outputs, init, run.params())?)
+        }
+        (batch_norm_lenet::NAME, Implementation::Concise) => {
+            use batch_norm_lenet::concise::BatchNormLeNet;
+            Box::new(BatchNormLeNet::new(outputs, init, run.params())?)
+        }
+        (_, Implementation::Scratch) => {
+            let parts = args.parts(run);
+            let model = lenet::scratch::LeNet::new(outputs, init, run.params())?;
+            Box::new(model.with_parts(parts))
+        }
+        (_, Implementation::Concise) => {
+            let parts = args.parts(run);
+            let model = lenet::concise::LeNet::new(outputs, init, run.params())?;
+            Box::new(model.with_parts(parts))
+        }
+    })
+}
+
+/// The first training picture, `[1, C, H, W]`.
 fn first(images: &ImageClasses, run: &Run) -> Result<Tensor> {
     let [x, _] = images.splits.train.batch(&[0], &run.device())?;
     Ok(x)

@@ -11,7 +11,7 @@ use d2l::nn::{
 };
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
-use crate::layers::Outputs;
+use crate::layers::{Outputs, in_turn};
 
 /// As in `--model`.
 pub const NAME: &str = "regnet";
@@ -180,11 +180,7 @@ impl RegNet {
         let mut layers = Outputs::first("stem", self.stem.forward_t_relu(x, mode)?);
         for (number, stage) in (1..).zip(&self.stages) {
             layers = layers.then(format!("stage{number}"), |h| {
-                let mut h = h.clone();
-                for block in stage {
-                    h = block.forward_t(&h, mode)?;
-                }
-                Ok(h)
+                in_turn(stage, h, |block, h| block.forward_t(h, mode))
             })?;
         }
         layers

@@ -13,7 +13,7 @@ use d2l::nn::{
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use crate::layers::Outputs;
+use crate::layers::{Outputs, in_turn};
 
 /// As in `--model`.
 pub const NAME: &str = "resnet18";
@@ -232,11 +232,7 @@ impl ResNet18 {
             })?;
         for (name, blocks) in &self.stages {
             layers = layers.then(name, |h| {
-                let mut h = h.clone();
-                for block in blocks {
-                    h = block.forward_t(&h, mode)?;
-                }
-                Ok(h)
+                in_turn(blocks, h, |block, h| block.forward_t(h, mode))
             })?;
         }
         layers

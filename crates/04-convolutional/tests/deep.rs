@@ -50,30 +50,12 @@ fn small() -> [(&'static str, Build); 7] {
     ]
 }
 
-/// A box is a network too.
-struct Boxed(Box<dyn Network>);
-
-impl Network for Boxed {
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        self.0.forward_t(x, mode)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        self.0.layers(x)
-    }
-}
-
 #[test]
 fn they_agree_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
     for (name, build) in small() {
         let file = folder.join(format!("{name}.json"));
-        d2l::testing::check_against_golden(
-            &file,
-            |params| Ok(Boxed(build(params)?)),
-            cross_entropy,
-        )
-        .context(name)?;
+        d2l::testing::check_against_golden(&file, build, cross_entropy).context(name)?;
     }
     Ok(())
 }

@@ -4,8 +4,7 @@ use anyhow::{Result, ensure};
 use d2l_random::{Purpose, Stream};
 
 use crate::regression::examples_of;
-use crate::splits::digest;
-use crate::{Provenance, Source, Splits};
+use crate::{Provenance, Splits};
 
 /// Draws `train` and `valid` examples of
 ///
@@ -35,8 +34,7 @@ pub fn synthetic_polynomial(
         noise.is_finite() && noise >= 0.0,
         "found noise {noise}, wanted a standard deviation of 0 or more"
     );
-    let mut parts = Vec::new();
-    let mut draw = |split: &str, examples: usize| {
+    let draw = |split: &str, examples: usize| {
         let x_name = format!("synthetic-polynomial {split} x");
         let noise_name = format!("synthetic-polynomial {split} noise");
         let x = Stream::once(seed, Purpose::Data, &x_name).normals(0.0, 1.0, examples);
@@ -55,17 +53,13 @@ pub fn synthetic_polynomial(
             .flat_map(|&x| polynomial_features(f64::from(x), terms))
             .map(|feature| feature as f32)
             .collect();
-        examples_of(features, terms, y, &mut parts)
+        examples_of(features, terms, y)
     };
     let (train, valid) = (draw("train", train)?, draw("valid", valid)?);
     Ok(Splits {
+        provenance: Provenance::synthetic("synthetic-polynomial", &[&train, &valid]),
         train,
         valid,
-        provenance: Provenance {
-            name: "synthetic-polynomial".to_string(),
-            source: Source::Synthetic,
-            sha256: digest(&parts),
-        },
     })
 }
 

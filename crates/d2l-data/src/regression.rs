@@ -2,10 +2,8 @@
 
 use anyhow::{Result, ensure};
 use d2l_random::{Purpose, Stream};
-use sha2::{Digest, Sha256};
 
-use crate::splits::digest;
-use crate::{Column, Dataset, Provenance, Source, Splits};
+use crate::{Column, Dataset, Provenance, Splits};
 
 /// Draws `train` and `valid` examples of
 ///
@@ -34,8 +32,7 @@ pub fn synthetic_regression(
         noise.is_finite() && noise >= 0.0,
         "found noise {noise}, wanted a standard deviation of 0 or more"
     );
-    let mut parts = Vec::new();
-    let mut draw = |split: &str, examples: usize| -> Result<Dataset<2>> {
+    let draw = |split: &str, examples: usize| -> Result<Dataset<2>> {
         let x_name = format!("synthetic-regression {split} x");
         let noise_name = format!("synthetic-regression {split} noise");
         let x =
@@ -48,34 +45,22 @@ pub fn synthetic_regression(
                 (xw + bias + f64::from(epsilon)) as f32
             })
             .collect();
-        examples_of(x, weight.len(), y, &mut parts)
+        examples_of(x, weight.len(), y)
     };
     let (train, valid) = (draw("train", train)?, draw("valid", valid)?);
     Ok(Splits {
+        provenance: Provenance::synthetic("synthetic-regression", &[&train, &valid]),
         train,
         valid,
-        provenance: Provenance {
-            name: "synthetic-regression".to_string(),
-            source: Source::Synthetic,
-            sha256: digest(&parts),
-        },
     })
 }
 
-/// Examples of `width` features each, `[N, width]`, and a target, `[N, 1]`; adds the digests of both columns to `parts`.
+/// Examples of `width` features each, `[N, width]`, and a target, `[N, 1]`.
 pub(crate) fn examples_of(
     features: Vec<f32>,
     width: usize,
     targets: Vec<f32>,
-    parts: &mut Vec<[u8; 32]>,
 ) -> Result<Dataset<2>> {
-    for values in [&features, &targets] {
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        parts.push(Sha256::digest(bytes).into());
-    }
     Dataset::new([
         Column::Floats {
             values: features,

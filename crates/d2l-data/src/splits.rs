@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::Dataset;
+use crate::{Column, Dataset};
 
 /// A training part and a held-out part. `valid` may be empty.
 #[derive(Clone, Debug)]
@@ -32,17 +32,21 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// Of a synthetic set with these columns, train before valid.
-    pub fn synthetic(name: &str, columns: &[&[f32]]) -> Self {
-        let bytes = |column: &&[f32]| -> Vec<u8> {
-            column
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect()
-        };
-        let parts: Vec<[u8; 32]> = columns
+    /// Of a synthetic set of these splits, train before valid.
+    pub fn synthetic<const N: usize>(name: &str, splits: &[&Dataset<N>]) -> Self {
+        let columns = splits
             .iter()
-            .map(|column| Sha256::digest(bytes(column)).into())
+            .flat_map(|split| (0..N).map(|i| split.column(i)));
+        let parts: Vec<[u8; 32]> = columns
+            .map(|column| match column {
+                Column::Floats { values, .. } => {
+                    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+                    Sha256::digest(bytes.collect::<Vec<u8>>()).into()
+                }
+                Column::Pixels { values, .. } | Column::Labels(values) => {
+                    Sha256::digest(values).into()
+                }
+            })
             .collect();
         Self {
             name: name.to_string(),

@@ -13,3 +13,13 @@ pub trait Network {
     /// each layer sees.
     fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>>;
 }
+
+impl<N: Network + ?Sized> Network for Box<N> {
+    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        (**self).forward_t(x, mode)
+    }
+
+    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        (**self).layers(x)
+    }
+}

@@ -12,6 +12,7 @@ pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     super::apply(x, Elu { alpha })
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Elu {
     pub(super) alpha: f64,
 }
@@ -25,15 +26,15 @@ impl Activation for Elu {
         // NaN goes into the second.
         let above = T::choose(x > T::ZERO, x, T::ZERO);
         let below = T::choose(x > T::ZERO, T::ZERO, x);
-        let half = (below * T::constant(0.5)).tanh();
+        let half = (below * T::from_f64(0.5)).tanh();
         let below = (half + half) / (T::ONE - half); // e^x - 1, which would cancel near 0
-        above + below * T::constant(self.alpha)
+        above + below * T::from_f64(self.alpha)
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
         let below = T::choose(x > T::ZERO, T::ZERO, x);
-        below.exp() * T::choose(x > T::ZERO, T::ONE, T::constant(self.alpha))
+        below.exp() * T::choose(x > T::ZERO, T::ONE, T::from_f64(self.alpha))
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

@@ -23,12 +23,13 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     super::apply(x, GeluTanh)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Gelu;
 
 #[inline(always)]
 fn phi<T: Real>(x: T) -> T {
-    let half = T::constant(0.5);
-    half + half * (x * T::constant(FRAC_1_SQRT_2)).erf()
+    let half = T::from_f64(0.5);
+    half + half * (x * T::from_f64(FRAC_1_SQRT_2)).erf()
 }
 
 impl Activation for Gelu {
@@ -42,7 +43,7 @@ impl Activation for Gelu {
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let density = (x * x * T::constant(-0.5)).exp() * T::constant(0.5 * FRAC_2_PI.sqrt());
+        let density = (x * x * T::from_f64(-0.5)).exp() * T::from_f64(0.5 * FRAC_2_PI.sqrt());
         phi(x) + x * density
     }
 
@@ -52,6 +53,7 @@ impl Activation for Gelu {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct GeluTanh;
 
 const CUBIC: f64 = 0.044715;
@@ -62,17 +64,17 @@ impl Activation for GeluTanh {
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        let u = T::constant(FRAC_2_PI.sqrt()) * x * (T::ONE + T::constant(CUBIC) * x * x);
-        T::constant(0.5) * x * (T::ONE + u.tanh())
+        let u = T::from_f64(FRAC_2_PI.sqrt()) * x * (T::ONE + T::from_f64(CUBIC) * x * x);
+        T::from_f64(0.5) * x * (T::ONE + u.tanh())
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let scale = T::constant(FRAC_2_PI.sqrt());
-        let square = T::constant(CUBIC) * x * x;
+        let scale = T::from_f64(FRAC_2_PI.sqrt());
+        let square = T::from_f64(CUBIC) * x * x;
         let tanh = (scale * x * (T::ONE + square)).tanh();
         let inner = scale * (T::ONE + square + square + square); // du/dx
-        T::constant(0.5) * ((T::ONE + tanh) + x * (T::ONE - tanh * tanh) * inner)
+        T::from_f64(0.5) * ((T::ONE + tanh) + x * (T::ONE - tanh * tanh) * inner)
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

@@ -12,6 +12,7 @@ pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     super::apply(x, LeakyRelu { slope })
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct LeakyRelu {
     pub(super) slope: f64,
 }
@@ -25,7 +26,7 @@ impl Activation for LeakyRelu {
         if x > T::ZERO {
             x
         } else {
-            x * T::constant(self.slope)
+            x * T::from_f64(self.slope)
         }
     }
 
@@ -34,7 +35,7 @@ impl Activation for LeakyRelu {
         if x > T::ZERO {
             T::ONE
         } else {
-            T::constant(self.slope)
+            T::from_f64(self.slope)
         }
     }
 

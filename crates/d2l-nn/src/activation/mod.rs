@@ -22,8 +22,6 @@ pub use silu::silu;
 pub use softplus::softplus;
 pub use tanh::tanh;
 
-use std::sync::Arc;
-
 use candle_core::backend::BackendStorage;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
@@ -31,8 +29,8 @@ use candle_core::{
 
 use crate::kernel::{self, Real, elements};
 
-/// A function φ of one number.
-trait Activation: Send + Sync + 'static {
+/// A function φ of one number. Copied into its loops: behind a pointer, a parameter would be read for every number.
+trait Activation: Copy + Send + Sync + 'static {
     /// As in error messages.
     const NAME: &'static str;
     /// Whether φ' is computed from y, where that is less work, or from x.
@@ -57,14 +55,14 @@ trait Activation: Send + Sync + 'static {
 /// φ of every element, by its kernel where there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        x.contiguous()?.apply_op1(Forward(Arc::new(function)))
+        x.contiguous()?.apply_op1(Forward(function))
     } else {
         function.composed(x)
     }
 }
 
 /// y = φ(x)
-struct Forward<A>(Arc<A>);
+struct Forward<A>(A);
 
 impl<A: Activation> CustomOp1 for Forward<A> {
     fn name(&self) -> &'static str {
@@ -72,17 +70,17 @@ impl<A: Activation> CustomOp1 for Forward<A> {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let function = &*self.0;
+        let function = self.0;
         let y = match x.dtype() {
             DType::F32 => f32::to_cpu_storage_owned(kernel::map(
                 elements::<f32>(x, layout)?,
                 #[inline(always)] // or the loop around it is not vectorised
-                |x| function.value(x),
+                move |x| function.value(x),
             )),
             DType::F64 => f64::to_cpu_storage_owned(kernel::map(
                 elements::<f64>(x, layout)?,
                 #[inline(always)]
-                |x| function.value(x),
+                move |x| function.value(x),
             )),
             other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
         };
@@ -91,7 +89,7 @@ impl<A: Activation> CustomOp1 for Forward<A> {
 
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let known = if A::FROM_OUTPUT { y } else { x };
-        let backward = Backward(Arc::clone(&self.0));
+        let backward = Backward(self.0);
         let dx = dy
             .contiguous()?
             .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
@@ -100,7 +98,7 @@ impl<A: Activation> CustomOp1 for Forward<A> {
 }
 
 /// dx = φ' dy
-struct Backward<A>(Arc<A>);
+struct Backward<A>(A);
 
 impl<A: Activation> CustomOp2 for Backward<A> {
     fn name(&self) -> &'static str {
@@ -114,19 +112,19 @@ impl<A: Activation> CustomOp2 for Backward<A> {
         known: &CpuStorage,
         known_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let function = &*self.0;
+        let function = self.0;
         let dx = match dy.dtype() {
             DType::F32 => f32::to_cpu_storage_owned(kernel::map2(
                 elements::<f32>(dy, dy_layout)?,
                 elements::<f32>(known, known_layout)?,
                 #[inline(always)]
-                |dy, known| function.gradient(dy, known),
+                move |dy, known| function.gradient(dy, known),
             )),
             DType::F64 => f64::to_cpu_storage_owned(kernel::map2(
                 elements::<f64>(dy, dy_layout)?,
                 elements::<f64>(known, known_layout)?,
                 #[inline(always)]
-                |dy, known| function.gradient(dy, known),
+                move |dy, known| function.gradient(dy, known),
             )),
             other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
         };

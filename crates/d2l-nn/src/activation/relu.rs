@@ -13,6 +13,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     super::apply(x, Relu)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Relu;
 
 impl Activation for Relu {

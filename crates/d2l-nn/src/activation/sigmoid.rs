@@ -12,6 +12,7 @@ pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
     super::apply(x, Sigmoid)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Sigmoid;
 
 impl Activation for Sigmoid {

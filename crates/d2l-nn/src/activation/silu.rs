@@ -13,6 +13,7 @@ pub fn silu(x: &Tensor) -> Result<Tensor> {
     super::apply(x, Silu)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Silu;
 
 impl Activation for Silu {

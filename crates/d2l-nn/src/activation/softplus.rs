@@ -12,6 +12,7 @@ pub fn softplus(x: &Tensor) -> Result<Tensor> {
     super::apply(x, Softplus)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Softplus;
 
 impl Activation for Softplus {

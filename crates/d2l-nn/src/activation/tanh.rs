@@ -12,6 +12,7 @@ pub fn tanh(x: &Tensor) -> Result<Tensor> {
     super::apply(x, Tanh)
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Tanh;
 
 impl Activation for Tanh {

@@ -208,9 +208,14 @@ impl Geometry {
         self.filters * self.pixels()
     }
 
+    /// Entries of a kernel.
+    pub fn area(&self) -> usize {
+        self.rows.kernel * self.columns.kernel
+    }
+
     /// Numbers that one filter reads in one window.
     pub fn taps(&self) -> usize {
-        self.channels / self.groups * self.rows.kernel * self.columns.kernel
+        self.channels / self.groups * self.area()
     }
 
     /// Whether a window is one cell, and there is one for each: then the input is its own matrix of windows.

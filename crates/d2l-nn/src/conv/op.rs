@@ -17,10 +17,9 @@ enum Method {
 }
 
 fn method(geometry: &Geometry) -> Method {
-    let runs = runs::applies(geometry);
-    if winograd::applies(geometry) && !(runs && runs::cost(geometry) < winograd::cost(geometry)) {
+    if winograd::applies(geometry) && winograd::cost(geometry) <= runs::cost(geometry) {
         Method::Winograd
-    } else if runs {
+    } else if runs::applies(geometry) {
         Method::Runs
     } else if direct::applies(geometry) {
         Method::Direct

@@ -283,7 +283,7 @@ pub(super) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -
         });
     }
     let per_group = geometry.channels / geometry.groups;
-    let area = geometry.rows.kernel * geometry.columns.kernel;
+    let area = geometry.area();
     let starts: Vec<usize> = (0..per_group).step_by(CHANNELS).collect();
     let strips: Vec<(Range<usize>, Vec<T>)> = starts
         .into_par_iter()
@@ -312,7 +312,7 @@ fn add_weight_gradient<T: Real>(
     channels: Range<usize>,
     dw: &mut [T],
 ) {
-    let taps = channels.len() * geometry.rows.kernel * geometry.columns.kernel;
+    let taps = channels.len() * geometry.area();
     let blocks = Blocks::new(geometry, taps);
     let filters = geometry.filters / geometry.groups;
     let mut scratch = Scratch::new();

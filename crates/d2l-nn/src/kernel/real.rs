@@ -12,8 +12,6 @@ pub trait Real: WithDType {
     const ZERO: Self;
     /// 1
     const ONE: Self;
-    /// A number that a loop needs. candle's `from_f64` is a call, and a loop with calls is not vectorised.
-    fn constant(x: f64) -> Self;
     /// e^x; in f32 at most 2 units in the last place off.
     fn exp(self) -> Self;
     /// √x
@@ -52,10 +50,6 @@ macro_rules! real {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            #[inline(always)]
-            fn constant(x: f64) -> Self {
-                x as $type
-            }
             #[inline(always)] // or a loop around it is not vectorised
             fn exp(self) -> Self {
                 $exp(self)

@@ -25,10 +25,9 @@ const WEIGHTS: usize = 1 << 15;
 
 /// Whether this convolution is computed here.
 pub(super) fn applies(geometry: &Geometry) -> bool {
-    let taps = geometry.rows.kernel * geometry.columns.kernel;
     let input = Planes::of_input(geometry);
     let output = Planes::of_gradient(geometry);
-    taps > 1
+    geometry.area() > 1
         && geometry.filters * geometry.taps() <= WEIGHTS
         && input.len() * geometry.channels <= IMAGE
         && output.len() * geometry.filters <= IMAGE

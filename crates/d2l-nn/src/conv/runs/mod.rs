@@ -40,10 +40,9 @@ const POINTWISE: usize = 16;
 
 /// Whether this convolution is computed here, if nothing does with fewer multiplications.
 pub(super) fn applies(geometry: &Geometry) -> bool {
-    let area = geometry.rows.kernel * geometry.columns.kernel;
     geometry.groups == 1
         && geometry.channels.min(geometry.filters) >= CHANNELS
-        && (area > 1 || geometry.rows.input * geometry.columns.input <= POINTWISE)
+        && (geometry.area() > 1 || geometry.rows.input * geometry.columns.input <= POINTWISE)
 }
 
 /// Multiplications, roughly.
@@ -83,7 +82,7 @@ impl<'a> Plan<'a> {
         let input = Pixels::dealt(geometry.channels, rows.input, columns.input, columns.stride);
         let output = Pixels::dealt(geometry.filters, rows.output, columns.output, 1);
         let mut taps = Vec::new();
-        for place in 0..rows.kernel * columns.kernel {
+        for place in 0..geometry.area() {
             let (i, j) = (place / columns.kernel, place % columns.kernel);
             let windows = columns.windows(j);
             let mut runs: Vec<Run> = Vec::new();
@@ -137,10 +136,7 @@ pub(super) fn forward<T: Real>(
     bias: Option<&[T]>,
 ) -> Vec<T> {
     let plan = Plan::new(geometry);
-    let (channels, area) = (
-        geometry.channels,
-        geometry.rows.kernel * geometry.columns.kernel,
-    );
+    let (channels, area) = (geometry.channels, geometry.area());
     let sizes = (channels, geometry.filters);
     let panels = panels(&plan, weight, sizes, (area, channels * area));
     let runs = |run: &Run| (run.pixel, run.window, run.len);
@@ -150,10 +146,7 @@ pub(super) fn forward<T: Real>(
 /// ∂l/∂x = wᵀ ∗ ∂l/∂y
 pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T> {
     let plan = Plan::new(geometry);
-    let (channels, area) = (
-        geometry.channels,
-        geometry.rows.kernel * geometry.columns.kernel,
-    );
+    let (channels, area) = (geometry.channels, geometry.area());
     let sizes = (geometry.filters, channels);
     let panels = panels(&plan, weight, sizes, (channels * area, area));
     let runs = |run: &Run| (run.window, run.pixel, run.len);
@@ -168,7 +161,7 @@ fn panels<T: Real>(
     (inputs, outputs): (usize, usize),
     (input_stride, output_stride): (usize, usize),
 ) -> Vec<T> {
-    let area = plan.geometry.rows.kernel * plan.geometry.columns.kernel;
+    let area = plan.geometry.area();
     let mut tap_at = vec![None; area];
     for (number, tap) in plan.taps.iter().enumerate() {
         tap_at[tap.place] = Some(number);

@@ -19,7 +19,7 @@ const STRIP: usize = 256;
 pub(in crate::conv) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     let plan = Plan::new(geometry);
     let (filters, channels) = (geometry.filters, geometry.channels);
-    let area = geometry.rows.kernel * geometry.columns.kernel;
+    let area = geometry.area();
     let turned = |pixels: &Pixels, x: &[T]| -> Vec<Vec<T>> {
         x.par_chunks((plan.images * pixels.len()).max(1))
             .map(|x| channels_last(pixels, x, x.len() / pixels.len()))

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{INPUT, OUTPUT, PLACES, Side};
-use crate::conv::transform::{self, LANES, Lanes, both, load};
+use crate::conv::transform::{self, LANES, Lanes, both, for_each_column, load};
 use crate::kernel::{Real, wide};
 
 /// G g Gᵀ of all kernels, `[inputs, places, outputs]`.
@@ -116,13 +116,10 @@ fn channels_last<T: Real>(
         let target = &mut padded[((row + above) * padded_width + left) * channels..];
         let target = &mut target[..width * channels];
         for channel in (0..channels).step_by(LANES) {
-            let lines: [&[T]; LANES] = std::array::from_fn(|lane| {
-                &x[((channel + lane) * height + row) * width..][..width]
-            });
-            for column in 0..width {
-                let lanes: Lanes<T> = std::array::from_fn(|lane| lines[lane][column]);
+            let lines = &x[(channel * height + row) * width..];
+            for_each_column(lines, height * width, width, |column, lanes| {
                 target[column * channels + channel..][..LANES].copy_from_slice(&lanes);
-            }
+            });
         }
     }
 }
