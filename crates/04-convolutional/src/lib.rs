@@ -35,7 +35,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use candle_core::Tensor;
-use d2l::data::{ImageClasses, ImageSet};
+use d2l::data::{Augmentation, ImageClasses, ImageSet};
 use d2l::nn::Network;
 use d2l::{Classifier, Implementation, Outcome, Preset, PresetName, Run, fit, usage};
 pub use dense_head::DENSE_DROPOUT;
@@ -72,8 +72,18 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub side: Option<NonZeroUsize>,
     /// Which images the networks learn from, but `edge-kernel` and the digits [default: fashion-mnist]
-    #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "fashion-mnist|mnist|cifar-10",
+        help_heading = "Data"
+    )]
     pub data_set: Option<ImageSet>,
+    /// Random changes of the training pictures, in every epoch others: flip, crop, colour, with commas between them
+    #[arg(long, value_name = "flip,crop,colour", help_heading = "Data")]
+    pub augment: Option<Augmentation>,
+    /// Which validation picture the figure of feature maps follows through the layers [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub figure_image: Option<usize>,
 }
 
 /// All experiments of this chapter.
@@ -135,6 +145,18 @@ impl Args {
             (
                 "data-set",
                 self.data_set.is_some(),
+                on_pictures,
+                "the models of Fashion-MNIST",
+            ),
+            (
+                "figure-image",
+                self.figure_image.is_some(),
+                on_pictures,
+                "the models of Fashion-MNIST",
+            ),
+            (
+                "augment",
+                self.augment.is_some(),
                 on_pictures,
                 "the models of Fashion-MNIST",
             ),
@@ -201,7 +223,8 @@ pub fn books_side(model: &str) -> Option<usize> {
 fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let images = run.images(args.data_set, ImageSet::FashionMnist)?;
     let side = args.side(run, images.size().0);
-    let images = images.resized(side)?;
+    let augmentation = run.augmentation(args.augment);
+    let images = images.resized(side)?.augmented(augmentation);
     let (in_channels, side, _) = images.shape();
     let outputs = images.class_names.len();
     let initializer = run.recipe().initializer;
@@ -210,11 +233,11 @@ fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
         (alexnet::NAME, _) => {
             let sizes = alexnet::Sizes::of(side);
             let model = alexnet::AlexNet::new(sizes, shape, outputs, init, run.params())?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (vgg::NAME, _) => {
             let model = vgg::Vgg::new(vgg::Sizes::of(side), shape, outputs, init, run.params())?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (nin::NAME, _) => {
             let model = nin::Nin::new(
@@ -224,62 +247,79 @@ fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
                 init,
                 run.params(),
             )?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (googlenet::NAME, _) => {
             let model = googlenet::GoogLeNet::new(in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (densenet::NAME, _) => {
             let blocks = densenet::blocks(side);
             let model = densenet::DenseNet::new(blocks, in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (regnet::NAME, _) => {
             let model = regnet::RegNet::new(in_channels, outputs, init, run.params())?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (resnet::NAME, _) => {
             let options = args.options(run);
             let params = run.params();
             let model =
                 resnet::ResNet18::with_options(in_channels, outputs, &options, init, params)?;
-            train(run, &images, model)
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (batch_norm_lenet::NAME, Implementation::Scratch) => {
             use batch_norm_lenet::scratch::BatchNormLeNet;
-            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model)
+            let model = BatchNormLeNet::new(shape, outputs, init, run.params())?;
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (batch_norm_lenet::NAME, Implementation::Concise) => {
             use batch_norm_lenet::concise::BatchNormLeNet;
-            let model = BatchNormLeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model)
+            let model = BatchNormLeNet::new(shape, outputs, init, run.params())?;
+            train(run, &images, model, args.figure_image.unwrap_or(0))
         }
         (_, Implementation::Scratch) => {
             let parts = args.parts(run);
-            let model = lenet::scratch::LeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model.with_parts(parts))
+            let model = lenet::scratch::LeNet::new(shape, outputs, init, run.params())?;
+            train(
+                run,
+                &images,
+                model.with_parts(parts),
+                args.figure_image.unwrap_or(0),
+            )
         }
         (_, Implementation::Concise) => {
             let parts = args.parts(run);
-            let model = lenet::concise::LeNet::new(outputs, &initializer, run.params())?;
-            train(run, &images, model.with_parts(parts))
+            let model = lenet::concise::LeNet::new(shape, outputs, init, run.params())?;
+            train(
+                run,
+                &images,
+                model.with_parts(parts),
+                args.figure_image.unwrap_or(0),
+            )
         }
     }
 }
 
-fn train(run: &mut Run, images: &ImageClasses, model: impl Network) -> Result<()> {
+fn train(
+    run: &mut Run,
+    images: &ImageClasses,
+    model: impl Network,
+    figure_image: usize,
+) -> Result<()> {
+    d2l::check_figure_image(images, figure_image)?;
     if run.shows_summary(&model, &first(images, run)?)? {
         return Ok(());
     }
     let task = Classifier::new(model);
     let mut optimizer = run.optimizer()?;
     fit(&task, &images.splits, &mut optimizer, run)?;
-    d2l::draw_classification(run, &task, images)
+    d2l::draw_classification(run, &task, images)?;
+    d2l::draw_features(run, &task.network, images, figure_image)
 }
 
-/// The first training picture, `[1, 1, 28, 28]`.
+/// The first training picture, `[1, C, H, W]`.
 fn first(images: &ImageClasses, run: &Run) -> Result<Tensor> {
     let [x, _] = images.splits.train.batch(&[0], &run.device())?;
     Ok(x)

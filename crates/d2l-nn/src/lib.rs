@@ -5,8 +5,8 @@
 //! [`linear`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`batch_norm`] and the other
 //! normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and [`scaled_dot_product_attention`] (its parts),
 //! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] (what it minimises), [`Sgd`], [`Adam`] and the other
-//! optimizers (how), [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`testing`] (whether it is
-//! right).
+//! optimizers (how), [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`observed`] (what each
+//! layer costs and sees), [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
@@ -25,6 +25,7 @@ mod loss;
 mod mode;
 mod network;
 mod norm;
+mod observe;
 mod optimizer;
 mod param_store;
 mod pool;
@@ -52,6 +53,7 @@ pub use network::Network;
 pub use norm::{
     BatchNorm, GroupNorm, LayerNorm, RmsNorm, batch_norm, group_norm, layer_norm, rms_norm,
 };
+pub use observe::{LayerWork, Observations, ReceptiveField, Sees, observed, report};
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
 pub use pool::{

@@ -29,7 +29,9 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
 };
 
+use crate::Sees;
 use crate::kernel::{self, Real, elements};
+use crate::observe::report;
 
 /// A function φ of one number.
 trait Activation: Send + Sync + 'static {
@@ -56,11 +58,13 @@ trait Activation: Send + Sync + 'static {
 
 /// φ of every element, by its kernel where there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
-    if kernel::has_kernel(x) {
-        x.contiguous()?.apply_op1(Forward(Arc::new(function)))
+    let y = if kernel::has_kernel(x) {
+        x.contiguous()?.apply_op1(Forward(Arc::new(function)))?
     } else {
-        function.composed(x)
-    }
+        function.composed(x)?
+    };
+    report(x, &y, Sees::Same, 0);
+    Ok(y)
 }
 
 /// y = φ(x)
