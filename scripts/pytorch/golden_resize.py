@@ -2,7 +2,7 @@
 
     python golden_resize.py        writes ../../crates/d2l-data/tests/pictures/resize.json
 
-Needs torchvision and a Pillow below 12, which resizes rows first and columns then, as every version did that the book's
+Needs torchvision and a Pillow below 13, which resizes rows first and columns then, as every version did that the book's
 builds ran on; later ones choose the order by the sizes, and round differently where one side grows and the other shrinks.
 
 Pixel i of a picture is (i * i * 7 + i * 31) // 3 % 256, counted over its planes [C, H, W] in order; the test fills its own

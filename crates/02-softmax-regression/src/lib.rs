@@ -27,7 +27,11 @@ pub struct Args {
     #[command(flatten)]
     pub common: d2l::Args,
     /// Which images [default: fashion-mnist]
-    #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "fashion-mnist|mnist|cifar-10",
+        help_heading = "Data"
+    )]
     pub data_set: Option<ImageSet>,
 }
 

@@ -75,7 +75,11 @@ pub struct Args {
     #[arg(long, value_name = "raw|filled|scaled", help_heading = "Data")]
     pub form: Option<DiabetesForm>,
     /// Which images `mlp` and `dropout` learn from [default: fashion-mnist]
-    #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "fashion-mnist|mnist|cifar-10",
+        help_heading = "Data"
+    )]
     pub data_set: Option<ImageSet>,
 }
 

@@ -35,7 +35,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use candle_core::Tensor;
-use d2l::data::{ImageClasses, ImageSet};
+use d2l::data::{Augmentation, ImageClasses, ImageSet};
 use d2l::nn::Network;
 use d2l::{Classifier, Implementation, Outcome, Preset, PresetName, Run, fit, usage};
 pub use dense_head::DENSE_DROPOUT;
@@ -72,8 +72,18 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub side: Option<NonZeroUsize>,
     /// Which images the networks learn from, but `edge-kernel` and the digits [default: fashion-mnist]
-    #[arg(long, value_name = "fashion-mnist|mnist", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "fashion-mnist|mnist|cifar-10",
+        help_heading = "Data"
+    )]
     pub data_set: Option<ImageSet>,
+    /// Random changes of the training pictures, in every epoch others: flip, crop, colour, with commas between them
+    #[arg(long, value_name = "flip,crop,colour", help_heading = "Data")]
+    pub augment: Option<Augmentation>,
+    /// Which validation picture the figure of feature maps follows through the layers [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub figure_image: Option<usize>,
 }
 
 /// All experiments of this chapter.
@@ -135,6 +145,18 @@ impl Args {
             (
                 "data-set",
                 self.data_set.is_some(),
+                on_pictures,
+                "the models of Fashion-MNIST",
+            ),
+            (
+                "figure-image",
+                self.figure_image.is_some(),
+                on_pictures,
+                "the models of Fashion-MNIST",
+            ),
+            (
+                "augment",
+                self.augment.is_some(),
                 on_pictures,
                 "the models of Fashion-MNIST",
             ),
@@ -201,7 +223,10 @@ pub fn books_side(model: &str) -> Option<usize> {
 fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let images = run.images(args.data_set, ImageSet::FashionMnist)?;
     let side = args.side(run, images.size().0);
-    let images = images.resized(side)?;
+    let augmentation = run.augmentation(args.augment);
+    let images = images.resized(side)?.augmented(augmentation);
+    let figure_image = args.figure_image.unwrap_or(0);
+    d2l::check_figure_image(&images, figure_image)?;
     let model = network(args, run, &images)?;
     if run.shows_summary(&model, &first(&images, run)?)? {
         return Ok(());
@@ -209,7 +234,8 @@ fn train_on_pictures(args: &Args, run: &mut Run) -> Result<()> {
     let task = Classifier::new(model);
     let mut optimizer = run.optimizer()?;
     fit(&task, &images.splits, &mut optimizer, run)?;
-    d2l::draw_classification(run, &task, &images)
+    d2l::draw_classification(run, &task, &images)?;
+    d2l::draw_features(run, &task.network, &images, figure_image)
 }
 
 /// The network that the run asks for, for pictures of this shape and as many classes.
@@ -250,20 +276,20 @@ fn network(args: &Args, run: &mut Run, images: &ImageClasses) -> Result<Box<dyn 
         }
         (batch_norm_lenet::NAME, Implementation::Scratch) => {
             use batch_norm_lenet::scratch::BatchNormLeNet;
-            Box::new(BatchNormLeNet::new(outputs, init, run.params())?)
+            Box::new(BatchNormLeNet::new(shape, outputs, init, run.params())?)
         }
         (batch_norm_lenet::NAME, Implementation::Concise) => {
             use batch_norm_lenet::concise::BatchNormLeNet;
-            Box::new(BatchNormLeNet::new(outputs, init, run.params())?)
+            Box::new(BatchNormLeNet::new(shape, outputs, init, run.params())?)
         }
         (_, Implementation::Scratch) => {
             let parts = args.parts(run);
-            let model = lenet::scratch::LeNet::new(outputs, init, run.params())?;
+            let model = lenet::scratch::LeNet::new(shape, outputs, init, run.params())?;
             Box::new(model.with_parts(parts))
         }
         (_, Implementation::Concise) => {
             let parts = args.parts(run);
-            let model = lenet::concise::LeNet::new(outputs, init, run.params())?;
+            let model = lenet::concise::LeNet::new(shape, outputs, init, run.params())?;
             Box::new(model.with_parts(parts))
         }
     })

@@ -3,6 +3,7 @@
 //! y(r, c) = max over i, j of x(s r + i, s c + j), or their mean.
 
 use candle_core::{Result, Tensor};
+use d2l::nn::{Sees, report};
 
 use crate::cross_correlation::{Windows, pad};
 
@@ -31,15 +32,28 @@ impl Window {
 
 /// The largest number in each window; what is around the picture is less than any. `[B, C, H, W] -> [B, C, H', W']`
 pub fn max_pool2d(x: &Tensor, window: &Window) -> Result<Tensor> {
-    let x = pad(x, window.padding, f64::NEG_INFINITY)?;
-    fold(&x, window, |largest, seen| largest.maximum(seen))
+    let padded = pad(x, window.padding, f64::NEG_INFINITY)?;
+    let y = fold(&padded, window, |largest, seen| largest.maximum(seen))?;
+    tell(x, &y, window);
+    Ok(y)
 }
 
 /// The mean of each window; zeros around the picture count. `[B, C, H, W] -> [B, C, H', W']`
 pub fn avg_pool2d(x: &Tensor, window: &Window) -> Result<Tensor> {
-    let x = pad(x, window.padding, 0.0)?;
+    let padded = pad(x, window.padding, 0.0)?;
     let (height, width) = window.size;
-    fold(&x, window, |sum, seen| sum + seen)? / (height * width) as f64
+    let y = (fold(&padded, window, |sum, seen| sum + seen)? / (height * width) as f64)?;
+    tell(x, &y, window);
+    Ok(y)
+}
+
+/// Says for `--summary` what a number of `y` sees of `x`.
+fn tell(x: &Tensor, y: &Tensor, window: &Window) {
+    let sees = Sees::Window {
+        size: window.size,
+        stride: window.stride,
+    };
+    report(x, y, sees, 0);
 }
 
 /// Goes through a window's entries: what the first sees in every window, then with each other `combine`.

@@ -23,12 +23,12 @@ fn lenet_agrees_with_pytorch() -> Result<()> {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/lenet.json");
     d2l::testing::check_against_golden(
         &golden,
-        |params| concise::LeNet::new(10, &Initializer::Zeros, params),
+        |params| concise::LeNet::new((1, 28), 10, &Initializer::Zeros, params),
         cross_entropy,
     )?;
     d2l::testing::check_against_golden(
         &golden,
-        |params| scratch::LeNet::new(10, &Initializer::Zeros, params),
+        |params| scratch::LeNet::new((1, 28), 10, &Initializer::Zeros, params),
         cross_entropy,
     )
 }
@@ -38,12 +38,16 @@ fn batch_norm_lenet_agrees_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
     d2l::testing::check_against_golden(
         &folder.join("batchnorm-lenet-concise.json"),
-        |params| batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Zeros, params),
+        |params| {
+            batch_norm_lenet::concise::BatchNormLeNet::new((1, 28), 10, &Initializer::Zeros, params)
+        },
         cross_entropy,
     )?;
     d2l::testing::check_against_golden(
         &folder.join("batchnorm-lenet-scratch.json"),
-        |params| batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Zeros, params),
+        |params| {
+            batch_norm_lenet::scratch::BatchNormLeNet::new((1, 28), 10, &Initializer::Zeros, params)
+        },
         cross_entropy,
     )
 }
@@ -104,8 +108,10 @@ fn lenet_by_hand_is_the_librarys_with_all_parts() -> Result<()> {
                 pooling,
             };
             let (ours, theirs) = (f64_params(), f64_params());
-            let by_hand = scratch::LeNet::new(10, &Initializer::Xavier, &ours)?.with_parts(parts);
-            let library = concise::LeNet::new(10, &Initializer::Xavier, &theirs)?.with_parts(parts);
+            let by_hand =
+                scratch::LeNet::new((1, 28), 10, &Initializer::Xavier, &ours)?.with_parts(parts);
+            let library =
+                concise::LeNet::new((1, 28), 10, &Initializer::Xavier, &theirs)?.with_parts(parts);
             ensure_equal((&by_hand, &ours), (&library, &theirs))
                 .with_context(|| format!("{parts:?}"))?;
         }
@@ -116,9 +122,10 @@ fn lenet_by_hand_is_the_librarys_with_all_parts() -> Result<()> {
 #[test]
 fn batch_norm_lenet_by_hand_is_the_librarys() -> Result<()> {
     let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Xavier, &ours)?;
+    let by_hand =
+        batch_norm_lenet::scratch::BatchNormLeNet::new((1, 28), 10, &Initializer::Xavier, &ours)?;
     let library =
-        batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Xavier, &theirs)?;
+        batch_norm_lenet::concise::BatchNormLeNet::new((1, 28), 10, &Initializer::Xavier, &theirs)?;
     ensure_equal((&by_hand, &ours), (&library, &theirs))
 }
 
@@ -168,7 +175,7 @@ fn assert_shapes(found: Vec<(String, Vec<usize>)>, wanted: &[(&str, &[usize])]) 
 #[test]
 fn lenet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = concise::LeNet::new(10, &Initializer::Xavier, &params)?;
+    let model = concise::LeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let x = Tensor::zeros((2, 1, 28, 28), DType::F32, &DEVICE)?;
     let wanted: [(&str, &[usize]); 12] = [
         ("conv1", &[6, 28, 28]),
@@ -185,7 +192,12 @@ fn lenet_has_the_books_shapes() -> Result<()> {
         ("output", &[10]),
     ];
     assert_shapes(shapes(&model, &x)?, &wanted);
-    let by_hand = scratch::LeNet::new(10, &Initializer::Xavier, &ParamStore::new(0, &DEVICE))?;
+    let by_hand = scratch::LeNet::new(
+        (1, 28),
+        10,
+        &Initializer::Xavier,
+        &ParamStore::new(0, &DEVICE),
+    )?;
     assert_shapes(shapes(&by_hand, &x)?, &wanted);
     ensure!(count(&params) == 61_706);
     Ok(())
@@ -195,7 +207,8 @@ fn lenet_has_the_books_shapes() -> Result<()> {
 #[test]
 fn batch_norm_lenet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = batch_norm_lenet::concise::BatchNormLeNet::new(10, &Initializer::Xavier, &params)?;
+    let model =
+        batch_norm_lenet::concise::BatchNormLeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let x = Tensor::zeros((2, 1, 28, 28), DType::F32, &DEVICE)?;
     let wanted: [(&str, &[usize]); 16] = [
         ("conv1", &[6, 24, 24]),
@@ -262,11 +275,12 @@ fn every_parameter_gets_a_gradient() -> Result<()> {
     let x = filled((4, 1, 28, 28), 1, 2.0, DType::F32, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1, 9], &DEVICE)?;
     let params = ParamStore::new(0, &DEVICE);
-    let model = scratch::LeNet::new(10, &Initializer::Xavier, &params)?;
+    let model = scratch::LeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
     every_parameter_has_a_gradient(&params, &loss.backward()?)?;
     let params = ParamStore::new(0, &DEVICE);
-    let model = batch_norm_lenet::scratch::BatchNormLeNet::new(10, &Initializer::Xavier, &params)?;
+    let model =
+        batch_norm_lenet::scratch::BatchNormLeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
     every_parameter_has_a_gradient(&params, &loss.backward()?)?;
     let params = ParamStore::new(0, &DEVICE);

@@ -189,7 +189,7 @@ fn mlp() -> Result<Box<dyn Work>> {
 /// D2L zh 6.6, en 7.6.
 fn lenet(batch: usize) -> Result<Box<dyn Work>> {
     by_sgd(
-        |params| LeNet::new(10, &Initializer::Xavier, params),
+        |params| LeNet::new((1, 28), 10, &Initializer::Xavier, params),
         cross_entropy,
         0.9,
         [inputs((batch, 1, 28, 28))?, classes(batch as u32, 10)?],

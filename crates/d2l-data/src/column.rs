@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
+use crate::Draws;
 use crate::pictures::Preparation;
 
 /// A batch with fewer values than this is gathered by one thread: below it, waking the others costs more.
@@ -59,11 +60,13 @@ impl Column {
         Ok(values / size)
     }
 
-    /// The examples at `rows`, all of which exist, pictures as `preparation` makes them. `[len, shape…]`
+    /// The examples at `rows`, all of which exist, pictures as `preparation` makes them, changed at random where `draws`
+    /// are given. `[len, shape…]`
     pub(crate) fn gather(
         &self,
         rows: &[usize],
         preparation: &Preparation,
+        draws: Option<Draws>,
         device: &Device,
     ) -> Result<Tensor> {
         let shape = [vec![rows.len()], self.prepared_shape(preparation)].concat();
@@ -71,9 +74,19 @@ impl Column {
             Self::Floats { values, .. } => {
                 Tensor::from_vec(gather(values, rows, self.size(), |x| x), shape, device)
             }
-            Self::Pixels { values, .. } if self.is_prepared(preparation) => {
-                let sizes = [self.size(), shape.iter().skip(1).product()];
-                Tensor::from_vec(preparation.gather(values, rows, sizes), shape, device)
+            Self::Pixels {
+                values,
+                shape: stored,
+            } if self.is_prepared(preparation) => {
+                let &[channels, height, width] = &stored[..] else {
+                    candle_core::bail!("found pictures {stored:?}, wanted [C, H, W]");
+                };
+                let stored = [channels, height, width];
+                Tensor::from_vec(
+                    preparation.gather(values, stored, rows, draws),
+                    shape,
+                    device,
+                )
             }
             Self::Pixels { values, .. } => {
                 let values = gather(values, rows, self.size(), |x| f32::from(x) / 255.0);

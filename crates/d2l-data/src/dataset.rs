@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use candle_core::{Device, Result, Tensor};
 
 use crate::pictures::Preparation;
-use crate::{Column, Resize};
+use crate::{Augmentation, Column, Draws, Resize};
 
 /// Examples of `N` columns, for instance images and labels.
 #[derive(Clone, Debug)]
@@ -106,6 +106,12 @@ impl<const N: usize> Dataset<N> {
         Ok(self)
     }
 
+    /// The same examples, whose pictures are changed at random in training batches ([`Dataset::training_batches`]).
+    pub fn augmented(mut self, augmentation: Augmentation) -> Self {
+        self.preparation.augmentation = augmentation;
+        self
+    }
+
     /// The examples at `rows`, in that order, converted and on `device`, each column `[len, shape…]`. Pixels become
     /// `value / 255` in f32, labels u32. Rows may repeat.
     ///
@@ -113,6 +119,10 @@ impl<const N: usize> Dataset<N> {
     ///
     /// Where a row does not exist or the device is out of memory.
     pub fn batch(&self, rows: &[usize], device: &Device) -> Result<[Tensor; N]> {
+        self.gather(rows, None, device)
+    }
+
+    fn gather(&self, rows: &[usize], draws: Option<Draws>, device: &Device) -> Result<[Tensor; N]> {
         if let Some(row) = rows.iter().find(|&&row| row >= self.len) {
             candle_core::bail!(
                 "found row {row} in a batch, wanted rows below {}, the number of examples",
@@ -121,7 +131,7 @@ impl<const N: usize> Dataset<N> {
         }
         let mut tensors = Vec::with_capacity(N);
         for column in &self.columns {
-            tensors.push(column.gather(rows, &self.preparation, device)?);
+            tensors.push(column.gather(rows, &self.preparation, draws, device)?);
         }
         tensors
             .try_into()
@@ -140,6 +150,32 @@ impl<const N: usize> Dataset<N> {
         batch_size: usize,
         device: &'a Device,
     ) -> impl ExactSizeIterator<Item = Result<[Tensor; N]>> + 'a {
+        self.each_batch(order, batch_size, None, device)
+    }
+
+    /// The same, with the random changes of [`Dataset::augmented`] to the pictures, which are a function of `draws` and of
+    /// the row that a picture stands in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dataset::batches`].
+    pub fn training_batches<'a>(
+        &'a self,
+        order: Vec<usize>,
+        batch_size: usize,
+        draws: Draws,
+        device: &'a Device,
+    ) -> impl ExactSizeIterator<Item = Result<[Tensor; N]>> + 'a {
+        self.each_batch(order, batch_size, Some(draws), device)
+    }
+
+    fn each_batch<'a>(
+        &'a self,
+        order: Vec<usize>,
+        batch_size: usize,
+        draws: Option<Draws>,
+        device: &'a Device,
+    ) -> impl ExactSizeIterator<Item = Result<[Tensor; N]>> + 'a {
         let step = match batch_size {
             0 => order.len().max(1),
             size => size,
@@ -149,7 +185,7 @@ impl<const N: usize> Dataset<N> {
                 candle_core::bail!("found a batch size of 0, wanted at least 1");
             }
             let end = order.len().min(start.saturating_add(batch_size));
-            self.batch(&order[start..end], device)
+            self.gather(&order[start..end], draws, device)
         })
     }
 }

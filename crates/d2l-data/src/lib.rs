@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
 //! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
-//! [`image_classes`] gives Fashion-MNIST or MNIST, read by [`idx`] where the files are there, else a drawn twin (the
-//! module `drawn`); [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables,
+//! [`image_classes`] gives Fashion-MNIST, MNIST or CIFAR-10 where the files are there, else a drawn twin (the module
+//! `drawn`), in another size if wanted ([`Resize`]) and changed at random to train on ([`augment`]); [`airfoil`],
+//! [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables,
 //! read by [`table`]. [`k_fold`] cuts a set for cross-validation.
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
@@ -22,10 +23,12 @@
 //! # }
 //! ```
 
+pub mod augment;
 pub mod idx;
 pub mod table;
 
 mod choice;
+mod cifar;
 mod column;
 mod dataset;
 mod drawn;
@@ -39,6 +42,7 @@ mod resize;
 mod splits;
 mod tabular;
 
+pub use augment::{Augmentation, Draws};
 pub use choice::{Choice, Loaded};
 pub use column::Column;
 pub use dataset::Dataset;

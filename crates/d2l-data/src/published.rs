@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::choice::Published;
-use crate::images::{SIDE, splits};
+use crate::images::{Part, SIDE, splits};
 use crate::{ImageSet, Source, Splits, idx};
 
 /// Images and labels of the training part, then of the test part, as both sets name them.
@@ -38,12 +38,22 @@ pub(crate) fn real(set: ImageSet, files: &[PathBuf; 4], examples: [usize; 2]) ->
     };
     let (x_train, x_test) =
         rayon::join(|| images(train_images, train), || images(test_images, test));
-    let train = [x_train?, labels(train_labels, train)?];
-    let test = [x_test?, labels(test_labels, test)?];
-    splits(set.name(), Source::Real, [train, test])
+    let train = part(x_train?, labels(train_labels, train)?);
+    let test = part(x_test?, labels(test_labels, test)?);
+    splits(set.name(), Source::Real, set.shape(), [train, test])
 }
 
-fn check_labels(labels: &[u8], classes: usize) -> Result<()> {
+/// The part of a set that these two files hold.
+pub(crate) fn part(images: idx::Bytes, labels: idx::Bytes) -> Part {
+    Part {
+        sha256: vec![images.sha256, labels.sha256],
+        images: images.values,
+        labels: labels.values,
+    }
+}
+
+/// Whether all labels are below `classes`.
+pub(crate) fn check_labels(labels: &[u8], classes: usize) -> Result<()> {
     match labels
         .iter()
         .position(|&label| usize::from(label) >= classes)

@@ -1,7 +1,7 @@
 //! Pictures made larger or smaller as torchvision's `Resize` makes them: bilinear, antialiased, in whole numbers.
 //!
 //! Both editions of the book put `transforms.Resize` in front of `ToTensor`, so that it works on pictures of bytes and is
-//! Pillow's (D2L zh 7.1.3 and 13.1, en 8.1.3 and 14.1). This is the same arithmetic as Pillow's before version 12, to the
+//! Pillow's (D2L zh 7.1.3 and 13.1, en 8.1.3 and 14.1). This is the same arithmetic as Pillow's before version 13, to the
 //! last bit.
 
 use anyhow::{Result, ensure};

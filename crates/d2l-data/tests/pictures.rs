@@ -1,7 +1,8 @@
-//! Pictures as torchvision makes them, byte for byte. Made by scripts/pytorch/golden_resize.py.
+//! Pictures as torchvision makes them, byte for byte. Made by scripts/pytorch/golden_resize.py and golden_augment.py.
 
 use anyhow::{Context, Result, ensure};
 use d2l_data::Resize;
+use d2l_data::augment::{self, colour};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -61,4 +62,39 @@ fn resized_pictures_are_torchvisions() -> Result<()> {
             .with_context(|| format!("{from:?} to {to:?}"))?;
     }
     Ok(())
+}
+
+#[test]
+fn changed_pictures_are_torchvisions() -> Result<()> {
+    let stored: Value = serde_json::from_str(include_str!("pictures/augment.json"))?;
+    let cases = stored["cases"].as_array().context("no cases")?;
+    ensure!(cases.len() == 3 * (1 + 4 + 18 + 7));
+    for case in cases {
+        let shape = numbers::<3>(&case["shape"])?;
+        let mut x = picture(shape);
+        let factor =
+            || Ok::<_, anyhow::Error>(case["factor"].as_f64().context("no factor")? as f32);
+        match case["function"].as_str() {
+            Some("flip") => augment::flip(&mut x, shape),
+            Some("crop") => {
+                let padding = case["padding"].as_u64().context("no padding")? as usize;
+                x = augment::crop(&x, shape, padding, numbers::<2>(&case["corner"])?);
+            }
+            Some("brightness") => colour::brightness(&mut x, factor()?),
+            Some("contrast") => colour::contrast(&mut x, shape, factor()?),
+            Some("saturation") => colour::saturation(&mut x, shape, factor()?),
+            Some("hue") => colour::hue(&mut x, shape, factor()?),
+            other => anyhow::bail!("found {other:?}"),
+        }
+        check(&x, case).with_context(|| case.to_string())?;
+    }
+    // Every step of hue, one after the other.
+    let mut turned = Vec::new();
+    for step in -127i32..128 {
+        let mut x = picture([3, 32, 32]);
+        let turn = (f64::from(step) + 0.5 * f64::from(step.signum())) / 255.0;
+        colour::hue(&mut x, [3, 32, 32], turn as f32);
+        turned.extend(x);
+    }
+    check(&turned, &stored["colours"])
 }

@@ -66,9 +66,49 @@ fn mnist_is_the_published_set() -> Result<()> {
     )
 }
 
+#[test]
+fn cifar_10_or_the_part_of_it_that_is_there_is_read() -> Result<()> {
+    let Some(folder) = data_folder("cifar-10") else {
+        return Ok(());
+    };
+    let loaded = image_classes(ImageSet::Cifar10, Choice::Real, &folder)?;
+    let splits = loaded.data.splits;
+    let Column::Labels(labels) = splits.train.column(1) else {
+        anyhow::bail!("found no labels");
+    };
+    // The published order: a frog, two trucks, a deer, a car.
+    assert_eq!(labels[..5], [6, 9, 9, 4, 1]);
+    let Column::Pixels { values, .. } = splits.train.column(0) else {
+        anyhow::bail!("found no pixels");
+    };
+    assert_eq!(values[..4], [59, 43, 50, 68]);
+    assert_eq!(splits.provenance.source, Source::Real);
+    let (name, sha256) = match splits.train.len() {
+        50_000 => ("cifar-10", SHA256_CIFAR_10),
+        _ => ("cifar-10-subset", SHA256_CIFAR_10_SUBSET),
+    };
+    assert_eq!(splits.provenance.name, name);
+    assert_eq!(loaded.notice.is_some(), name == "cifar-10-subset");
+    assert_eq!(splits.provenance.sha256, sha256);
+    if name == "cifar-10-subset" {
+        assert_eq!((splits.train.len(), splits.valid.len()), (20_000, 4_000));
+        let mut counts = [0; 10];
+        labels
+            .iter()
+            .for_each(|&label| counts[usize::from(label)] += 1);
+        let wanted = [1989, 1981, 2042, 2011, 2009, 1925, 2038, 2027, 2012, 1966];
+        assert_eq!(counts, wanted);
+    }
+    Ok(())
+}
+
 /// What pandas and numpy make of the published tables; made by scripts/pytorch/golden_tables.py.
 const GOLDEN: &str = include_str!("tables/golden.json");
 
+/// Of the whole set: what follows from the published digests of its files.
+const SHA256_CIFAR_10: &str = "a0546053b6069300b68a349299da40b9257c84c2c8909055aca06547979bd2bc";
+const SHA256_CIFAR_10_SUBSET: &str =
+    "4e17e74544f5b679dd13971b87589ac697a8d8fbb1b25bc9b5da7b3f4316d576";
 const SHA256_HOUSES: &str = "c57a97edb9370a9dd586ad93143969f9196eae8730f4039249ff9c429868c8e1";
 const SHA256_AIRFOIL: &str = "a9cc0f282ee5f8f28401c51e9b7a131395f2e73386c25dca047b4c6bba49e107";
 const SHA256_DIABETES: &str = "22df1a4b25932724485c0bc8e7d224ad24ced54977e3f3f6d08274e221b03c40";

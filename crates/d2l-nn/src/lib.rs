@@ -6,7 +6,7 @@
 //! [`batch_norm`] and the other normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and
 //! [`scaled_dot_product_attention`] (its parts), [`cross_entropy`], [`mse_loss`] and the other losses, by [`Reduction`]
 //! (what it minimises), [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
-//! [`Accumulator`] (how fast), [`testing`] (whether it is right).
+//! [`Accumulator`] (how fast), [`observed`] (what each layer costs and sees), [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
@@ -26,6 +26,7 @@ mod loss;
 mod mode;
 mod network;
 mod norm;
+mod observe;
 mod optimizer;
 mod param_store;
 mod pool;
@@ -59,6 +60,7 @@ pub use network::Network;
 pub use norm::{
     BatchNorm, GroupNorm, LayerNorm, RmsNorm, batch_norm, group_norm, layer_norm, rms_norm,
 };
+pub use observe::{LayerWork, Observations, ReceptiveField, Sees, observed, report};
 pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
 pub use param_store::ParamStore;
 pub use pool::{

@@ -12,8 +12,9 @@ use candle_core::{
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
-use crate::Initializer;
 use crate::kernel::{self, Real};
+use crate::observe::report;
+use crate::{Initializer, Sees};
 
 /// A fully connected layer `[…, in_dim] -> […, out_dim]`: `weight` `[out_dim, in_dim]` and `bias` `[out_dim]`.
 pub fn linear(
@@ -63,6 +64,18 @@ impl Linear {
         self.bias.as_ref()
     }
 
+    /// y, by its kernel where there is one.
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        if !(kernel::has_kernel(x) && self.weight.device().is_cpu()) {
+            return self.composed(x);
+        }
+        let (x, weight) = (x.contiguous()?, self.weight.contiguous()?);
+        match &self.bias {
+            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Affine),
+            None => x.apply_op2(&weight, Affine),
+        }
+    }
+
     /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         candle_nn::Linear::new(self.weight.clone(), self.bias.clone()).forward(x)
@@ -81,14 +94,13 @@ impl Module for Linear {
                 self.weight.dtype()
             );
         }
-        if !(kernel::has_kernel(x) && self.weight.device().is_cpu()) {
-            return self.composed(x);
-        }
-        let (x, weight) = (x.contiguous()?, self.weight.contiguous()?);
-        match &self.bias {
-            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Affine),
-            None => x.apply_op2(&weight, Affine),
-        }
+        let y = self.product(x)?;
+        let sees = match x.rank() {
+            2 => Sees::All,
+            _ => Sees::Same, // each place by itself
+        };
+        report(x, &y, sees, y.elem_count() * in_dim);
+        Ok(y)
     }
 }
 

@@ -27,6 +27,16 @@ pub(crate) fn ink(value: f64) -> RGBColor {
     blend(&[(255, 255, 255), (0, 0, 0)], value)
 }
 
+/// The light of red, green and blue, each from 0 to 1; numbers outside are taken for the nearer end. Where one is not
+/// finite, the warning colour.
+pub(crate) fn light(parts: [f64; 3]) -> RGBColor {
+    if !parts.iter().all(|part| part.is_finite()) {
+        return WARNING;
+    }
+    let [red, green, blue] = parts.map(|part| (part.clamp(0.0, 1.0) * 255.0).round() as u8);
+    RGBColor(red, green, blue)
+}
+
 /// The colour of a number from 0 to 1 on a scale with one end at zero.
 pub(crate) fn sequential(value: f64) -> RGBColor {
     blend(&SEQUENTIAL, value)

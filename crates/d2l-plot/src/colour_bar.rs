@@ -50,6 +50,16 @@ impl Colours {
         }
     }
 
+    /// The largest absolute value, as the bar shows it.
+    pub(crate) fn limit(&self) -> String {
+        number(self.limit)
+    }
+
+    /// A value as light: zero in the middle between dark, 0, and bright, 1.
+    pub(crate) fn brightness(&self, value: f64) -> f64 {
+        0.5 + 0.5 * value / self.limit
+    }
+
     /// Width of the bar, and its height with the numbers.
     pub(crate) fn bar_size() -> (f64, f64) {
         (BAR.0, BAR.1 + TO_NUMBERS + SMALL * LEADING)

@@ -1,6 +1,6 @@
 //! Pictures with captions in rows: predictions with their true classes, learned weights.
 
-use crate::colour::ink;
+use crate::colour::{ink, light};
 use crate::colour_bar::Colours;
 use crate::sheet::{self, Sheet, font, stroke};
 use crate::style::{BOLD, HAIRLINE, INK, OUTLINE, SMALL, WARNING};
@@ -15,15 +15,15 @@ const CAPTIONED_ROW: f64 = 900.0;
 /// The longer side of a picture.
 const SIDE: (f64, f64) = (48.0, 112.0);
 /// Space between neighbours, and between a picture and its caption.
-const BETWEEN: f64 = 14.0;
+pub(crate) const BETWEEN: f64 = 14.0;
 const TO_CAPTION: f64 = 5.0;
 /// Width of the frame of a highlighted picture.
 const HIGHLIGHT: f64 = 2.0;
 
-/// One picture of a grid, in one channel.
+/// One picture of a grid, in one channel or in three.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// `height x width` values, row by row from the top left.
+    /// `height x width` values, row by row from the top left; or three such planes, red, green and blue.
     pub pixels: Vec<f32>,
     /// Pixels in a row.
     pub width: usize,
@@ -35,15 +35,24 @@ pub struct Picture {
     pub highlight: bool,
 }
 
+impl Picture {
+    /// One or three.
+    fn planes(&self) -> usize {
+        self.pixels.len() / (self.width * self.height).max(1)
+    }
+}
+
 /// What the numbers of a picture mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// From 0, white paper, to 1, black ink; what is outside takes the nearer end. MNIST's digits look as they were
     /// written. Fashion-MNIST's photographs of clothes were negated when the set was made (Xiao et al. 2017,
-    /// arXiv:1708.07747), so that ink on paper shows them as they were taken.
+    /// arXiv:1708.07747), so that ink on paper shows them as they were taken. Three planes are light, as on a screen: 1
+    /// is the brightest.
     Unit,
     /// Blue below zero, white at zero, red above: learned weights. One scale for all pictures, up to the largest
-    /// absolute value among them, so that their strengths compare; a bar below names it.
+    /// absolute value among them, so that their strengths compare; a bar below names it. Three planes are light: all
+    /// at zero are a middle grey, and what is above zero makes its colour brighter.
     Diverging,
 }
 
@@ -70,6 +79,20 @@ pub fn image_grid(
         columns > 0,
         "image grid \"{title}\" has 0 columns; wanted one at least"
     );
+    check(title, pictures)?;
+    let grid = Grid::new(pictures, columns.min(pictures.len()));
+    let palette = Palette::new(scale, pictures);
+    let size = palette.below((grid.width, grid.height));
+    sheet::write(path, title, size, |sheet| {
+        for (picture, place) in pictures.iter().zip(&grid.places) {
+            draw(sheet, picture, &palette, place)?;
+        }
+        palette.draw_bar(sheet, (size.0, grid.height))
+    })
+}
+
+/// Whether every picture has as many numbers as it says.
+pub(crate) fn check(title: &str, pictures: &[Picture]) -> Result<()> {
     for (index, picture) in pictures.iter().enumerate() {
         let Picture {
             pixels,
@@ -77,38 +100,83 @@ pub fn image_grid(
             height,
             ..
         } = picture;
+        let size = width.checked_mul(*height);
+        let sizes = [size, size.and_then(|size| size.checked_mul(3))];
         ensure!(
-            !pixels.is_empty() && width.checked_mul(*height) == Some(pixels.len()),
+            !pixels.is_empty() && sizes.contains(&Some(pixels.len())),
             "picture {index} of \"{title}\" is {width} wide and {height} high but has {} pixels",
             pixels.len()
         );
     }
-    let grid = Grid::new(pictures, columns.min(pictures.len()));
-    let bar = match scale {
-        Scale::Unit => None,
-        Scale::Diverging => {
-            let pixels = pictures.iter().flat_map(|picture| &picture.pixels);
-            Some(Colours::about_zero(pixels.map(|&pixel| f64::from(pixel))))
+    Ok(())
+}
+
+/// The colours of all pictures of a figure.
+pub(crate) struct Palette {
+    /// The scale of learned weights.
+    weights: Option<Colours>,
+    /// Whether its bar stands below: where a picture has one channel.
+    has_bar: bool,
+}
+
+impl Palette {
+    pub(crate) fn new<'a>(
+        scale: Scale,
+        pictures: impl IntoIterator<Item = &'a Picture> + Clone,
+    ) -> Self {
+        let is_grey = |picture: &Picture| picture.planes() == 1;
+        let pixels = pictures.clone().into_iter().flat_map(|p| &p.pixels);
+        let weights = Colours::about_zero(pixels.map(|&pixel| f64::from(pixel)));
+        Self {
+            weights: (scale == Scale::Diverging).then_some(weights),
+            has_bar: scale == Scale::Diverging && pictures.into_iter().any(is_grey),
         }
-    };
-    let (bar_width, bar_height) = bar.map_or((0.0, 0.0), |_| Colours::bar_size());
-    let size = (
-        grid.width.max(bar_width),
-        grid.height + bar.map_or(0.0, |_| BETWEEN + bar_height),
-    );
-    sheet::write(path, title, size, |sheet| {
-        for (picture, place) in pictures.iter().zip(&grid.places) {
-            let colour = |&pixel: &f32| {
-                bar.map_or_else(|| ink(pixel.into()), |scale| scale.of(pixel.into()))
-            };
-            let colours: Vec<RGBColor> = picture.pixels.iter().map(colour).collect();
-            draw(sheet, picture, &colours, place)?;
+    }
+
+    /// The size of the figure, pictures and bar.
+    pub(crate) fn below(&self, (width, height): (f64, f64)) -> (f64, f64) {
+        let (bar_width, bar_height) = Colours::bar_size();
+        match self.has_bar {
+            true => (width.max(bar_width), height + BETWEEN + bar_height),
+            false => (width, height),
         }
-        let left = (size.0 - bar_width) / 2.0;
-        bar.map_or(Ok(()), |bar| {
-            bar.draw_bar(sheet, (left, grid.height + BETWEEN))
-        })
-    })
+    }
+
+    /// Draws the bar below pictures that are `height` high, in the middle of the figure's width.
+    pub(crate) fn draw_bar(&self, sheet: &Sheet, (width, height): (f64, f64)) -> Result<()> {
+        let left = (width - Colours::bar_size().0) / 2.0;
+        match &self.weights {
+            Some(weights) if self.has_bar => weights.draw_bar(sheet, (left, height + BETWEEN)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The number whose colour is the strongest; 1 where there is none.
+    pub(crate) fn limit(&self) -> String {
+        self.weights
+            .map_or("1".to_string(), |weights| weights.limit())
+    }
+
+    /// The colour of each pixel.
+    fn of(&self, picture: &Picture) -> Vec<RGBColor> {
+        let size = picture.width * picture.height;
+        let grey = |&pixel: &f32| match &self.weights {
+            Some(weights) => weights.of(pixel.into()),
+            None => ink(pixel.into()),
+        };
+        let planes: Vec<&[f32]> = picture.pixels.chunks_exact(size).collect();
+        let [red, green, blue] = planes[..] else {
+            return picture.pixels.iter().map(grey).collect();
+        };
+        let bright = |pixel: f32| match &self.weights {
+            Some(weights) => weights.brightness(pixel.into()),
+            None => f64::from(pixel),
+        };
+        let planes = red.iter().zip(green).zip(blue);
+        planes
+            .map(|((&red, &green), &blue)| light([red, green, blue].map(bright)))
+            .collect()
+    }
 }
 
 /// Where the pictures stand and how large the grid is.
@@ -118,13 +186,13 @@ struct Grid {
     height: f64,
 }
 
-struct Place {
+pub(crate) struct Place {
     /// Upper left corner and size of the picture.
-    at: (f64, f64),
-    size: (f64, f64),
+    pub(crate) at: (f64, f64),
+    pub(crate) size: (f64, f64),
     /// Middle of the caption's upper edge, and its lines.
-    caption_at: (f64, f64),
-    caption: Vec<String>,
+    pub(crate) caption_at: (f64, f64),
+    pub(crate) caption: Vec<String>,
 }
 
 impl Grid {
@@ -187,7 +255,7 @@ fn caption_size(picture: &Picture) -> f64 {
 
 /// Size of a picture whose longer side is about `side`: a whole number of screen pixels for each of its own, where
 /// it has few enough.
-fn fit(picture: &Picture, side: f64) -> (f64, f64) {
+pub(crate) fn fit(picture: &Picture, side: f64) -> (f64, f64) {
     let longer = picture.width.max(picture.height) as f64;
     let factor = if longer <= side {
         (side / longer).floor()
@@ -199,11 +267,17 @@ fn fit(picture: &Picture, side: f64) -> (f64, f64) {
     (shown(picture.width), shown(picture.height))
 }
 
-fn draw(sheet: &Sheet, picture: &Picture, colours: &[RGBColor], place: &Place) -> Result<()> {
+/// Draws a picture and its caption.
+pub(crate) fn draw(
+    sheet: &Sheet,
+    picture: &Picture,
+    palette: &Palette,
+    place: &Place,
+) -> Result<()> {
     sheet.image(
         place.at,
         place.size,
-        colours,
+        &palette.of(picture),
         (picture.width, picture.height),
     )?;
     let (colour, width, weight) = match picture.highlight {

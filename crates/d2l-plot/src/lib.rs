@@ -6,6 +6,7 @@
 //! | scatter | data points with the lines fitted to them | [`scatter_with_fit`] |
 //! | contours | a loss over two parameters, with the paths of optimizers on it | [`contours`] |
 //! | image grid | pictures with their predicted classes, learned weights | [`image_grid`] |
+//! | image rows | feature maps, a row for each layer | [`image_rows`] |
 //! | heat map | confusion matrices, attention weights | [`heat_map`] |
 //! | sparkline | a curve within one line of text | [`sparkline`] |
 //!
@@ -38,6 +39,7 @@ mod file;
 mod frame;
 mod heat_map;
 mod image_grid;
+mod image_rows;
 mod legend;
 mod level;
 mod names;
@@ -53,6 +55,7 @@ pub use contours::contours;
 pub use curves::{Series, curves};
 pub use heat_map::{Matrix, heat_map};
 pub use image_grid::{Picture, Scale, image_grid};
+pub use image_rows::{PictureRow, image_rows};
 pub use scatter::scatter_with_fit;
 pub use sparkline::sparkline;
 pub use surface::Surface;

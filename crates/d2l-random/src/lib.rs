@@ -34,6 +34,8 @@ pub enum Purpose {
     Data,
     /// The seed of one fold of a cross-validation.
     Fold,
+    /// The random changes of one training picture in an epoch.
+    Augment,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Dropout => "dropout",
             Self::Data => "data",
             Self::Fold => "fold",
+            Self::Augment => "augment",
         }
     }
 }

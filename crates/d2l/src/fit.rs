@@ -18,10 +18,11 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        for batch in data
+        let (order, device) = (run.order(), run.device());
+        let batches = data
             .train
-            .batches(run.order(), run.batch_size(), &run.device())
-        {
+            .training_batches(order, run.batch_size(), run.draws(), &device);
+        for batch in batches {
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let examples = batch[0].dim(0)?;

@@ -8,7 +8,7 @@ use d2l::nn::{
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use super::{CHANNELS, HIDDENS, LAST_SIDE};
+use super::{CHANNELS, HIDDENS};
 
 /// The experiments. As by hand, the accuracy after the last epoch judges nothing.
 pub const PRESETS: &[Preset] = &[
@@ -79,15 +79,21 @@ pub struct BatchNormLeNet {
 }
 
 impl BatchNormLeNet {
-    /// For grey pictures of 28 × 28 pixels.
-    pub fn new(num_outputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
+    /// For square pictures of `(channels, side)`: the book's are grey, of 28 × 28.
+    pub fn new(
+        (in_channels, side): (usize, usize),
+        num_outputs: usize,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let vb = params.builder();
         let [first, second] = CHANNELS;
         let [dense1, dense2] = HIDDENS;
         let config = Conv2dConfig::default();
-        let flat = second * LAST_SIDE * LAST_SIDE;
+        let last_side = super::last_side(side)?;
+        let flat = second * last_side * last_side;
         Ok(Self {
-            conv1: conv2d(1, first, 5, config, initializer, vb.pp("conv1"))?,
+            conv1: conv2d(in_channels, first, 5, config, initializer, vb.pp("conv1"))?,
             norm1: batch_norm(first, vb.pp("norm1"))?,
             conv2: conv2d(first, second, 5, config, initializer, vb.pp("conv2"))?,
             norm2: batch_norm(second, vb.pp("norm2"))?,
@@ -125,7 +131,7 @@ impl BatchNormLeNet {
 }
 
 impl Network for BatchNormLeNet {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits.
+    /// `[B, C, S, S] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
         crate::output_of(self.layers_t(x, mode)?)
     }

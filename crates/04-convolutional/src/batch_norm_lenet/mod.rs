@@ -6,6 +6,7 @@
 pub mod concise;
 pub mod scratch;
 
+use anyhow::Result;
 use candle_core::Tensor;
 
 /// As in `--model`.
@@ -17,8 +18,11 @@ const HIDDENS: [usize; 2] = [120, 84];
 /// Channels of the two convolutions.
 const CHANNELS: [usize; 2] = [6, 16];
 
-/// What the second pooling leaves of 28 × 28: this LeNet's first convolution has no padding.
-const LAST_SIDE: usize = 4;
+/// What the second pooling leaves of a side: 4 of 28. This LeNet's first convolution has no padding: both lose 4.
+fn last_side(side: usize) -> Result<usize> {
+    let pooled = side.saturating_sub(4) / 2;
+    crate::layers::large_enough(NAME, side, pooled.saturating_sub(4) / 2)
+}
 
 /// Its layers in order.
 const LAYERS: [&str; 16] = [

@@ -13,7 +13,7 @@ use candle_nn::init;
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use super::{CHANNELS, HIDDENS, LAST_SIDE};
+use super::{CHANNELS, HIDDENS};
 use crate::lenet::scratch::{Layer, sigmoid};
 use crate::pooling::{Window, avg_pool2d};
 
@@ -153,17 +153,23 @@ pub struct BatchNormLeNet {
 }
 
 impl BatchNormLeNet {
-    /// For grey pictures of 28 × 28 pixels.
-    pub fn new(num_outputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
+    /// For square pictures of `(channels, side)`: the book's are grey, of 28 × 28.
+    pub fn new(
+        (in_channels, side): (usize, usize),
+        num_outputs: usize,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let layer = |name: &str, shape: &[usize]| Layer::new(name, shape, initializer, params);
         let [first, second] = CHANNELS;
         let [dense1, dense2] = HIDDENS;
+        let last_side = super::last_side(side)?;
         Ok(Self {
-            conv1: layer("conv1", &[first, 1, 5, 5])?,
+            conv1: layer("conv1", &[first, in_channels, 5, 5])?,
             norm1: BatchNorm::new("norm1", first, params)?,
             conv2: layer("conv2", &[second, first, 5, 5])?,
             norm2: BatchNorm::new("norm2", second, params)?,
-            dense1: layer("dense1", &[dense1, second * LAST_SIDE * LAST_SIDE])?,
+            dense1: layer("dense1", &[dense1, second * last_side * last_side])?,
             norm3: BatchNorm::new("norm3", dense1, params)?,
             dense2: layer("dense2", &[dense2, dense1])?,
             norm4: BatchNorm::new("norm4", dense2, params)?,
@@ -197,7 +203,7 @@ impl BatchNormLeNet {
 }
 
 impl Network for BatchNormLeNet {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits.
+    /// `[B, C, S, S] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, mode: Mode) -> CandleResult<Tensor> {
         crate::output_of(self.layers_t(x, mode)?)
     }

@@ -8,7 +8,7 @@ use d2l::nn::{
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use super::{Activation, CHANNELS, HIDDENS, LAST_SIDE, Parts, Pooling};
+use super::{Activation, CHANNELS, HIDDENS, Parts, Pooling};
 
 /// The experiments.
 pub const PRESETS: &[Preset] = &[
@@ -83,17 +83,23 @@ pub struct LeNet {
 }
 
 impl LeNet {
-    /// For grey pictures of 28 × 28 pixels.
-    pub fn new(num_outputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
+    /// For square pictures of `(channels, side)`: the book's are grey, of 28 × 28.
+    pub fn new(
+        (in_channels, side): (usize, usize),
+        num_outputs: usize,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let vb = params.builder();
         let [first, second] = CHANNELS;
         let [dense1, dense2] = HIDDENS;
         let same = Conv2dConfig::default().padding(2);
         let valid = Conv2dConfig::default();
-        let flat = second * LAST_SIDE * LAST_SIDE;
+        let last_side = super::last_side(side)?;
+        let flat = second * last_side * last_side;
         Ok(Self {
             parts: Parts::default(),
-            conv1: conv2d(1, first, 5, same, initializer, vb.pp("conv1"))?,
+            conv1: conv2d(in_channels, first, 5, same, initializer, vb.pp("conv1"))?,
             conv2: conv2d(first, second, 5, valid, initializer, vb.pp("conv2"))?,
             dense1: linear(flat, dense1, initializer, vb.pp("dense1"))?,
             dense2: linear(dense1, dense2, initializer, vb.pp("dense2"))?,
@@ -124,7 +130,7 @@ fn pool(x: &Tensor, parts: &Parts) -> candle_core::Result<Tensor> {
 }
 
 impl Network for LeNet {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits.
+    /// `[B, C, S, S] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         crate::output_of(self.layers(x)?)
     }

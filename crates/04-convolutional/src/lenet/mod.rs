@@ -7,6 +7,7 @@
 pub mod concise;
 pub mod scratch;
 
+use anyhow::Result;
 use candle_core::Tensor;
 
 /// As in `--model`.
@@ -18,8 +19,10 @@ const HIDDENS: [usize; 2] = [120, 84];
 /// Channels of the two convolutions.
 const CHANNELS: [usize; 2] = [6, 16];
 
-/// What the second pooling leaves of 28 × 28.
-const LAST_SIDE: usize = 5;
+/// What the second pooling leaves of a side: 5 of 28. The first convolution pads by 2, the second loses 4.
+fn last_side(side: usize) -> Result<usize> {
+    crate::layers::large_enough(NAME, side, (side / 2).saturating_sub(4) / 2)
+}
 
 /// What stands between the layers with weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use d2l::nn::{Initializer, Mode, Network, ParamStore};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Sees, report};
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
-use super::{Activation, CHANNELS, HIDDENS, LAST_SIDE, Parts, Pooling};
+use super::{Activation, CHANNELS, HIDDENS, Parts, Pooling};
 use crate::cross_correlation::{corr2d, pad};
 use crate::pooling::{Window, avg_pool2d, max_pool2d};
 
@@ -80,11 +80,20 @@ impl Layer {
     }
 
     pub(crate) fn convolve(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        corr2d(x, &self.w)?.broadcast_add(&self.b.reshape((1, (), 1, 1))?)
+        let y = corr2d(x, &self.w)?.broadcast_add(&self.b.reshape((1, (), 1, 1))?)?;
+        let (_, channels, height, width) = self.w.dims4()?;
+        let sees = Sees::Window {
+            size: (height, width),
+            stride: (1, 1),
+        };
+        report(x, &y, sees, y.elem_count() * channels * height * width); // for --summary
+        Ok(y)
     }
 
     pub(crate) fn multiply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.matmul(&self.w.t()?)?.broadcast_add(&self.b)
+        let y = x.matmul(&self.w.t()?)?.broadcast_add(&self.b)?;
+        report(x, &y, Sees::All, y.elem_count() * self.w.dim(1)?); // for --summary
+        Ok(y)
     }
 }
 
@@ -99,16 +108,22 @@ pub struct LeNet {
 }
 
 impl LeNet {
-    /// For grey pictures of 28 × 28 pixels.
-    pub fn new(num_outputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
+    /// For square pictures of `(channels, side)`: the book's are grey, of 28 × 28.
+    pub fn new(
+        (in_channels, side): (usize, usize),
+        num_outputs: usize,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let layer = |name: &str, shape: &[usize]| Layer::new(name, shape, initializer, params);
         let [first, second] = CHANNELS;
         let [dense1, dense2] = HIDDENS;
+        let last_side = super::last_side(side)?;
         Ok(Self {
             parts: Parts::default(),
-            conv1: layer("conv1", &[first, 1, 5, 5])?,
+            conv1: layer("conv1", &[first, in_channels, 5, 5])?,
             conv2: layer("conv2", &[second, first, 5, 5])?,
-            dense1: layer("dense1", &[dense1, second * LAST_SIDE * LAST_SIDE])?,
+            dense1: layer("dense1", &[dense1, second * last_side * last_side])?,
             dense2: layer("dense2", &[dense2, dense1])?,
             output: layer("output", &[num_outputs, dense2])?,
         })
@@ -121,7 +136,7 @@ impl LeNet {
 }
 
 impl Network for LeNet {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits.
+    /// `[B, C, S, S] -> [B, K]`: logits.
     fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         crate::output_of(self.layers(x)?)
     }

@@ -15,12 +15,14 @@ pub(crate) type Picture = [u8; SIDE * SIDE];
 const PIECES: usize = 4;
 /// Cosine and sine of 1/16 of a turn.
 const SIXTEENTH: [f32; 2] = [0.923_879_5, 0.382_683_43];
-/// A row of coverage has two cells more than pixels, for edges on the right border.
-const ROW: usize = SIDE + 2;
+/// Cells that a row of coverage has more than pixels, for edges on the right border.
+const BESIDE: usize = 2;
 
 /// Turns, stretches, slants and shifts a drawing about the centre of the canvas.
 #[derive(Clone, Copy)]
 pub(crate) struct Pose {
+    /// Height and width of the canvas.
+    side: usize,
     matrix: [[f32; 2]; 2],
     centre: Point,
 }
@@ -35,6 +37,7 @@ impl Pose {
         let [right, down] = scale;
         let centre = SIDE as f32 / 2.0;
         Self {
+            side: SIDE,
             matrix: [
                 [cos * right, (-sin - slant * cos) * down],
                 [sin * right, (cos - slant * sin) * down],
@@ -43,8 +46,18 @@ impl Pose {
         }
     }
 
+    /// On a canvas of another size, drawings stay where they are.
+    pub(crate) fn still(side: usize) -> Self {
+        let centre = side as f32 / 2.0;
+        Self {
+            side,
+            matrix: [[1.0, 0.0], [0.0, 1.0]],
+            centre: [centre, centre],
+        }
+    }
+
     fn apply(&self, [x, y]: Point) -> Point {
-        let centre = SIDE as f32 / 2.0;
+        let centre = self.side as f32 / 2.0;
         let (x, y) = (x - centre, y - centre);
         let [[a, b], [c, d]] = self.matrix;
         [
@@ -94,9 +107,9 @@ pub(crate) fn mirrored(middle: f32, right: &[Point]) -> Vec<Point> {
 
 /// Grey values from 0 to 1 and what is being drawn onto them.
 pub(crate) struct Canvas {
-    pixels: [f32; SIDE * SIDE],
+    pixels: Vec<f32>,
     /// Change of the coverage from one pixel to the next, row by row.
-    cover: [f32; SIDE * ROW],
+    cover: Vec<f32>,
     pose: Pose,
 }
 
@@ -104,8 +117,8 @@ impl Canvas {
     /// A black canvas; all that is drawn takes `pose`.
     pub(crate) fn new(pose: Pose) -> Self {
         Self {
-            pixels: [0.0; SIDE * SIDE],
-            cover: [0.0; SIDE * ROW],
+            pixels: vec![0.0; pose.side * pose.side],
+            cover: vec![0.0; pose.side * (pose.side + BESIDE)],
             pose,
         }
     }
@@ -113,6 +126,14 @@ impl Canvas {
     /// Fills a closed outline with `paint`, a grey value at a pixel's column and row.
     pub(crate) fn fill(&mut self, outline: &[Point], paint: impl Fn(f32, f32) -> f32) {
         self.outline(outline);
+        self.paint(paint);
+    }
+
+    /// Fills several closed outlines that do not overlap.
+    pub(crate) fn fills(&mut self, outlines: &[Vec<Point>], paint: impl Fn(f32, f32) -> f32) {
+        for outline in outlines {
+            self.outline(outline);
+        }
         self.paint(paint);
     }
 
@@ -176,7 +197,8 @@ impl Canvas {
         if bottom - top < 1e-6 {
             return;
         }
-        let side = SIDE as f32;
+        let side = self.pose.side as f32;
+        let row_length = self.pose.side + BESIDE;
         let slope = (x_end - x) / (bottom - top);
         let (first, last) = (top.max(0.0), bottom.min(side));
         x += (first - top) * slope;
@@ -189,7 +211,7 @@ impl Canvas {
                 x.min(x_next).clamp(0.0, side),
                 x.max(x_next).clamp(0.0, side),
             );
-            let cells = &mut self.cover[row * ROW..(row + 1) * ROW];
+            let cells = &mut self.cover[row * row_length..(row + 1) * row_length];
             let per_pixel = sign * (next - y) / (right - left).max(1e-6);
             // Column by column: the share of the height passed in it, and the part of the pixel right of the edge.
             let (mut from, whole) = (left, sign * (next - y));
@@ -213,12 +235,17 @@ impl Canvas {
         }
     }
 
+    /// What has been drawn, row by row: how much of each pixel is covered, where the paint is 1 everywhere.
+    pub(crate) fn pixels(&self) -> &[f32] {
+        &self.pixels
+    }
+
     /// Mixes `paint` into the pixels by their coverage, and clears it.
     fn paint(&mut self, paint: impl Fn(f32, f32) -> f32) {
         for (row, (pixels, cells)) in self
             .pixels
-            .chunks_exact_mut(SIDE)
-            .zip(self.cover.chunks_exact_mut(ROW))
+            .chunks_exact_mut(self.pose.side)
+            .zip(self.cover.chunks_exact_mut(self.pose.side + BESIDE))
             .enumerate()
         {
             let mut sum = 0.0;
@@ -233,7 +260,7 @@ impl Canvas {
         }
     }
 
-    /// The picture, blurred (`blur` is the weight of each pixel's four neighbours together, below 1) and with grain:
+    /// The picture of 28 × 28, blurred (`blur` is the weight of each pixel's four neighbours together, below 1) and with grain:
     /// every pixel is lighter or darker by at most the part `grain` of its own value, so that the ground stays black.
     pub(crate) fn develop(&self, blur: f32, grain: f32, dice: &mut Dice) -> Picture {
         let at = |row: usize, column: usize| {

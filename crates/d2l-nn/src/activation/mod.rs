@@ -27,7 +27,9 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
 };
 
+use crate::Sees;
 use crate::kernel::{self, Real, elements};
+use crate::observe::report;
 
 /// A function φ of one number. Copied into its loops: behind a pointer, a parameter would be read for every number.
 trait Activation: Copy + Send + Sync + 'static {
@@ -54,11 +56,13 @@ trait Activation: Copy + Send + Sync + 'static {
 
 /// φ of every element, by its kernel where there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
-    if kernel::has_kernel(x) {
-        x.contiguous()?.apply_op1(Forward(function))
+    let y = if kernel::has_kernel(x) {
+        x.contiguous()?.apply_op1(Forward(function))?
     } else {
-        function.composed(x)
-    }
+        function.composed(x)?
+    };
+    report(x, &y, Sees::Same, 0);
+    Ok(y)
 }
 
 /// y = φ(x)

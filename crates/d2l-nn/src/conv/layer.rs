@@ -5,7 +5,8 @@ use candle_nn::VarBuilder;
 
 use super::convolve;
 use super::geometry::Conv2dConfig;
-use crate::Initializer;
+use crate::observe::report;
+use crate::{Initializer, Sees};
 
 /// A convolutional layer `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[O, C / groups, k, k]` and `bias`
 /// `[O]`.
@@ -87,8 +88,25 @@ impl Conv2d {
 impl Module for Conv2d {
     /// `[N, C, H, W] -> [N, O, H', W']`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        convolve(x, &self.weight, self.bias.as_ref(), &self.config)
+        let y = convolve(x, &self.weight, self.bias.as_ref(), &self.config)?;
+        tell(x, &y, &self.weight, &self.config)?;
+        Ok(y)
     }
+}
+
+/// Reports a convolution with `weight` `[O, C / groups, kh, kw]`.
+fn tell(x: &Tensor, y: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<()> {
+    let (_, channels, height, width) = weight.dims4()?;
+    let seen = |kernel: usize, dilation: usize| dilation * kernel.saturating_sub(1) + 1;
+    let sees = Sees::Window {
+        size: (
+            seen(height, config.dilation.0),
+            seen(width, config.dilation.1),
+        ),
+        stride: config.stride,
+    };
+    report(x, y, sees, y.elem_count() * channels * height * width);
+    Ok(())
 }
 
 /// A convolutional layer over sequences, `[N, C, L] -> [N, O, L']`: `weight` `[O, C / groups, k]` and `bias` `[O]`. Of the
@@ -143,7 +161,9 @@ impl Module for Conv1d {
                 x.dims()
             );
         }
-        let (x, weight) = (x.unsqueeze(2)?, self.weight.unsqueeze(2)?);
-        convolve(&x, &weight, self.bias.as_ref(), &self.config)?.squeeze(2)
+        let (images, weight) = (x.unsqueeze(2)?, self.weight.unsqueeze(2)?);
+        let y = convolve(&images, &weight, self.bias.as_ref(), &self.config)?.squeeze(2)?;
+        tell(x, &y, &weight, &self.config)?;
+        Ok(y)
     }
 }

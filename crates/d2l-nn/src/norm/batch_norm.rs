@@ -11,7 +11,8 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 
 use super::planes::{MeanAndVariance, Planes};
-use crate::{Mode, kernel};
+use crate::observe::report;
+use crate::{Mode, Sees, kernel};
 
 /// Batch normalisation of `num_features` channels: `weight` (γ, ones) and `bias` (β, zeros), and the buffers
 /// `running_mean` (zeros) and `running_var` (ones), all `[num_features]`. As in PyTorch, ε is 1e-5 and the momentum 0.1
@@ -116,10 +117,12 @@ impl BatchNorm {
             self.update(&self.running_mean, &mean, 1.0)?;
             self.update(&self.running_var, &variance, n / (n - 1.0))?;
         }
-        match places {
-            [] => y.squeeze(0)?.t(),
-            _ => y.reshape(x.shape()),
-        }
+        let y = match places {
+            [] => y.squeeze(0)?.t()?,
+            _ => y.reshape(x.shape())?,
+        };
+        report(x, &y, Sees::Same, 0);
+        Ok(y)
     }
 
     fn update(&self, running: &Var, batch: &Tensor, factor: f64) -> Result<()> {

@@ -6,6 +6,8 @@
 use candle_core::{Result, Tensor};
 
 use super::{max::max_over, sides};
+use crate::Sees;
+use crate::observe::report;
 use crate::separable::{Weighted, combine};
 use crate::windows::Windows;
 
@@ -24,7 +26,9 @@ pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
 pub fn adaptive_avg_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (rows, columns) = cells(x, size, "adaptive_avg_pool2d")?;
     let means = |windows| Weighted::means(windows, |_, held| held);
-    combine(x, means(rows), means(columns))
+    let y = combine(x, means(rows), means(columns))?;
+    report(x, &y, sees(x, size)?, 0);
+    Ok(y)
 }
 
 /// The largest element of each of H' · W' cells: `[N, C, H, W] -> [N, C, H', W']`.
@@ -33,7 +37,21 @@ pub fn adaptive_avg_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 /// Where `x` isn't of rank 4 or a side is 0.
 pub fn adaptive_max_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (rows, columns) = cells(x, size, "adaptive_max_pool2d")?;
-    max_over(x, rows, columns)
+    let y = max_over(x, rows, columns)?;
+    report(x, &y, sees(x, size)?, 0);
+    Ok(y)
+}
+
+/// What one of `size` cells sees of `x`; where the sides cannot be divided, the largest cell.
+fn sees(x: &Tensor, size: (usize, usize)) -> Result<Sees> {
+    let (height, width) = sides(x, "adaptive pooling")?;
+    Ok(match size {
+        (1, 1) => Sees::All,
+        (rows, columns) => Sees::Window {
+            size: (height.div_ceil(rows), width.div_ceil(columns)),
+            stride: ((height / rows).max(1), (width / columns).max(1)),
+        },
+    })
 }
 
 fn cells(x: &Tensor, size: (usize, usize), op: &str) -> Result<(Windows, Windows)> {

@@ -5,6 +5,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{Pool1d, Pool2d, as_images};
+use crate::observe::report;
 use crate::separable::{Weighted, combine};
 use crate::windows::Windows;
 
@@ -17,7 +18,9 @@ use crate::windows::Windows;
 /// Where `x` isn't of rank 4, a window finds no place, or the padding is more than half the kernel.
 pub fn avg_pool2d(x: &Tensor, pool: &Pool2d, count_include_pad: bool) -> Result<Tensor> {
     let (rows, columns) = pool.windows(x, "avg_pool2d")?;
-    average(x, pool, count_include_pad, rows, columns)
+    let y = average(x, pool, count_include_pad, rows, columns)?;
+    report(x, &y, pool.sees(), 0);
+    Ok(y)
 }
 
 /// The mean of each window: `[N, C, L] -> [N, C, L']`; see [`avg_pool2d`].

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::{Pool1d, Pool2d, as_images, sides};
 use crate::kernel::{self, Real};
+use crate::observe::report;
 use crate::windows::{Run, Windows, for_planes};
 
 /// The largest element of each window: `[N, C, H, W] -> [N, C, H', W']`, sizes as [`Pool2d`] says.
@@ -21,7 +22,9 @@ use crate::windows::{Run, Windows, for_planes};
 /// Where `x` isn't of rank 4, a window finds no place, or the padding is more than half the kernel.
 pub fn max_pool2d(x: &Tensor, pool: &Pool2d) -> Result<Tensor> {
     let (rows, columns) = pool.windows(x, "max_pool2d")?;
-    max_over(x, rows, columns)
+    let y = max_over(x, rows, columns)?;
+    report(x, &y, pool.sees(), 0);
+    Ok(y)
 }
 
 /// The largest element of each window: `[N, C, L] -> [N, C, L']`.

@@ -14,6 +14,7 @@ pub use max::{max_pool1d, max_pool2d};
 
 use candle_core::{Context, Result, Tensor, ToUsize2};
 
+use crate::Sees;
 use crate::windows::Windows;
 
 /// The windows of a two-dimensional pooling, each pair as (vertical, horizontal).
@@ -60,6 +61,14 @@ impl Pool2d {
     pub fn ceil(self) -> Self {
         let ceil_mode = true;
         Self { ceil_mode, ..self }
+    }
+
+    /// What one number of the output sees.
+    fn sees(&self) -> Sees {
+        Sees::Window {
+            size: self.kernel,
+            stride: self.stride,
+        }
     }
 
     /// The windows along both axes of an input `[N, C, H, W]`.

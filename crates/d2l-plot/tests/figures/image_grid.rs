@@ -2,7 +2,7 @@
 
 use super::{WARNING, count, failure, svg, texts};
 use anyhow::{Context, Result};
-use d2l_plot::{Picture, Scale, image_grid};
+use d2l_plot::{Picture, PictureRow, Scale, image_grid, image_rows};
 
 fn picture(pixels: &[f32], width: usize, caption: &str) -> Picture {
     Picture {
@@ -176,5 +176,71 @@ fn bad_input_is_named() -> Result<()> {
         failure(|path| image_grid(path, "t", std::slice::from_ref(&lying), 1, Scale::Unit))?
             .contains("picture 0")
     );
+    Ok(())
+}
+
+#[test]
+fn three_planes_are_red_green_and_blue_light() -> Result<()> {
+    let pixels = [1.0, 0.0, 0.5, 0.0, 1.0, 0.5, 0.0, 0.0, f32::NAN];
+    let picture = Picture {
+        width: 3,
+        height: 1,
+        ..picture(&pixels, 3, "")
+    };
+    let svg = svg(|path| image_grid(path, "t", std::slice::from_ref(&picture), 1, Scale::Unit))?;
+    let found = colours(&svg, 3, 1)?;
+    assert_eq!(found, [vec![[255, 0, 0], [0, 255, 0], [0xB2, 0x22, 0x18]]]);
+    Ok(())
+}
+
+#[test]
+fn weights_of_three_planes_are_grey_at_zero() -> Result<()> {
+    let weights = Picture {
+        width: 2,
+        height: 1,
+        ..picture(&[0.0, 4.0, 0.0, -4.0, 0.0, 0.0], 2, "")
+    };
+    let svg = svg(|path| {
+        image_grid(
+            path,
+            "t",
+            std::slice::from_ref(&weights),
+            1,
+            Scale::Diverging,
+        )
+    })?;
+    let found = colours(&svg, 2, 1)?;
+    assert_eq!(found, [vec![[128; 3], [255, 0, 128]]], "and no bar below");
+    Ok(())
+}
+
+#[test]
+fn rows_have_names_and_scales_of_their_own() -> Result<()> {
+    let row = |label: &str, pictures: &[&[f32]]| PictureRow {
+        label: label.into(),
+        pictures: pictures
+            .iter()
+            .map(|pixels| picture(pixels, 3, "unseen"))
+            .collect(),
+        scale: Scale::Diverging,
+    };
+    let rows = [
+        row("conv1\n2 × 3", &[&[0.5, 0.0, -0.5], &[0.0, 0.0, 0.25]]),
+        row("conv2", &[&[8.0, 0.0, 4.0]]),
+    ];
+    let svg = svg(|path| image_rows(path, "t", &rows))?;
+    let found = colours(&svg, 3, 1)?;
+    assert_eq!(found.len(), 3, "three pictures and no bar");
+    assert_eq!(found[0][0], found[2][0], "the largest of each row");
+    assert_eq!(found[1][2], found[2][2], "half of it");
+    let texts = texts(&svg)?;
+    for wanted in ["conv1", "2 × 3", "±0.5", "conv2", "±8"] {
+        assert!(texts.contains(&wanted.to_string()), "{wanted}: {texts:?}");
+    }
+    assert!(!texts.contains(&"unseen".to_string()));
+    let empty = |rows: &[PictureRow]| failure(|path| image_rows(path, "t", rows));
+    assert!(empty(&[])?.contains("without a row"));
+    assert!(empty(&[row("bare", &[])])?.contains("\"bare\" of \"t\" came without a picture"));
+    assert!(empty(&[row("", &[&[0.0; 4]])])?.contains("picture 0"));
     Ok(())
 }

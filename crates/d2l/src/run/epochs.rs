@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
-use d2l_data::{Source, Splits};
+use d2l_data::{Draws, Source, Splits};
 use d2l_log::{Epoch, Metrics, Record, Writer};
 use d2l_nn::{Optimizer, Step};
 use d2l_random::{Purpose, Stream};
@@ -149,6 +149,14 @@ impl Run {
             seed: self.draws,
             epoch: self.epoch(),
             step: self.progress.steps_done + 1,
+        }
+    }
+
+    /// What the random changes to this epoch's training examples depend on.
+    pub fn draws(&self) -> Draws {
+        Draws {
+            seed: self.draws,
+            epoch: self.epoch(),
         }
     }
 

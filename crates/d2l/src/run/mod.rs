@@ -7,6 +7,7 @@
 //! - `folder`: its name and files
 //! - `checkpoint`: saving and restoring it
 //! - `report`: what the reader sees on the terminal
+//! - `summary`: the table of `--summary`
 
 mod checkpoint;
 pub(crate) mod epochs;
@@ -14,13 +15,14 @@ mod folder;
 mod folds;
 pub(crate) mod report;
 mod results;
+mod summary;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits, image_classes};
+use d2l_data::{Augmentation, Choice, ImageClasses, ImageSet, Loaded, Splits, image_classes};
 use d2l_log::{BandResult, Epoch, Record, Status, Writer};
 use d2l_nn::{Accumulator, Network, Optimizer, ParamStore};
 use serde_json::{Map, Value};
@@ -221,6 +223,20 @@ impl Run {
         on
     }
 
+    /// The random changes of `--augment`, logged, and named in the run's name where there are any.
+    pub fn augmentation(&mut self, chosen: Option<Augmentation>) -> Augmentation {
+        let augmentation = chosen.unwrap_or_default();
+        if !augmentation.is_nothing() {
+            self.overrides.push(Override {
+                flag: "augment",
+                value: augmentation.to_string(),
+            });
+            self.hyperparameters
+                .insert("augment".into(), augmentation.to_string().into());
+        }
+        augmentation
+    }
+
     /// The pictures of `set`, else of `default`, real or built-in as `--data` says, cut to `--examples`.
     pub fn images(&mut self, set: Option<ImageSet>, default: ImageSet) -> Result<ImageClasses> {
         let set = set.unwrap_or(default);
@@ -257,11 +273,11 @@ impl Run {
         }
     }
 
-    /// With `--summary`: prints each layer's output shape and number of parameters for the input `x`, and returns
-    /// true, so that the chapter can stop there.
+    /// With `--summary`: prints each layer's output shape and number of parameters for the input `x`, of convolutional
+    /// networks also its multiply-adds and receptive field, and returns true, so that the chapter can stop there.
     pub fn shows_summary(&self, network: &impl Network, x: &Tensor) -> Result<bool> {
         if self.args.summary {
-            report::print_summary(network, x, &self.params)?;
+            summary::print_table(network, x, &self.params)?;
         }
         Ok(self.args.summary)
     }

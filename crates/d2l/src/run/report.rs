@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use candle_core::Tensor;
 use d2l_log::{End, Epoch, Header};
-use d2l_nn::{Network, ParamStore};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
@@ -262,7 +259,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// 60000 as `60,000`.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -282,37 +279,6 @@ fn shown(value: &Value) -> Option<String> {
         Value::Number(number) if number.as_f64() == Some(0.0) => None,
         other => Some(other.to_string()),
     }
-}
-
-/// Prints a model's layers: name, output shape without the batch, number of parameters.
-pub(super) fn print_summary(network: &impl Network, x: &Tensor, params: &ParamStore) -> Result<()> {
-    let shape = |tensor: &Tensor| format!("{:?}", tensor.dims().get(1..).unwrap_or_default());
-    print(&format!(
-        "{:<24}{:<20}{:>12}",
-        "layer", "output", "parameters"
-    ));
-    print(&format!("{:<24}{:<20}{:>12}", "input", shape(x), ""));
-    let mut listed = 0;
-    for (name, output) in network.layers(x)? {
-        let count = params.count_under(&name);
-        listed += count;
-        print(&format!(
-            "{name:<24}{:<20}{:>12}",
-            shape(&output),
-            grouped(count)
-        ));
-    }
-    print(&format!(
-        "{:<24}{:<20}{:>12}",
-        "total",
-        "",
-        grouped(params.parameter_count())
-    ));
-    anyhow::ensure!(
-        listed == params.parameter_count(),
-        "the layers hold {listed} of the parameters: one is missing"
-    );
-    Ok(())
 }
 
 #[cfg(test)]
