@@ -118,7 +118,7 @@ impl Target {
     /// Each edition's.
     pub const fn of(preset: PresetName) -> Self {
         match preset {
-            PresetName::Quick | PresetName::Zh => Self::Price,
+            PresetName::Quick | PresetName::Small | PresetName::Zh => Self::Price,
             PresetName::En => Self::LogPrice,
         }
     }

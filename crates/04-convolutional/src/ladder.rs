@@ -19,7 +19,7 @@ use candle_core::{Module, Tensor};
 use d2l::data::{Column, Dataset, ImageSet, Splits};
 use d2l::nn::{
     Conv2d, Conv2dConfig, Dropout, Initializer, Linear, Mode, Network, ParamGroup, ParamStore,
-    Pool2d, linear, max_pool2d, relu, sigmoid,
+    Pool2d, backward, linear, max_pool2d, relu, sigmoid,
 };
 use d2l::{
     Classifier, Evaluation, Implementation, Preset, PresetName, Recipe, Run, Task,
@@ -286,7 +286,7 @@ fn fit(
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let examples = batch[0].dim(0)?;
-            if let Some(mut gradients) = run.accumulate(loss.backward()?, examples)? {
+            if let Some(mut gradients) = run.accumulate(backward(&loss)?, examples)? {
                 run.clip(&mut gradients)?;
                 optimizer.step(&gradients)?;
             }

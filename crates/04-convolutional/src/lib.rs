@@ -171,12 +171,15 @@ impl Args {
 
     /// The side of the pictures that the network sees, of a data set whose own is `stored`.
     fn side(&self, run: &mut Run, stored: usize) -> usize {
-        let books = books_side(run.model()).filter(|_| run.preset() != PresetName::Quick);
-        let side = self.side.map(usize::from);
-        match books_side(run.model()) {
-            Some(_) => run.hyperparameter("side", side, books.unwrap_or(stored)),
-            None => stored,
-        }
+        let Some(books) = books_side(run.model()) else {
+            return stored;
+        };
+        let preset = match run.preset() {
+            PresetName::Quick => stored,
+            PresetName::Small => SMALL_SIDE,
+            PresetName::Zh | PresetName::En => books,
+        };
+        run.hyperparameter("side", self.side.map(usize::from), preset)
     }
 
     /// What stands between LeNet's layers.
@@ -210,6 +213,9 @@ impl Args {
         }
     }
 }
+
+/// The side of pictures in `small` presets, which five halvings make 1.
+const SMALL_SIDE: usize = 32;
 
 /// The side that the book enlarges the pictures of a model to, in both editions; `None` where it takes them as they are.
 pub fn books_side(model: &str) -> Option<usize> {

@@ -6,8 +6,8 @@ use anyhow::Result;
 use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
-    BatchNorm, Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, batch_norm,
-    conv2d, global_avg_pool2d, linear, relu,
+    BatchNorm, Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, add_relu,
+    batch_norm, conv2d, global_avg_pool2d, linear,
 };
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
@@ -134,8 +134,8 @@ impl Block {
         let h = self.second.forward_t_relu(&h, mode)?;
         let h = self.third.forward_t(&h, mode)?;
         match &self.shortcut {
-            Some(shortcut) => relu(&(h + shortcut.forward_t(x, mode)?)?),
-            None => relu(&(h + x)?),
+            Some(shortcut) => add_relu(&h, &shortcut.forward_t(x, mode)?),
+            None => add_relu(&h, x),
         }
     }
 }

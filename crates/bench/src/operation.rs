@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use d2l::nn::testing::filled;
-use d2l::nn::{ParamStore, mse_loss};
+use d2l::nn::{ParamStore, backward, mse_loss};
 
 use crate::Work;
 
@@ -56,7 +56,7 @@ impl<F: Fn(&[Var; N]) -> candle_core::Result<Tensor>, const N: usize> Work for O
     fn step(&mut self) -> candle_core::Result<()> {
         self.last = None; // the last step's gradients
         let loss = mse_loss(&(self.forward)(&self.inputs)?, &self.target)?;
-        let gradients = loss.backward()?;
+        let gradients = backward(&loss)?;
         self.last = Some((loss.detach(), gradients));
         Ok(())
     }

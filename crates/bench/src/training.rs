@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use candle_core::{DType, Tensor};
 use d2l::Loss;
-use d2l::nn::{Mode, Network, Optimizer, ParamStore, Step, clip_gradient_norm};
+use d2l::nn::{Mode, Network, Optimizer, ParamStore, Step, backward, clip_gradient_norm};
 
 use crate::Work;
 
@@ -38,7 +38,7 @@ impl<M: Network> Work for Training<M> {
             step: self.steps,
         });
         let loss = (self.loss)(&self.network.forward_t(x, mode)?, y)?;
-        let mut gradients = loss.backward()?;
+        let mut gradients = backward(&loss)?;
         if let Some(largest) = self.clip {
             clip_gradient_norm(&self.params.parameters(), &mut gradients, largest)?;
         }

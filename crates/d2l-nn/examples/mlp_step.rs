@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         let logits = output.forward(&d2l_nn::relu(&hidden.forward(&x)?)?)?;
         let loss = d2l_nn::cross_entropy(&logits, &classes)?;
         let forward = start.elapsed().as_secs_f64();
-        let gradients = loss.backward()?;
+        let gradients = d2l_nn::backward(&loss)?;
         let backward = start.elapsed().as_secs_f64();
         sgd.step(&gradients)?;
         Ok([

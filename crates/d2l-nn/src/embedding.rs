@@ -17,6 +17,7 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
+use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
 
 /// An embedding of `num_embeddings` things as vectors, ids `[…] -> […, embedding_dim]`: `weight`
@@ -232,7 +233,7 @@ impl CustomOp1 for Lookup {
                 Tensor::from_vec(dw, shape, &Device::Cpu)?
             }
         };
-        Ok(Some(dw))
+        Ok(hand_over(weight, dw))
     }
 }
 

@@ -5,8 +5,9 @@
 //! [`linear`], [`embedding()`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`softmax()`],
 //! [`batch_norm`] and the other normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and
 //! [`scaled_dot_product_attention`] (its parts), [`cross_entropy`], [`mse_loss`] and the other losses, by [`Reduction`]
-//! (what it minimises), [`Sgd`], [`Adam`] and the other optimizers (how), [`Schedule`], [`clip_gradient_norm`] and
-//! [`Accumulator`] (how fast), [`observed`] (what each layer costs and sees), [`testing`] (whether it is right).
+//! (what it minimises), [`backward()`] (which gives the gradients), [`Sgd`], [`Adam`] and the other optimizers (how),
+//! [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`observed`] (what each layer costs and sees),
+//! [`testing`] (whether it is right).
 //!
 //! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
 //! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
@@ -15,6 +16,7 @@
 mod accumulate;
 mod activation;
 mod attention;
+mod backward;
 mod clip;
 mod conv;
 mod dropout;
@@ -40,8 +42,11 @@ mod upsample;
 mod windows;
 
 pub use accumulate::Accumulator;
-pub use activation::{elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh};
+pub use activation::{
+    add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,
+};
 pub use attention::{AttentionOptions, scaled_dot_product_attention};
+pub use backward::backward;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use conv::{
     Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,

@@ -12,6 +12,7 @@ use candle_core::{
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
+use crate::backward::hand_over;
 use crate::kernel::{self, Real};
 use crate::observe::report;
 use crate::{Initializer, Sees};
@@ -152,12 +153,15 @@ fn gradients(x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>
     let rows = dy.elem_count() / out_dim.max(1);
     let dy = dy.contiguous()?.reshape((rows, out_dim))?;
     let dx = if x.track_op() {
-        Some(dy.matmul(&weight.detach())?.reshape(x.shape())?)
+        hand_over(x, dy.matmul(&weight.detach())?.reshape(x.shape())?)
     } else {
         None // the data: a third of the work saved
     };
     let dw = if weight.track_op() {
-        Some(dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?)
+        hand_over(
+            weight,
+            dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?,
+        )
     } else {
         None
     };
@@ -248,8 +252,8 @@ impl CustomOp3 for Affine {
         let (dx, dw) = gradients(x, weight, &dy)?;
         let db = match bias.dtype() {
             _ if !bias.track_op() => None,
-            DType::F64 => Some(column_sums::<f64>(&dy, bias.dim(0)?)?),
-            _ => Some(column_sums::<f32>(&dy, bias.dim(0)?)?),
+            DType::F64 => hand_over(bias, column_sums::<f64>(&dy, bias.dim(0)?)?),
+            _ => hand_over(bias, column_sums::<f32>(&dy, bias.dim(0)?)?),
         };
         Ok((dx, dw, db))
     }

@@ -143,8 +143,15 @@ impl Observations {
                 }
             };
             open.retain(|&tensor| tensor != report.input);
-            fields.insert(report.output, input.through(report.sees));
-            open.push(report.output);
+            // An operation of two tensors reports each of them.
+            let field = input.through(report.sees);
+            let field = match fields.get(&report.output) {
+                Some(&other) => other.wider(field),
+                None => field,
+            };
+            if fields.insert(report.output, field).is_none() {
+                open.push(report.output);
+            }
         }
         fields
     }

@@ -7,6 +7,7 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
+use crate::backward::hand_over;
 use crate::kernel::{self, Real};
 use crate::windows::{Run, Windows, for_planes};
 
@@ -240,11 +241,12 @@ impl CustomOp1 for Combine {
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(match x.dtype() {
+        let dx = match x.dtype() {
             DType::F32 => self.backward::<f32>(x, dy)?,
             DType::F64 => self.backward::<f64>(x, dy)?,
             other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
-        }))
+        };
+        Ok(hand_over(x, dx))
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Implementation {
 pub enum PresetName {
     /// A real result in under a minute on two CPU cores.
     Quick,
+    /// A better one, in minutes.
+    Small,
     /// The hyperparameters of 动手学深度学习, 2nd edition.
     Zh,
     /// The hyperparameters of Dive into Deep Learning, English 2nd edition.
@@ -95,6 +97,7 @@ impl fmt::Display for PresetName {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Quick => "quick",
+            Self::Small => "small",
             Self::Zh => "zh",
             Self::En => "en",
         })

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l_nn::testing::{every_parameter_has_a_gradient, filled, hash};
-use d2l_nn::{Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step};
+use d2l_nn::{Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward};
 use serde_json::Value;
 
 use crate::Loss;
@@ -86,7 +86,7 @@ pub fn check_groups_against_golden<M: Network>(
 
     let first = loss_now()?;
     compare("loss", first.to_scalar()?, float(&golden["loss"])?)?;
-    let mut gradients = first.backward()?;
+    let mut gradients = backward(&first)?;
     every_parameter_has_a_gradient(&store, &gradients)?;
     for parameter in wanted {
         let variable = variable(&store, parameter)?;
@@ -102,7 +102,7 @@ pub fn check_groups_against_golden<M: Network>(
     let mut sgd = Sgd::new(groups(&store), learning_rate, 0.0, false)?;
     for step in 1..=golden["steps"].as_u64().context("a number of steps")? {
         if step > 1 {
-            gradients = loss_now()?.backward()?; // buffers move with every loss, so the first step's is not made twice
+            gradients = backward(&loss_now()?)?; // buffers move with every loss, so the first step's is not made twice
         }
         sgd.step(&gradients)?;
     }

@@ -12,7 +12,7 @@ use d2l::PresetName;
 /// With which probability a unit of the first and of the second hidden layer falls out. zh 4.6.4.2, en 5.6.2.1.
 pub const fn probabilities(preset: PresetName) -> [f64; 2] {
     match preset {
-        PresetName::Quick | PresetName::Zh => [0.2, 0.5],
+        PresetName::Quick | PresetName::Small | PresetName::Zh => [0.2, 0.5],
         PresetName::En => [0.5, 0.5],
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! y = φ(x),   ∂l/∂x = φ'(x) ∂l/∂y
 
+mod add_relu;
 mod elu;
 mod gelu;
 mod leaky_relu;
@@ -13,6 +14,7 @@ mod tanh;
 #[cfg(test)]
 mod tests;
 
+pub use add_relu::add_relu;
 pub use elu::elu;
 pub use gelu::{gelu, gelu_tanh};
 pub use leaky_relu::leaky_relu;
@@ -28,6 +30,7 @@ use candle_core::{
 };
 
 use crate::Sees;
+use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
 use crate::observe::report;
 
@@ -97,7 +100,7 @@ impl<A: Activation> CustomOp1 for Forward<A> {
         let dx = dy
             .contiguous()?
             .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
-        Ok(Some(dx))
+        Ok(hand_over(x, dx))
     }
 }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::head::{Head, part};
 use super::{AttentionOptions, Sizes};
+use crate::backward::hand_over;
 use crate::kernel::{self, Real};
 
 pub(super) fn run(
@@ -236,6 +237,6 @@ impl CustomOp3 for Attention {
             DType::F64 => kernel::read_each(inputs, |inputs| self.backward::<f64>(inputs))??,
             _ => kernel::read_each(inputs, |inputs| self.backward::<f32>(inputs))??,
         };
-        Ok((Some(dq), Some(dk), Some(dv)))
+        Ok((hand_over(q, dq), hand_over(k, dk), hand_over(v, dv)))
     }
 }

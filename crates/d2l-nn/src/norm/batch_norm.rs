@@ -105,12 +105,14 @@ impl BatchNorm {
         // The kernel's planes are contiguous; without places, the batch is the plane.
         let planes = match places {
             [] => x.t()?.contiguous()?.unsqueeze(0)?,
-            _ => x.contiguous()?.reshape((batch, channels, inner))?,
+            _ => x.contiguous()?,
         };
         let (y, moments) = if kernel::has_kernel(x) {
             self.fused(&planes, training, relu)?
         } else {
-            self.composed(&planes, training, relu)?
+            let rows = planes.flatten_from(2)?;
+            let (y, moments) = self.composed(&rows, training, relu)?;
+            (y.reshape(planes.shape())?, moments)
         };
         if let Some((mean, variance)) = moments {
             let n = (batch * inner) as f64;
@@ -119,7 +121,7 @@ impl BatchNorm {
         }
         let y = match places {
             [] => y.squeeze(0)?.t()?,
-            _ => y.reshape(x.shape())?,
+            _ => y,
         };
         report(x, &y, Sees::Same, 0);
         Ok(y)

@@ -7,12 +7,13 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::sums::{Moments, sum_pairs};
+use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements, wide};
 
 /// Mean and variance (divided by n) of a channel.
 pub(super) type MeanAndVariance = (f64, f64);
 
-/// y = (x - mean) / √(variance + ε) · weight + bias: x `[N, C, L]`, weight and bias `[C]`.
+/// y = (x - mean) / √(variance + ε) · weight + bias: x `[N, C, …]`, weight and bias `[C]`.
 pub(super) struct Planes {
     /// What to normalise by, in evaluation; in training, the batch's own.
     pub(super) given: Option<Vec<MeanAndVariance>>,
@@ -191,18 +192,28 @@ impl Planes {
         tensors: [&Tensor; 4],
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let x = tensors[0];
-        let (_, channels, inner) = x.dims3()?;
+        let (channels, inner) = (x.dim(1)?, inner(x.shape()));
         let wants_dx = x.track_op();
         let gradients =
             kernel::read_each::<T, _, 4>(tensors, |all| self.backward(all, inner, wants_dx));
         let [dx, dw, db] = gradients??;
         let dx = match wants_dx {
-            true => Some(Tensor::from_vec(dx, x.shape(), x.device())?),
+            true => hand_over(x, Tensor::from_vec(dx, x.shape(), x.device())?),
             false => None,
         };
+        let [_, _, weight, bias] = tensors;
         let tensor = |values| Tensor::from_vec(values, channels, x.device());
-        Ok((dx, Some(tensor(dw)?), Some(tensor(db)?)))
+        Ok((
+            dx,
+            hand_over(weight, tensor(dw)?),
+            hand_over(bias, tensor(db)?),
+        ))
     }
+}
+
+/// Elements of a plane: x is `[N, C, …]`.
+fn inner(shape: &Shape) -> usize {
+    shape.dims().iter().skip(2).product()
 }
 
 impl CustomOp3 for Planes {
@@ -221,7 +232,7 @@ impl CustomOp3 for Planes {
     ) -> Result<(CpuStorage, Shape)> {
         fn typed<T: Real>(op: &Planes, all: [(&CpuStorage, &Layout); 3]) -> Result<CpuStorage> {
             let [x, weight, bias] = all;
-            let (_, _, inner) = x.1.shape().dims3()?;
+            let inner = inner(x.1.shape());
             let y = op.forward::<T>(
                 elements(x.0, x.1)?,
                 elements(weight.0, weight.1)?,

@@ -105,19 +105,21 @@ impl Parameters {
         Ok(())
     }
 
-    /// Rows `[R, D]`, of which each run of `segment` elements shares a weight.
-    fn forward(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
-        if !kernel::has_kernel(rows) {
-            return self.composed(rows, segment);
+    /// To the same shape: x is read as rows of `dim`, of which each run of `segment` elements shares a weight.
+    fn forward(&self, x: &Tensor, dim: usize, segment: usize) -> Result<Tensor> {
+        if !kernel::has_kernel(x) {
+            let rows = x.reshape(((), dim))?;
+            return self.composed(&rows, segment)?.reshape(x.shape());
         }
         let op = Rows {
             eps: self.eps,
             centered: self.centered,
+            dim,
             segment,
             used: Mutex::new(Vec::new()),
         };
         let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
-        rows.contiguous()?.apply_op3(&weight, &bias, op)
+        x.contiguous()?.apply_op3(&weight, &bias, op)
     }
 
     /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
@@ -139,7 +141,7 @@ impl Parameters {
     fn over_last(&self, x: &Tensor) -> Result<Tensor> {
         let dim = self.weight.dim(0)?;
         self.check(x, x.dims().last() == Some(&dim), &format!("[…, {dim}]"))?;
-        self.forward(&x.reshape(((), dim))?, 1)?.reshape(x.shape())
+        self.forward(x, dim, 1)
     }
 }
 
@@ -164,10 +166,9 @@ impl Module for GroupNorm {
         let fits = x.dims().get(1) == Some(&channels);
         let wanted = format!("[batch, {channels}, …]");
         self.parameters.check(x, fits, &wanted)?;
-        let examples = x.dim(0)? * self.num_groups;
-        let rows = x.reshape((examples, ()))?;
-        let segment = x.elem_count() / (x.dim(0)? * channels);
-        self.parameters.forward(&rows, segment)?.reshape(x.shape())
+        let example = x.elem_count() / x.dim(0)?;
+        let (dim, segment) = (example / self.num_groups, example / channels);
+        self.parameters.forward(x, dim, segment)
     }
 }
 
@@ -249,7 +250,10 @@ mod tests {
             let x = Var::from_tensor(&x)?;
             inputs.push(x.clone());
             let weights = filled(shape, 2, 2.0, DType::F64, &Device::Cpu)?;
-            let (kernel, definition) = (layer.forward(&x, segment)?, layer.composed(&x, segment)?);
+            let (kernel, definition) = (
+                layer.forward(&x, x.dim(1)?, segment)?,
+                layer.composed(&x, segment)?,
+            );
             let of = |y: &Tensor| (y * &weights)?.sum_all()?.backward();
             let (found, wanted) = (of(&kernel)?, of(&definition)?);
             let mut pairs = vec![(kernel, definition)];

@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::sums::{Moments, sum, sum_pairs};
+use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements, wide};
 
 /// Elements between two partial sums of the parameters' gradients: fixed, whatever the number of threads.
@@ -16,12 +17,13 @@ const BLOCK: usize = 1 << 15;
 /// Mean and 1 / √(variance + ε) of a row.
 type Used = (f64, f64);
 
-/// y = (x - mean) / √(variance + ε) · weight + bias, row by row: x `[R, D]`, weight and bias `[C]`. Row r has the
-/// weights of its group, r modulo the number of groups; of these, each stands for `segment` elements.
+/// y = (x - mean) / √(variance + ε) · weight + bias, row by row: x of any shape, read as rows of `dim`, weight and bias
+/// `[C]`. Row r has the weights of its group, r modulo the number of groups; of these, each stands for `segment` elements.
 pub(super) struct Rows {
     pub(super) eps: f64,
     /// Whether the mean is subtracted; if not, the mean square takes the variance's place.
     pub(super) centered: bool,
+    pub(super) dim: usize,
     pub(super) segment: usize,
     /// What each row was normalised by.
     pub(super) used: Mutex<Vec<Used>>,
@@ -40,7 +42,8 @@ impl Rows {
         (mean, 1.0 / (variance + self.eps).sqrt())
     }
 
-    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T], dim: usize) -> Result<Vec<T>> {
+    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> Result<Vec<T>> {
+        let dim = self.dim;
         let of_row = dim / self.segment; // weights
         let mut y = vec![T::ZERO; x.len()];
         let mut used = vec![(0.0, 0.0); x.len() / dim];
@@ -95,17 +98,12 @@ impl Rows {
     }
 
     /// ∂l/∂x, ∂l/∂weight and ∂l/∂bias.
-    fn backward<T: Real>(
-        &self,
-        x: &[T],
-        dy: &[T],
-        weight: &[T],
-        dim: usize,
-    ) -> Result<[Vec<T>; 3]> {
+    fn backward<T: Real>(&self, x: &[T], dy: &[T], weight: &[T]) -> Result<[Vec<T>; 3]> {
         let used = match self.used.lock() {
             Ok(used) => used.clone(),
             Err(_) => bail!("a thread of the normalisation ended early"),
         };
+        let dim = self.dim;
         let of_row = dim / self.segment;
         let mut dx = vec![T::ZERO; x.len()];
         let rows = (BLOCK / dim).max(1);
@@ -225,18 +223,18 @@ impl Rows {
         &self,
         x: &Tensor,
         weight: &Tensor,
+        bias: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (_, dim) = x.dims2()?;
         let gradients = kernel::read_each::<T, _, 3>([x, dy, weight], |[x, dy, weight]| {
-            self.backward(x, dy, weight, dim)
+            self.backward(x, dy, weight)
         });
         let [dx, dw, db] = gradients??;
         let tensor = |values| Tensor::from_vec(values, weight.shape(), x.device());
         Ok((
-            Some(Tensor::from_vec(dx, x.shape(), x.device())?),
-            Some(tensor(dw)?),
-            Some(tensor(db)?),
+            hand_over(x, Tensor::from_vec(dx, x.shape(), x.device())?),
+            hand_over(weight, tensor(dw)?),
+            hand_over(bias, tensor(db)?),
         ))
     }
 }
@@ -257,12 +255,10 @@ impl CustomOp3 for Rows {
     ) -> Result<(CpuStorage, Shape)> {
         fn typed<T: Real>(op: &Rows, all: [(&CpuStorage, &Layout); 3]) -> Result<CpuStorage> {
             let [x, weight, bias] = all;
-            let (_, dim) = x.1.shape().dims2()?;
             let y = op.forward::<T>(
                 elements(x.0, x.1)?,
                 elements(weight.0, weight.1)?,
                 elements(bias.0, bias.1)?,
-                dim,
             )?;
             Ok(T::to_cpu_storage_owned(y))
         }
@@ -279,14 +275,14 @@ impl CustomOp3 for Rows {
         &self,
         x: &Tensor,
         weight: &Tensor,
-        _bias: &Tensor,
+        bias: &Tensor,
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
         match x.dtype() {
-            DType::F64 => self.gradients::<f64>(x, weight, &dy),
-            _ => self.gradients::<f32>(x, weight, &dy),
+            DType::F64 => self.gradients::<f64>(x, weight, bias, &dy),
+            _ => self.gradients::<f32>(x, weight, bias, &dy),
         }
     }
 }

@@ -12,6 +12,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::{Pool1d, Pool2d, as_images, sides};
+use crate::backward::hand_over;
 use crate::kernel::{self, Real};
 use crate::observe::report;
 use crate::windows::{Run, Windows, for_planes};
@@ -315,11 +316,12 @@ impl CustomOp1 for MaxOver {
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(match x.dtype() {
+        let dx = match x.dtype() {
             DType::F32 => self.backward::<f32>(x, dy)?,
             DType::F64 => self.backward::<f64>(x, dy)?,
             other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
-        }))
+        };
+        Ok(hand_over(x, dx))
     }
 }
 

@@ -8,6 +8,7 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::row;
+use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
 
 /// What is computed along the axis.
@@ -72,7 +73,7 @@ impl CustomOp1 for Softmax {
         Ok((y, shape.clone()))
     }
 
-    fn bwd(&self, _x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let backward = Backward {
             axis: self.axis,
             function: self.function,
@@ -80,7 +81,7 @@ impl CustomOp1 for Softmax {
         let dx = y
             .contiguous()?
             .apply_op2_no_bwd(&dy.contiguous()?, &backward)?;
-        Ok(Some(dx))
+        Ok(hand_over(x, dx))
     }
 }
 
