@@ -32,6 +32,28 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
 
 
+class CrossEntropy(nn.Module):
+    """The mean loss of logits [B, V] for fixed classes."""
+
+    def __init__(self, targets: Tensor):
+        super().__init__()
+        self.targets = targets
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.cross_entropy(x, self.targets)
+
+
+class Lookup(nn.Embedding):
+    """The rows of fixed ids."""
+
+    def __init__(self, ids: Tensor, num_embeddings: int, dim: int):
+        super().__init__(num_embeddings, dim)
+        self.ids = ids
+
+    def forward(self) -> Tensor:
+        return super().forward(self.ids)
+
+
 class Rectified(nn.BatchNorm2d):
     """Batch normalisation and a ReLU behind it."""
 

@@ -129,11 +129,19 @@ def convolution(channels: int, side: int) -> Row:
     return operation(lambda: nn.Conv2d(channels, channels, kernel_size=3, padding=1), shape, shape)
 
 
+def cross_entropy():
+    return models.CrossEntropy(classes(LOGITS[:1], LOGITS[1]))
+
+
+def lookup():
+    return models.Lookup(classes(LOGITS[:1], LOGITS[1]), LOGITS[1], 512)
+
+
 def update(rule, variants: dict[str, dict], on_request: bool = True, **fixed) -> Row:
     return Row(lambda **settings: Update(rule, **fixed, **settings), variants, on_request)
 
 
-IMAGES, TOKENS, HEADS = (64, 64, 32, 32), (16, 128, 256), (16, 4, 128, 64)
+IMAGES, TOKENS, HEADS, LOGITS = (64, 64, 32, 32), (16, 128, 256), (16, 4, 128, 64), (2048, 10000)
 
 ROWS: dict[str, Row] = {
     "matrix-product": Row(lambda: Product(2048), DEFAULT, on_request=True),
@@ -173,6 +181,9 @@ ROWS: dict[str, Row] = {
     "gelu": activation(nn.GELU),
     "silu": activation(nn.SiLU),
     "softplus": activation(nn.Softplus),
+    "softmax-10000": operation(lambda: nn.Softmax(-1), LOGITS, LOGITS, on_request=True),
+    "cross-entropy-10000": operation(cross_entropy, LOGITS, (), on_request=True),
+    "embedding-10000": operation(lookup, (2048, 512), on_request=True),
     "sgd-10m": update(SGD, DEFAULT | FOREACH | FUSED),
     "sgd-momentum-10m": update(SGD, DEFAULT | FOREACH | FUSED, momentum=0.9),
     "adagrad-10m": update(Adagrad, DEFAULT | FOREACH | FUSED),

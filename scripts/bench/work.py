@@ -54,7 +54,7 @@ def recurrent(layer: nn.RNNBase, x: Tensor) -> int:
 
 def multiply_adds(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
     """Multiply-adds of a layer's products: forward, and backward those gradients that are asked for."""
-    x = inputs[0]
+    x = inputs[0] if inputs else output
     wanted = sum(parameter.requires_grad for name, parameter in module.named_parameters() if name == "weight")
     if isinstance(module, nn.Linear):
         return x.numel() * module.out_features * (1 + wanted + x.requires_grad)

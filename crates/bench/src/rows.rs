@@ -2,7 +2,7 @@
 //! name in `scripts/bench/rows.py`.
 
 use anyhow::Result;
-use candle_core::{DType, Device, Module, Shape, Tensor, Var};
+use candle_core::{D, DType, Device, Module, Shape, Tensor, Var};
 use convolutional::alexnet::{self, AlexNet};
 use convolutional::densenet::{self, DenseNet};
 use convolutional::googlenet::GoogLeNet;
@@ -12,9 +12,9 @@ use d2l::Loss;
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{
     Adadelta, Adagrad, Adam, AttentionOptions, Conv2dConfig, Initializer, Mode, Network,
-    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, elu, gelu,
-    group_norm, layer_norm, linear, mse_loss, relu, scaled_dot_product_attention, sigmoid, silu,
-    softplus, tanh,
+    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, elu, embedding,
+    gelu, group_norm, layer_norm, linear, mse_loss, relu, scaled_dot_product_attention, sigmoid,
+    silu, softmax, softplus, tanh,
 };
 use d2l::usage;
 use mlp::activation::Activation;
@@ -35,7 +35,7 @@ pub struct Row {
 pub const ROWS: &[Row] = &[
     row("matrix-product", matrix_product),
     row("linear-regression", linear_regression),
-    row("softmax", softmax),
+    row("softmax", softmax_regression),
     row("mlp", mlp),
     row("lenet-128", || lenet(128)),
     row("lenet-256", || lenet(256)),
@@ -69,6 +69,9 @@ pub const ROWS: &[Row] = &[
     row("gelu", || activation(gelu)),
     row("silu", || activation(silu)),
     row("softplus", || activation(softplus)),
+    row("softmax-10000", softmax_of_rows),
+    row("cross-entropy-10000", cross_entropy_of_rows),
+    row("embedding-10000", embedding_of_rows),
     row("sgd-10m", sgd),
     row("sgd-momentum-10m", sgd_momentum),
     row("adagrad-10m", adagrad),
@@ -156,7 +159,7 @@ fn linear_regression() -> Result<Box<dyn Work>> {
 }
 
 /// D2L zh 3.7, en 4.5.
-fn softmax() -> Result<Box<dyn Work>> {
+fn softmax_regression() -> Result<Box<dyn Work>> {
     by_sgd(
         |params| {
             let initializer = Initializer::PytorchDefault;
@@ -381,6 +384,38 @@ fn attention(causal: bool) -> Result<Box<dyn Work>> {
     };
     Ok(Box::new(Operation::new(
         [shape; 3], shape, params, forward,
+    )?))
+}
+
+/// Tokens of a batch, words of a vocabulary, numbers that stand for a word.
+const LOGITS: (usize, usize) = (2048, 10_000);
+const DIM: usize = 512;
+
+fn softmax_of_rows() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let forward = |[x]: &[Var; 1]| softmax(x, D::Minus1);
+    Ok(Box::new(Operation::new([LOGITS], LOGITS, params, forward)?))
+}
+
+fn cross_entropy_of_rows() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let y = classes(LOGITS.0 as u32, LOGITS.1 as u32)?;
+    let forward = move |[x]: &[Var; 1]| cross_entropy(x, &y);
+    let (logits, loss) = (Shape::from(LOGITS), Shape::from(()));
+    Ok(Box::new(Operation::new([logits], loss, params, forward)?))
+}
+
+fn embedding_of_rows() -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let (tokens, words) = LOGITS;
+    let layer = embedding(words, DIM, &Initializer::PytorchDefault, params.builder())?;
+    let ids = classes(tokens as u32, words as u32)?;
+    let forward = move |_: &[Var; 0]| layer.forward(&ids);
+    Ok(Box::new(Operation::new(
+        [],
+        (tokens, DIM),
+        params,
+        forward,
     )?))
 }
 

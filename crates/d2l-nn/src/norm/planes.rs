@@ -49,8 +49,9 @@ impl<T: Real> Line<T> {
 
 /// The planes of each channel, to be written.
 fn by_channel<T>(y: &mut [T], channels: usize, inner: usize) -> Vec<Vec<&mut [T]>> {
+    let images = y.len() / (channels * inner).max(1);
     let mut all: Vec<Vec<&mut [T]>> = Vec::new();
-    all.resize_with(channels, Vec::new);
+    all.resize_with(channels, || Vec::with_capacity(images));
     for (number, plane) in y.chunks_mut(inner).enumerate() {
         if let Some(planes) = all.get_mut(number % channels) {
             planes.push(plane);
