@@ -34,6 +34,8 @@ pub enum Purpose {
     Data,
     /// The seed of one fold of a cross-validation.
     Fold,
+    /// What a trained model draws from its own answer, such as the next character of a text.
+    Sample,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Dropout => "dropout",
             Self::Data => "data",
             Self::Fold => "fold",
+            Self::Sample => "sample",
         }
     }
 }

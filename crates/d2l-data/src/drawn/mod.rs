@@ -16,6 +16,7 @@ use raster::Picture;
 
 pub(crate) mod digits;
 pub(crate) mod garments;
+pub(crate) mod story;
 pub(crate) mod tables;
 
 mod dice;
