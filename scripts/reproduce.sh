@@ -28,7 +28,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   shift
 done
 [ $# -eq 0 ] || shift # the --
-[ ${#chapters[@]} -gt 0 ] || chapters=(linear-regression softmax-regression mlp convolutional)
+[ ${#chapters[@]} -gt 0 ] || chapters=(linear-regression softmax-regression mlp convolutional recurrent)
 
 # rows MODEL IMPLEMENTATION PRESET LOG...: the table's rows of one experiment, from the last lines of its logs.
 rows() {

@@ -65,8 +65,9 @@ fn every_chapter_writes_run_epochs_and_end() -> Result<()> {
             "seconds",
             "examples_per_second",
         ] {
+            let nothing_is_held_out = key == "valid" && lines[0]["data"]["valid"] == 0;
             ensure!(
-                keys(&lines[2]).contains(&key),
+                keys(&lines[2]).contains(&key) != nothing_is_held_out,
                 "{chapter}: epoch has no {key}"
             );
         }

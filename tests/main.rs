@@ -3,6 +3,7 @@
 // A test may panic, and so may what only tests call.
 #![allow(clippy::expect_used)]
 
+mod architectures;
 mod bad_input;
 mod determinism;
 mod interruption;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::support::{CHAPTERS, Desk, default_model};
 
-const SHORT: [&str; 5] = ["--data", "builtin", "--examples", "600", "--quiet"];
+const SHORT: [&str; 5] = ["--data", "builtin", "--examples", "60", "--quiet"];
 
 fn run_names(desk: &Desk, chapter: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
@@ -27,9 +27,9 @@ fn three_runs_have_three_names_and_compare() -> Result<()> {
         )?;
         let base = format!("{}-concise-quick-cpu-s0", default_model(chapter));
         let wanted = [
-            format!("{base}-examples600"),
-            format!("{base}-examples600-2"),
-            format!("{base}-learning-rate0.05-examples600"),
+            format!("{base}-examples60"),
+            format!("{base}-examples60-2"),
+            format!("{base}-learning-rate0.05-examples60"),
         ];
         ensure!(
             run_names(&desk, chapter)? == wanted,

@@ -11,7 +11,7 @@ type Parameter<'a> = (&'a str, &'a [usize]);
 #[test]
 fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
     let desk = Desk::new()?;
-    let models: [(&str, &[Parameter]); 3] = [
+    let models: [(&str, &[Parameter]); 4] = [
         (
             "linear-regression",
             &[("linear.bias", &[1]), ("linear.weight", &[1, 2])],
@@ -27,6 +27,17 @@ fn concise_models_are_saved_under_pytorchs_names() -> Result<()> {
                 ("hidden.weight", &[256, 784]),
                 ("output.bias", &[10]),
                 ("output.weight", &[10, 256]),
+            ],
+        ),
+        (
+            "recurrent",
+            &[
+                ("linear.bias", &[28]),
+                ("linear.weight", &[28, 256]),
+                ("rnn.bias_hh_l0", &[256]),
+                ("rnn.bias_ih_l0", &[256]),
+                ("rnn.weight_hh_l0", &[256, 256]),
+                ("rnn.weight_ih_l0", &[256, 28]),
             ],
         ),
     ];

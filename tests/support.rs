@@ -9,11 +9,12 @@ use d2l_log::Log;
 use tempfile::TempDir;
 
 /// The chapters whose programs take the shared flags.
-pub const CHAPTERS: [&str; 4] = [
+pub const CHAPTERS: [&str; 5] = [
     "linear-regression",
     "softmax-regression",
     "mlp",
     "convolutional",
+    "recurrent",
 ];
 pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
 
@@ -21,6 +22,7 @@ pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
 pub fn default_model(chapter: &str) -> &str {
     match chapter {
         "convolutional" => "lenet",
+        "recurrent" => "rnn",
         chapter => chapter,
     }
 }

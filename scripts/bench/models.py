@@ -7,20 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class LanguageModel(nn.Module):
-    """D2L zh 8.6, 9.1, 9.2, en 9.6, 10.1, 10.2: one-hot tokens, a recurrent layer, logits of the next token."""
-
-    def __init__(self, layer: type[nn.RNNBase], vocab_size: int, num_hiddens: int):
-        super().__init__()
-        self.vocab_size = vocab_size
-        self.rnn = layer(vocab_size, num_hiddens)
-        self.output = nn.Linear(num_hiddens, vocab_size)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, T] -> [T * B, V]
-        h, _ = self.rnn(F.one_hot(x.T, self.vocab_size).float())  # [T, B, H]
-        return self.output(h.flatten(0, 1))
-
-
 class Attention(nn.Module):
     """softmax(QKᵀ / sqrt(d)) V, for each head. [B, N, T, H / N] three times -> the same."""
 

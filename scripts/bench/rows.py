@@ -92,14 +92,19 @@ def densenet():
     return DenseNet(4, 3)
 
 
-def language_model(layer: type[nn.RNNBase], batch: int, steps: int, num_hiddens: int) -> Row:
+def language_model(cell: str, batch: int, steps: int, num_hiddens: int) -> Row:
     """A vocabulary of 28; inputs [B, T] and the classes of the T * B outputs; gradients clipped to norm 1."""
 
+    def loss(logits, tokens):
+        return F.cross_entropy(logits.transpose(0, 1).flatten(0, 1), tokens)  # as they come out of the layer: no copy
+
     def work(**settings):
-        module = models.LanguageModel(layer, 28, num_hiddens)
+        from recurrent import RnnModel
+
+        module = RnnModel(cell, 28, num_hiddens)
         optimizer = SGD(module.parameters(), lr=1.0, **settings)
         tokens, targets = classes((batch, steps), 28, INPUT_SALT), classes((batch, steps), 28)
-        return Training(module, F.cross_entropy, optimizer, tokens, targets.T.reshape(-1), clip=1.0)
+        return Training(module, loss, optimizer, tokens, targets.T.reshape(-1), clip=1.0)
 
     return Row(work)
 
@@ -156,12 +161,12 @@ ROWS: dict[str, Row] = {
     "alexnet-64": classifier(alexnet, (32, 3, 64, 64), 0.01),
     "googlenet-32": classifier(googlenet, (64, 3, 32, 32), 1e-3),
     "densenet-32": classifier(densenet, (64, 3, 32, 32), 1e-3),
-    "rnn-32x35x256": language_model(nn.RNN, 32, 35, 256),
-    "gru-32x35x256": language_model(nn.GRU, 32, 35, 256),
-    "lstm-32x35x256": language_model(nn.LSTM, 32, 35, 256),
-    "rnn-1024x32x32": language_model(nn.RNN, 1024, 32, 32),
-    "gru-1024x32x32": language_model(nn.GRU, 1024, 32, 32),
-    "lstm-1024x32x32": language_model(nn.LSTM, 1024, 32, 32),
+    "rnn-32x35x256": language_model("rnn", 32, 35, 256),
+    "gru-32x35x256": language_model("gru", 32, 35, 256),
+    "lstm-32x35x256": language_model("lstm", 32, 35, 256),
+    "rnn-1024x32x32": language_model("rnn", 1024, 32, 32),
+    "gru-1024x32x32": language_model("gru", 1024, 32, 32),
+    "lstm-1024x32x32": language_model("lstm", 1024, 32, 32),
     "transformer-block": Row(encoder_block, DEFAULT | FOREACH | FUSED),
     "linear": operation(lambda: nn.Linear(784, 256), (256, 784), (256, 256)),
     "conv3x3-64x32": convolution(64, 32),

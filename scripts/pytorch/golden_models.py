@@ -1,4 +1,4 @@
-"""Golden numbers of the first four chapters' models: what PyTorch computes from parameters and a batch that the Rust
+"""Golden numbers of the first five chapters' models: what PyTorch computes from parameters and a batch that the Rust
 tests make themselves.
 
     python golden_models.py        writes ../../tests/reference/golden/*.json
@@ -14,8 +14,9 @@ where mix is the last step of murmur3:
 
 Inputs have salt 1 and scale 2. Parameters have scale 0.1 (weights of the deep networks 4 / √(inputs of a unit), so that
 signals neither vanish nor explode) and salts 2, 3, … in the order of the file: weight before
-bias, hidden before output. Regression targets have salt 9 and scale 2. Class targets are
-mix(i * 0x9E3779B9 + 99 * 0x85EBCA6B) % classes.
+bias, hidden before output; of the recurrent networks all parameters have scale 1). Regression targets have salt 9 and
+scale 2. Class targets are mix(i * 0x9E3779B9 + 99 * 0x85EBCA6B) % classes; tokens, the inputs of the recurrent networks,
+are made likewise with salt 1, and the tokens that follow them with salt 99.
 
 A file holds, all computed in f64:
 
@@ -49,6 +50,7 @@ import linear_regression
 import mlp
 import nin
 import polynomial
+import recurrent
 import regnet
 import resnet
 import softmax_regression
@@ -60,6 +62,7 @@ from reference import REFERENCE, write_json
 BATCH, LEARNING_RATE, STEPS, WEIGHT_DECAY = 8, 0.1, 3, 3.0
 INPUT_SALT, FIRST_PARAMETER_SALT, TARGET_SALT, CLASS_SALT = 1, 2, 9, 99
 INPUT_SCALE, PARAMETER_SCALE = 2.0, 0.1
+VOCAB_SIZE, NUM_HIDDENS, NUM_STEPS = 7, 5, 6  # of the recurrent networks
 ABOUT = "Made by scripts/pytorch/golden_models.py, which says what everything here means."
 
 
@@ -77,6 +80,17 @@ def summary(tensor: Tensor, entries: int = 16) -> dict:
     return {"norm": values.norm().item(), "at": at, "values": values[at].tolist()}
 
 
+def drawn_classes(shape: list[int], salt: int, classes: int) -> Tensor:
+    """Classes or tokens of the filler."""
+    drawn = hashes(int(numpy.prod(shape)), salt).astype(numpy.int64) % classes
+    return torch.from_numpy(drawn).reshape(shape)
+
+
+def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Of logits [..., K] and classes [...]."""
+    return F.cross_entropy(logits.flatten(0, -2), classes.flatten())
+
+
 def plain_sgd(model: nn.Module) -> torch.optim.SGD:
     return torch.optim.SGD(model.parameters(), LEARNING_RATE)
 
@@ -88,24 +102,30 @@ def golden(
     classes: int | None,
     sgd=plain_sgd,
     is_deep: bool = False,
+    is_text: bool = False,
 ) -> dict:
     """The numbers of one model; without `classes` it is a regression with one output. `sgd(model)` makes the steps."""
     entries = 3 if is_deep else 16
     model = model.double()
     shape = [features] if isinstance(features, int) else features
-    inputs = {"shape": [BATCH, *shape], "salt": INPUT_SALT, "scale": INPUT_SCALE}
-    x = filled(**inputs)
+    if is_text:
+        inputs = {"shape": [BATCH, *shape], "salt": INPUT_SALT, "classes": classes}
+        x = drawn_classes(**inputs)
+    else:
+        inputs = {"shape": [BATCH, *shape], "salt": INPUT_SALT, "scale": INPUT_SCALE}
+        x = filled(**inputs)
     if classes is None:
         targets = {"shape": [BATCH, 1], "salt": TARGET_SALT, "scale": INPUT_SCALE}
         y, loss_function = filled(**targets), F.mse_loss
     else:
-        targets = {"shape": [BATCH], "salt": CLASS_SALT, "classes": classes}
-        y, loss_function = torch.from_numpy(hashes(BATCH, CLASS_SALT).astype(numpy.int64) % classes), F.cross_entropy
+        targets = {"shape": [BATCH, *shape] if is_text else [BATCH], "salt": CLASS_SALT, "classes": classes}
+        y, loss_function = drawn_classes(**targets), cross_entropy
 
     parameters = []
     for salt, (name, parameter) in enumerate(model.named_parameters(), FIRST_PARAMETER_SALT):
         inputs_of_a_unit = parameter[0].numel()
         scale = round(4 / inputs_of_a_unit**0.5, 6) if is_deep and parameter.dim() > 1 else PARAMETER_SCALE
+        scale = 1.0 if is_text else scale
         entry = {"name": name, "shape": list(parameter.shape), "salt": salt, "scale": scale}
         parameter.data = filled(entry["shape"], salt, scale)
         parameters.append(entry)
@@ -166,6 +186,8 @@ def main() -> None:
         ("regnet", regnet.RegNet(1), 31),
     ]:
         write_json(folder / f"{name}.json", golden(name, model, [1, side, side], 10, is_deep=True))
+    for name, model in recurrent.models(VOCAB_SIZE, NUM_HIDDENS).items():
+        write_json(folder / f"{name}.json", golden(name, model, [NUM_STEPS], VOCAB_SIZE, is_text=True))
     decaying = lambda model: weight_decay.decaying_sgd(model, LEARNING_RATE, WEIGHT_DECAY)
     model = weight_decay.Concise("en")
     write_json(folder / "weight-decay.json", golden("weight-decay", model, weight_decay.FEATURES, None, decaying))

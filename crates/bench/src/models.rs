@@ -1,89 +1,11 @@
 //! Models that are measured before their chapters are written: d2l-nn's layers put together as the book does.
 
 use anyhow::Result;
-use candle_core::{DType, Module, Tensor};
+use candle_core::{Module, Tensor};
 use d2l::nn::{
-    AttentionOptions, Gru, Initializer, LayerNorm, Linear, Lstm, Mode, Network, Nonlinearity,
-    ParamStore, RecurrentOptions, Reset, Rnn, gru, layer_norm, linear, lstm, relu, rnn,
-    scaled_dot_product_attention,
+    AttentionOptions, Initializer, LayerNorm, Linear, Mode, Network, ParamStore, layer_norm,
+    linear, relu, scaled_dot_product_attention,
 };
-
-/// The three recurrent layers.
-pub enum Recurrent {
-    /// With tanh.
-    Rnn(Rnn),
-    /// As in PyTorch: reset after the product.
-    Gru(Gru),
-    /// Without peepholes.
-    Lstm(Lstm),
-}
-
-/// One-hot tokens, a recurrent layer, logits of the next token. D2L zh 8.6, 9.1, 9.2, en 9.6, 10.1, 10.2.
-pub struct LanguageModel {
-    layer: Recurrent,
-    one_hot: Tensor,
-    output: Linear,
-}
-
-impl LanguageModel {
-    /// `layer` is `rnn`, `gru` or `lstm`.
-    pub fn new(
-        layer: &str,
-        vocab_size: usize,
-        num_hiddens: usize,
-        params: &ParamStore,
-    ) -> Result<Self> {
-        let (rule, options) = (Initializer::PytorchDefault, RecurrentOptions::default());
-        let vb = params.builder();
-        let inner = vb.pp("rnn");
-        let (inputs, hiddens) = (vocab_size, num_hiddens);
-        let layer = match layer {
-            "gru" => {
-                let reset = Reset::AfterProduct;
-                Recurrent::Gru(gru(inputs, hiddens, reset, options, &rule, inner)?)
-            }
-            "lstm" => Recurrent::Lstm(lstm(inputs, hiddens, options, &rule, inner)?),
-            _ => Recurrent::Rnn(rnn(
-                inputs,
-                hiddens,
-                Nonlinearity::Tanh,
-                options,
-                &rule,
-                inner,
-            )?),
-        };
-        Ok(Self {
-            layer,
-            one_hot: Tensor::eye(vocab_size, DType::F32, vb.device())?,
-            output: linear(num_hiddens, vocab_size, &rule, vb.pp("output"))?,
-        })
-    }
-}
-
-impl Network for LanguageModel {
-    /// Tokens `[B, T] -> [T · B, V]`: logits.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        let (batch, steps) = x.dims2()?;
-        let tokens = x.t()?.flatten_all()?;
-        let x = self
-            .one_hot
-            .index_select(&tokens, 0)?
-            .reshape((steps, batch, ()))?;
-        let h = match &self.layer {
-            Recurrent::Rnn(layer) => layer.forward_t(&x, None, mode)?.0,
-            Recurrent::Gru(layer) => layer.forward_t(&x, None, mode)?.0,
-            Recurrent::Lstm(layer) => layer.forward_t(&x, None, mode)?.0,
-        };
-        self.output.forward(&h.flatten_to(1)?)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(vec![(
-            "output".to_string(),
-            self.forward_t(x, Mode::Evaluate)?,
-        )])
-    }
-}
 
 /// A pre-norm block of the Transformer's encoder: x + attention(norm1(x)), then x + FFN(norm2(x)), FFN with ReLU.
 pub struct EncoderBlock {

@@ -12,15 +12,16 @@ use d2l::Loss;
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{
     Adadelta, Adagrad, Adam, AttentionOptions, Conv2dConfig, Initializer, Mode, Network,
-    ParamGroup, ParamStore, RmsProp, Sgd, Step, batch_norm, conv2d, cross_entropy, elu, embedding,
-    gelu, group_norm, layer_norm, linear, mse_loss, relu, scaled_dot_product_attention, sigmoid,
-    silu, softmax, softplus, tanh,
+    ParamGroup, ParamStore, RecurrentOptions, RmsProp, Sgd, Step, batch_norm, conv2d,
+    cross_entropy, elu, embedding, gelu, group_norm, layer_norm, linear, mse_loss, relu,
+    scaled_dot_product_attention, sigmoid, silu, softmax, softplus, tanh,
 };
-use d2l::usage;
+use d2l::{next_token_loss, usage};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
+use recurrent::rnn_model::{Cell, RnnModel};
 
-use crate::models::{EncoderBlock, LanguageModel, WithoutDropout};
+use crate::models::{EncoderBlock, WithoutDropout};
 use crate::{Operation, Product, Training, Update, Work};
 
 /// A line of the table.
@@ -44,12 +45,14 @@ pub const ROWS: &[Row] = &[
     row("alexnet-64", alexnet),
     row("googlenet-32", googlenet),
     row("densenet-32", densenet),
-    row("rnn-32x35x256", || language_model("rnn", 32, 35, 256)),
-    row("gru-32x35x256", || language_model("gru", 32, 35, 256)),
-    row("lstm-32x35x256", || language_model("lstm", 32, 35, 256)),
-    row("rnn-1024x32x32", || language_model("rnn", 1024, 32, 32)),
-    row("gru-1024x32x32", || language_model("gru", 1024, 32, 32)),
-    row("lstm-1024x32x32", || language_model("lstm", 1024, 32, 32)),
+    row("rnn-32x35x256", || language_model(Cell::Rnn, 32, 35, 256)),
+    row("gru-32x35x256", || language_model(Cell::Gru, 32, 35, 256)),
+    row("lstm-32x35x256", || language_model(Cell::Lstm, 32, 35, 256)),
+    row("rnn-1024x32x32", || language_model(Cell::Rnn, 1024, 32, 32)),
+    row("gru-1024x32x32", || language_model(Cell::Gru, 1024, 32, 32)),
+    row("lstm-1024x32x32", || {
+        language_model(Cell::Lstm, 1024, 32, 32)
+    }),
     row("transformer-block", transformer_block),
     row("linear", linear_layer),
     row("conv3x3-64x32", || convolution(64, 32)),
@@ -244,11 +247,12 @@ fn densenet() -> Result<Box<dyn Work>> {
     )
 }
 
-/// Characters of a text: a vocabulary of 28, gradients clipped to norm 1.
-fn language_model(layer: &str, batch: u32, steps: u32, hiddens: usize) -> Result<Box<dyn Work>> {
+/// D2L zh 8.6, 9.1, 9.2, en 9.6, 10.1, 10.2. Characters of a text: a vocabulary of 28, gradients clipped to norm 1.
+fn language_model(cell: Cell, batch: u32, steps: u32, hiddens: usize) -> Result<Box<dyn Work>> {
     const VOCABULARY: u32 = 28;
     let params = ParamStore::new(0, &Device::Cpu);
-    let network = LanguageModel::new(layer, VOCABULARY as usize, hiddens, &params)?;
+    let (sizes, options) = ((VOCABULARY as usize, hiddens), RecurrentOptions::default());
+    let network = RnnModel::new(cell, sizes, options, &Initializer::PytorchDefault, &params)?;
     let group = ParamGroup::new(params.parameters());
     let tokens = |salt: u32| {
         let tokens = (0..batch * steps).map(|i| hash(i, salt) % VOCABULARY);
@@ -259,8 +263,8 @@ fn language_model(layer: &str, batch: u32, steps: u32, hiddens: usize) -> Result
         optimizer: Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?),
         params,
         clip: Some(1.0),
-        loss: cross_entropy,
-        batch: [tokens(INPUT_SALT)?, tokens(CLASS_SALT)?.t()?.flatten_all()?],
+        loss: next_token_loss,
+        batch: [tokens(INPUT_SALT)?, tokens(CLASS_SALT)?],
         last_loss: None,
         steps: 0,
     }))

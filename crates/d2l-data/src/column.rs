@@ -30,13 +30,22 @@ pub enum Column {
     },
     /// Class indices, which become u32.
     Labels(Vec<u8>),
+    /// Indices of tokens in a vocabulary, u32.
+    Tokens {
+        /// The examples one after another.
+        values: Vec<u32>,
+        /// Shape of one example.
+        shape: Vec<usize>,
+    },
 }
 
 impl Column {
     /// Shape of one example.
     pub fn shape(&self) -> &[usize] {
         match self {
-            Self::Floats { shape, .. } | Self::Pixels { shape, .. } => shape,
+            Self::Floats { shape, .. }
+            | Self::Pixels { shape, .. }
+            | Self::Tokens { shape, .. } => shape,
             Self::Labels(_) => &[],
         }
     }
@@ -46,6 +55,7 @@ impl Column {
         let values = match self {
             Self::Floats { values, .. } => values.len(),
             Self::Pixels { values, .. } | Self::Labels(values) => values.len(),
+            Self::Tokens { values, .. } => values.len(),
         };
         let size = self
             .shape()
@@ -95,6 +105,9 @@ impl Column {
             Self::Labels(values) => {
                 Tensor::from_vec(gather(values, rows, 1, u32::from), shape, device)
             }
+            Self::Tokens { values, .. } => {
+                Tensor::from_vec(gather(values, rows, self.size(), |x| x), shape, device)
+            }
         }
     }
 
@@ -140,6 +153,10 @@ impl Column {
                 shape: shape.clone(),
             },
             Self::Labels(values) => Self::Labels(gather(values, rows, 1, |x| x)),
+            Self::Tokens { values, shape } => Self::Tokens {
+                values: gather(values, rows, self.size(), |x| x),
+                shape: shape.clone(),
+            },
         }
     }
 
@@ -148,6 +165,7 @@ impl Column {
         match self {
             Self::Floats { values: all, .. } => all.truncate(values),
             Self::Pixels { values: all, .. } | Self::Labels(all) => all.truncate(values),
+            Self::Tokens { values: all, .. } => all.truncate(values),
         }
     }
 }
@@ -159,6 +177,7 @@ impl std::fmt::Debug for Column {
             Self::Floats { .. } => "Floats",
             Self::Pixels { .. } => "Pixels",
             Self::Labels(_) => "Labels",
+            Self::Tokens { .. } => "Tokens",
         };
         write!(f, "{kind}{:?}", self.shape())
     }

@@ -4,8 +4,9 @@
 //! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
 //! [`image_classes`] gives Fashion-MNIST, MNIST or CIFAR-10 where the files are there, else a drawn twin (the module
 //! `drawn`), in another size if wanted ([`Resize`]) and changed at random to train on ([`augment`]); [`airfoil`],
-//! [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables,
-//! read by [`table`]. [`k_fold`] cuts a set for cross-validation.
+//! [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables, read by [`table`].
+//! [`time_machine`] is a text, as numbers of a [`Vocabulary`], of which [`windows`] make examples. [`k_fold`] cuts a set
+//! for cross-validation.
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
 //!
@@ -41,6 +42,7 @@ mod regression;
 mod resize;
 mod splits;
 mod tabular;
+mod text;
 
 pub use augment::{Augmentation, Draws};
 pub use choice::{Choice, Loaded};
@@ -54,4 +56,8 @@ pub use resize::Resize;
 pub use splits::{Provenance, Source, Splits};
 pub use tabular::{
     DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,
+};
+pub use text::{
+    Corpus, Level, TextEdition, Vocabulary, letters, random_partition, sequential_partition,
+    time_machine, tokenize, windows,
 };

@@ -46,6 +46,10 @@ impl Provenance {
                 Column::Pixels { values, .. } | Column::Labels(values) => {
                     Sha256::digest(values).into()
                 }
+                Column::Tokens { values, .. } => {
+                    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+                    Sha256::digest(bytes.collect::<Vec<u8>>()).into()
+                }
             })
             .collect();
         Self {

@@ -29,7 +29,7 @@ use crate::idx::{GZIP, fill};
 /// More content than this is no table: an archive that unpacks without end must not take all memory.
 const LARGEST: usize = 1 << 28;
 /// What to do about a damaged file.
-const AGAIN: &str = "get the file again, see data/README.md";
+pub(crate) const AGAIN: &str = "get the file again, see data/README.md";
 
 /// How a file is to be read.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +71,7 @@ impl Table {
     ///
     /// Where the file cannot be read, is damaged or empty, holds no rows, or what [`Table::parse`] refuses.
     pub fn read(path: &Path, format: &Format) -> Result<Self> {
-        let name = path.display().to_string();
-        let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
-        let content =
-            content(BufReader::new(file)).map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))?;
-        Self::parse(&name, &content, format)
+        Self::parse(&path.display().to_string(), &content(path)?, format)
     }
 
     /// The table that `content` holds. Cells may be quoted (`"a, b"`, with `""` for a quote); empty lines are skipped.
@@ -262,7 +258,14 @@ impl Table {
 }
 
 /// The whole content, decompressed where it is gzipped.
-fn content(mut file: impl BufRead) -> Result<Vec<u8>> {
+pub(crate) fn content(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
+    decompressed(BufReader::new(file)).map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))
+}
+
+/// [`content`] without the name of the file.
+fn decompressed(mut file: impl BufRead) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let gzipped = file.fill_buf()?.starts_with(&GZIP);
     if gzipped {
@@ -272,7 +275,7 @@ fn content(mut file: impl BufRead) -> Result<Vec<u8>> {
     }
     ensure!(
         content.len() <= LARGEST,
-        "found more than {LARGEST} bytes, wanted a table of at most as many"
+        "found more than {LARGEST} bytes, wanted at most as many"
     );
     Ok(content)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use d2l_data::{
-    Choice, Column, DiabetesForm, HouseEdition, ImageSet, Source, Tabular, airfoil, diabetes,
-    house_prices, image_classes, k_fold, titanic,
+    Choice, Column, DiabetesForm, HouseEdition, ImageSet, Level, Source, Tabular, TextEdition,
+    airfoil, diabetes, house_prices, image_classes, k_fold, time_machine, titanic,
 };
 
 /// Checks the set's size, its mean training pixel, its digest and the examples per class in both parts.
@@ -113,6 +113,8 @@ const SHA256_HOUSES: &str = "c57a97edb9370a9dd586ad93143969f9196eae8730f4039249f
 const SHA256_AIRFOIL: &str = "a9cc0f282ee5f8f28401c51e9b7a131395f2e73386c25dca047b4c6bba49e107";
 const SHA256_DIABETES: &str = "22df1a4b25932724485c0bc8e7d224ad24ced54977e3f3f6d08274e221b03c40";
 const SHA256_SCALED: &str = "de9b0020f4e86ac1dc093f342b71fb5317fe8de1fd6997ca6ac3499539cfd939";
+const SHA256_TIME_MACHINE: &str =
+    "8d6ce2c235e112898b80945d385f6ee7133f283b656155cb1314846ed0f0d6a2";
 const SHA256_TITANIC: &str = "fc4b9996461d3443bf29442d872f236d14c1d76834a26c808304baefc2fd64c8";
 
 /// The data folder, or a line that says what was not read.
@@ -297,4 +299,68 @@ fn titanic_has_342_survivors_of_891() -> Result<()> {
     assert_eq!(ports, [168.0, 77.0, 644.0]);
     assert_eq!(set.splits.provenance.sha256, SHA256_TITANIC);
     Ok(())
+}
+
+/// Counts and sums are Python's: the book's cleaning by its regular expression, and `Counter.most_common`.
+#[test]
+fn the_time_machine_is_the_books() -> Result<()> {
+    let Some(folder) = data_folder("time-machine") else {
+        return Ok(());
+    };
+    let read = |edition, level| -> Result<_> {
+        Ok(time_machine(edition, level, Choice::Real, &folder)?.data)
+    };
+    let characters = read(TextEdition::Zh, Level::Character)?;
+    assert_eq!(
+        (characters.tokens.len(), characters.vocabulary.len()),
+        (170_580, 28)
+    );
+    let in_order: String = (1..28).map(|id| characters.vocabulary.token(id)).collect();
+    assert_eq!(in_order, " etainoshrdlmucfwgypbvkxzjq");
+    let begins: String = characters.tokens[..35]
+        .iter()
+        .map(|&id| characters.vocabulary.token(id))
+        .collect();
+    assert_eq!(begins, "the time machine by h g wellsithe t");
+    assert_eq!(weighted_sum(&characters.tokens), 4_887_153);
+    assert_eq!(characters.provenance.sha256, SHA256_TIME_MACHINE);
+
+    let english = read(TextEdition::En, Level::Character)?;
+    assert_eq!(
+        (english.tokens.len(), english.vocabulary.len()),
+        (173_428, 28)
+    );
+    let numbers = [" ", "<unk>", "a", "z"].map(|token| english.vocabulary.id(token));
+    assert_eq!(numbers, [0, 1, 2, 27]);
+    assert_eq!(weighted_sum(&english.tokens), 7_086_211);
+
+    let words = read(TextEdition::Zh, Level::Word)?;
+    assert_eq!(
+        (words.tokens.len(), words.vocabulary.len()),
+        (32_775, 4_580)
+    );
+    let most_common: Vec<(&str, usize)> = words.vocabulary.frequencies()[..5]
+        .iter()
+        .map(|(word, count)| (word.as_str(), *count))
+        .collect();
+    assert_eq!(
+        most_common,
+        [
+            ("the", 2261),
+            ("i", 1267),
+            ("and", 1245),
+            ("of", 1155),
+            ("a", 816)
+        ]
+    );
+    assert_eq!(weighted_sum(&words.tokens), 65_223_323);
+    Ok(())
+}
+
+/// Σ (1 + i % 7) · id_i
+fn weighted_sum(tokens: &[u32]) -> u64 {
+    let terms = tokens.iter().enumerate();
+    terms
+        .map(|(i, &id)| (1 + i as u64 % 7) * u64::from(id))
+        .sum()
 }

@@ -36,6 +36,8 @@ pub enum Purpose {
     Fold,
     /// The random changes of one training picture in an epoch.
     Augment,
+    /// What a trained model draws from its own answer, such as the next character of a text.
+    Sample,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Data => "data",
             Self::Fold => "fold",
             Self::Augment => "augment",
+            Self::Sample => "sample",
         }
     }
 }

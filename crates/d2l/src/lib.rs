@@ -2,7 +2,7 @@
 //!
 //! Reading order:
 //! 1. [`fit()`]: the loop, on one screen
-//! 2. [`Task`], [`Regressor`], [`BinaryClassifier`], [`Classifier`]: what is learned from a batch
+//! 2. [`Task`], [`Regressor`], [`BinaryClassifier`], [`Classifier`], [`LanguageModel`]: what is learned from a batch
 //! 3. [`Recipe`], [`Preset`], [`Band`]: an experiment and what it should reach
 //! 4. [`Run`]: its place in the epochs, its folder, log and checkpoint
 //! 5. [`Args`], [`chapter()`], [`main()`]: the command line
@@ -37,7 +37,9 @@ pub use preset::{Implementation, Preset, PresetName};
 pub use recipe::{OptimizerKind, Recipe, RecipeArgs};
 pub use run::Run;
 pub use scores::Scores;
-pub use task::{BinaryClassifier, Classifier, Loss, Regressor, Task};
+pub use task::{
+    BinaryClassifier, Classifier, LanguageModel, Loss, Regressor, Task, next_token_loss,
+};
 
 pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;

@@ -13,7 +13,8 @@ const READ_EVERY: usize = 50;
 /// Running sums of named quantities.
 ///
 /// [`Scores::means`] weighs every example equally: the short last batch counts less. [`Scores::batch_means`] weighs
-/// every batch equally, as the English edition does. The root of a mean square is taken last.
+/// every batch equally, as the English edition does. The root of a mean square is taken last, and so is the exponential
+/// of a mean logarithm, but of the batches' means one by one, again as that edition does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Scores {
     sums: BTreeMap<String, Sum>,
@@ -29,9 +30,18 @@ struct Sum {
     examples: usize,
     batch_means: f64,
     batches: usize,
-    /// What is shown is the root of the mean.
+    /// What the log shows of the mean.
     #[serde(default)]
-    is_square: bool,
+    shown: Shown,
+}
+
+/// What the log shows of a mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Shown {
+    #[default]
+    Mean,
+    Root,
+    Exponential,
 }
 
 #[derive(Clone, Debug)]
@@ -48,15 +58,21 @@ enum Kind {
     Mean,
     Sum,
     MeanSquare,
+    MeanLogarithm,
 }
 
-/// Mean training loss over the last complete window of `length` batches; windows run on across epochs.
+/// Mean training loss, and mean exponential of it, over the last complete window of `length` batches; windows run on
+/// across epochs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Window {
     length: usize,
     sum: f64,
+    #[serde(default)]
+    sum_of_exponentials: f64,
     batches: usize,
     last: Option<f64>,
+    #[serde(default)]
+    last_exponential: Option<f64>,
 }
 
 impl Scores {
@@ -65,8 +81,10 @@ impl Scores {
         let window = Window {
             length: length.max(1),
             sum: 0.0,
+            sum_of_exponentials: 0.0,
             batches: 0,
             last: None,
+            last_exponential: None,
         };
         Self {
             window: Some(window),
@@ -95,6 +113,22 @@ impl Scores {
             name,
             value: mean.detach(),
             kind: Kind::MeanSquare,
+            examples,
+        })
+    }
+
+    /// Adds a scalar that is the mean over a batch of `examples` logarithms, such as the loss of a language model. The
+    /// log shows the exponential of the mean over all: its perplexity.
+    pub fn add_mean_logarithm(
+        &mut self,
+        name: &'static str,
+        mean: &Tensor,
+        examples: usize,
+    ) -> Result<()> {
+        self.add(Unread {
+            name,
+            value: mean.detach(),
+            kind: Kind::MeanLogarithm,
             examples,
         })
     }
@@ -147,12 +181,19 @@ impl Scores {
         {
             let value = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             let mean = match kind {
-                Kind::Mean | Kind::MeanSquare => value,
+                Kind::Mean | Kind::MeanSquare | Kind::MeanLogarithm => value,
                 Kind::Sum => value / examples as f64,
             };
             self.add_value(name, mean, examples);
             if let Some(sum) = self.sums.get_mut(name) {
-                sum.is_square = kind == Kind::MeanSquare;
+                match kind {
+                    Kind::Mean | Kind::Sum => {}
+                    Kind::MeanSquare => sum.shown = Shown::Root,
+                    Kind::MeanLogarithm => {
+                        sum.shown = Shown::Exponential;
+                        sum.batch_means += mean.exp() - mean; // the batch's own exponential is what is averaged
+                    }
+                }
             }
         }
         Ok(())
@@ -171,12 +212,25 @@ impl Scores {
 
     /// Means over examples of everything that has been read.
     pub fn means(&self) -> Metrics {
-        self.each(|sum| sum.total / sum.examples.max(1) as f64)
+        self.each(|sum| {
+            let mean = sum.total / sum.examples.max(1) as f64;
+            match sum.shown {
+                Shown::Mean => mean,
+                Shown::Root => mean.sqrt(),
+                Shown::Exponential => mean.exp(),
+            }
+        })
     }
 
     /// Unweighted means over the batches of everything that has been read.
     pub fn batch_means(&self) -> Metrics {
-        self.each(|sum| sum.batch_means / sum.batches.max(1) as f64)
+        self.each(|sum| {
+            let mean = sum.batch_means / sum.batches.max(1) as f64;
+            match sum.shown {
+                Shown::Mean | Shown::Exponential => mean,
+                Shown::Root => mean.sqrt(),
+            }
+        })
     }
 
     /// Mean loss of the last complete window, if one was asked for and is complete.
@@ -184,25 +238,28 @@ impl Scores {
         self.window.and_then(|window| window.last)
     }
 
-    fn each(&self, mean: impl Fn(&Sum) -> f64) -> Metrics {
-        self.sums
-            .iter()
-            .map(|(name, sum)| {
-                let mean = mean(sum);
-                let shown = if sum.is_square { mean.sqrt() } else { mean };
-                (name.clone(), shown)
-            })
-            .collect()
+    /// Mean exponential of the loss over the last complete window: a language model's perplexity as the English edition
+    /// computes it.
+    pub fn window_perplexity(&self) -> Option<f64> {
+        self.window.and_then(|window| window.last_exponential)
+    }
+
+    fn each(&self, value: impl Fn(&Sum) -> f64) -> Metrics {
+        let sums = self.sums.iter();
+        sums.map(|(name, sum)| (name.clone(), value(sum))).collect()
     }
 }
 
 impl Window {
     fn add(&mut self, loss: f64) {
         self.sum += loss;
+        self.sum_of_exponentials += loss.exp();
         self.batches += 1;
         if self.batches == self.length {
             self.last = Some(self.sum / self.length as f64);
+            self.last_exponential = Some(self.sum_of_exponentials / self.length as f64);
             self.sum = 0.0;
+            self.sum_of_exponentials = 0.0;
             self.batches = 0;
         }
     }
@@ -237,6 +294,27 @@ mod tests {
         scores.add_mean_square("log_rmse", &Tensor::new(1f32, &Device::Cpu)?, 30)?;
         scores.add_mean_square("log_rmse", &Tensor::new(33f32, &Device::Cpu)?, 10)?;
         assert_eq!(scores.means()["log_rmse"], 3.0); // √((30·1 + 10·33) / 40)
+        Ok(())
+    }
+
+    #[test]
+    fn the_exponential_is_taken_after_the_mean_but_of_each_batch() -> Result<()> {
+        let mut scores = Scores::default();
+        let (low, high) = (2f64.ln(), 8f64.ln());
+        scores.add_mean_logarithm("perplexity", &Tensor::new(low, &Device::Cpu)?, 10)?;
+        scores.add_mean_logarithm("perplexity", &Tensor::new(high, &Device::Cpu)?, 10)?;
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        assert!(close(scores.means()["perplexity"], 4.0)); // √(2 · 8)
+        assert!(close(scores.batch_means()["perplexity"], 5.0)); // (2 + 8) / 2
+        let mut scores = Scores::with_window(2);
+        for loss in [low, high, low] {
+            scores.add_value("loss", loss, 1);
+        }
+        assert!(
+            scores
+                .window_perplexity()
+                .is_some_and(|mean| close(mean, 5.0))
+        );
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What it means to learn from a batch: regression, answers of yes and no, classification.
+//! What it means to learn from a batch: regression, answers of yes and no, classification, the next token.
 
 use candle_core::{D, DType, Result, Tensor};
 use d2l_nn::{Mode, Network, Step};
@@ -140,4 +140,42 @@ fn hits(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
         .eq(y)?
         .to_dtype(DType::U32)?
         .sum_all()
+}
+
+/// Prediction of the next token: tokens `[B, T]` and those that follow them `[B, T]`.
+pub struct LanguageModel<M> {
+    /// The model: `[B, T] -> [B, T, V]`, one logit per token of the vocabulary.
+    pub network: M,
+}
+
+impl<M: Network> LanguageModel<M> {
+    /// With the mean cross-entropy over all tokens of a batch.
+    pub fn new(network: M) -> Self {
+        Self { network }
+    }
+}
+
+/// Mean cross-entropy of the next token: logits `[B, T, V]` and tokens `[B, T]` to a scalar. Its exponential is the
+/// perplexity. D2L zh 8.4.4, en 9.3.2.
+pub fn next_token_loss(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
+    d2l_nn::cross_entropy_with(y_hat, y, d2l_nn::CrossEntropyOptions::default())
+}
+
+impl<M: Network> Task<2> for LanguageModel<M> {
+    fn training_loss(
+        &self,
+        [x, y]: &[Tensor; 2],
+        step: Step,
+        scores: &mut Scores,
+    ) -> Result<Tensor> {
+        let loss = next_token_loss(&self.network.forward_t(x, Mode::Train(step))?, y)?;
+        scores.add_mean_logarithm("perplexity", &loss, y.dim(0)?)?;
+        Ok(loss)
+    }
+
+    fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
+        let loss = next_token_loss(&self.network.forward_t(x, Mode::Evaluate)?, y)?;
+        scores.add_mean_logarithm("perplexity", &loss, y.dim(0)?)?;
+        scores.add_mean("loss", &loss, y.dim(0)?)
+    }
 }

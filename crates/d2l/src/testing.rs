@@ -78,8 +78,8 @@ pub fn check_groups_against_golden<M: Network>(
         );
         variable.set(&values)?;
     }
-    let inputs = fill(&golden["inputs"], &device)?;
-    let targets = targets(&golden["targets"], &device)?;
+    let inputs = fill_or_draw(&golden["inputs"], &device)?;
+    let targets = fill_or_draw(&golden["targets"], &device)?;
     let buffers = golden["buffers"].as_array();
     let mode = buffers.map_or(Mode::Evaluate, |_| TRAINING);
     let loss_now = || loss(&network.forward_t(&inputs, mode)?, &targets);
@@ -141,8 +141,8 @@ fn fill(entry: &Value, device: &Device) -> Result<Tensor> {
     )?)
 }
 
-/// Regression targets, or classes where the entry says how many.
-fn targets(entry: &Value, device: &Device) -> Result<Tensor> {
+/// Numbers, or classes or tokens where the entry says how many there are.
+fn fill_or_draw(entry: &Value, device: &Device) -> Result<Tensor> {
     let Some(classes) = entry["classes"].as_u64() else {
         return fill(entry, device);
     };
@@ -151,7 +151,7 @@ fn targets(entry: &Value, device: &Device) -> Result<Tensor> {
     let classes: Vec<u32> = (0..count as u32)
         .map(|index| hash(index, salt) % classes as u32)
         .collect();
-    Ok(Tensor::new(classes, device)?)
+    Ok(Tensor::from_vec(classes, shape(entry)?, device)?)
 }
 
 fn shape(entry: &Value) -> Result<Vec<usize>> {

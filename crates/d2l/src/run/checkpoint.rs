@@ -21,6 +21,7 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(1);
 const PARAMETER: &str = "parameter/";
 const OPTIMIZER: &str = "optimizer/";
 const ACCUMULATED: &str = "accumulated/";
+const CARRIED: &str = "carried/";
 
 /// How far a run has come: everything besides tensors that the next step depends on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -67,13 +68,14 @@ pub(super) struct Resumed {
     parameters: Tensors,
     moments: Tensors,
     accumulated: Tensors,
+    carried: Tensors,
     epochs: Vec<Epoch>,
 }
 
 impl Run {
-    /// Writes parameters, buffers, optimizer state, gradients that wait for a step, and progress to
-    /// `checkpoint.safetensors`: to a temporary file, synced, renamed, so that a crash leaves the old or the new one
-    /// whole.
+    /// Writes parameters, buffers, optimizer state, gradients that wait for a step, what is carried from batch to batch,
+    /// and progress to `checkpoint.safetensors`: to a temporary file, synced, renamed, so that a crash leaves the old or
+    /// the new one whole.
     pub(super) fn save_checkpoint<O: Optimizer + ?Sized>(&mut self, optimizer: &O) -> Result<()> {
         let (Some(folder), Some(log)) = (&self.folder, &self.log) else {
             bail!("the run has not started")
@@ -90,6 +92,9 @@ impl Run {
         }
         for (name, tensor) in self.accumulator.state()? {
             tensors.insert(format!("{ACCUMULATED}{name}"), tensor);
+        }
+        for (number, tensor) in self.carried.iter().enumerate() {
+            tensors.insert(format!("{CARRIED}{number:03}"), tensor.contiguous()?); // padded: they are read by name
         }
         let progress = serde_json::to_string(&self.progress)?;
         let metadata = HashMap::from([(PROGRESS.to_string(), progress)]);
@@ -125,7 +130,7 @@ impl Run {
                 folder.display()
             );
         }
-        let (progress, [parameters, moments, accumulated]) = read(&file, &self.device)?;
+        let (progress, [parameters, moments, accumulated, carried]) = read(&file, &self.device)?;
         let have = std::fs::metadata(&log_file)
             .with_context(|| log_file.display().to_string())?
             .len();
@@ -150,6 +155,7 @@ impl Run {
             parameters,
             moments,
             accumulated,
+            carried,
             epochs: log.epochs,
         });
         Ok(())
@@ -179,6 +185,7 @@ impl Run {
         self.accumulator
             .load_state(&self.params.parameters(), &resumed.accumulated)
             .with_context(file)?;
+        self.carried = resumed.carried.into_values().collect();
         self.progress = resumed.progress;
         Ok(())
     }
@@ -199,7 +206,7 @@ impl Run {
 
 type Tensors = BTreeMap<String, Tensor>;
 
-fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 3])> {
+fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 4])> {
     let (tensors, metadata) = d2l_nn::load_tensors(file, device)?;
     let Some(progress) = metadata.get(PROGRESS) else {
         bail!(
@@ -211,6 +218,7 @@ fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 3])> {
     let mut parameters = Tensors::new();
     let mut moments = Tensors::new();
     let mut accumulated = Tensors::new();
+    let mut carried = Tensors::new();
     for (name, tensor) in tensors {
         if let Some(name) = name.strip_prefix(PARAMETER) {
             parameters.insert(name.to_string(), tensor);
@@ -218,9 +226,11 @@ fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 3])> {
             moments.insert(name.to_string(), tensor);
         } else if let Some(name) = name.strip_prefix(ACCUMULATED) {
             accumulated.insert(name.to_string(), tensor);
+        } else if let Some(name) = name.strip_prefix(CARRIED) {
+            carried.insert(name.to_string(), tensor);
         }
     }
-    Ok((progress, [parameters, moments, accumulated]))
+    Ok((progress, [parameters, moments, accumulated, carried]))
 }
 
 /// The first setting that decides the result and is not the same in both.

@@ -126,21 +126,40 @@ impl Run {
             return Vec::new();
         }
         let examples = self.progress.examples;
-        let mut order = if self.args.no_shuffle {
-            (0..examples).collect()
-        } else {
-            let epoch = self.epoch();
-            Stream {
-                seed: self.draws,
-                purpose: Purpose::Shuffle,
-                name: "train",
-                epoch,
-                step: 0,
-            }
-            .permutation(examples)
+        let mut order = match self.shuffle("train") {
+            None => (0..examples).collect(),
+            Some(stream) => stream.permutation(examples),
         };
         order.drain(..(self.progress.steps_in_epoch * self.recipe.batch_size).min(examples));
         order
+    }
+
+    /// This epoch's random draws for the order of `what`; `None` under `--no-shuffle`. For loops that cut their batches
+    /// themselves.
+    pub fn shuffle<'a>(&self, what: &'a str) -> Option<Stream<'a>> {
+        (!self.args.no_shuffle).then(|| Stream {
+            seed: self.draws,
+            purpose: Purpose::Shuffle,
+            name: what,
+            epoch: self.epoch(),
+            step: 0,
+        })
+    }
+
+    /// Batches of this epoch that are done; not 0 where a run goes on after an interruption.
+    pub fn batches_done(&self) -> usize {
+        self.progress.steps_in_epoch
+    }
+
+    /// Keeps what the next batch starts from beside the parameters, such as a recurrent network's state: a checkpoint
+    /// within the epoch holds it. Call it before [`Run::record_step`]; the end of an epoch forgets it.
+    pub fn carry(&mut self, state: &[Tensor]) {
+        self.carried = state.to_vec();
+    }
+
+    /// What [`Run::carry`] kept; empty at an epoch's start.
+    pub fn carried(&self) -> &[Tensor] {
+        &self.carried
     }
 
     /// The place of the coming step in the run: what dropout's draws depend on.
@@ -262,14 +281,13 @@ impl Run {
         };
         add("train_after", evaluation.train_after.means());
         add("valid_batches", evaluation.valid.batch_means());
-        let window = self.progress.train.window_loss();
-        add(
-            "train_window",
-            window
-                .into_iter()
-                .map(|loss| ("loss".to_string(), loss))
-                .collect(),
-        );
+        let scores = &self.progress.train;
+        let mut window = Metrics::from_iter(scores.window_loss().map(|loss| ("loss".into(), loss)));
+        if train.contains_key("perplexity") {
+            let perplexity = scores.window_perplexity();
+            window.extend(perplexity.map(|mean| ("perplexity".to_string(), mean)));
+        }
+        add("train_window", window);
         let trained = self.progress.train.batch_means();
         let examples = self.progress.steps_this_process * self.recipe.batch_size;
         let epoch = Epoch {
@@ -305,6 +323,7 @@ impl Run {
         self.progress.steps_in_epoch = 0;
         self.progress.steps_this_process = 0;
         self.progress.train.clear();
+        self.carried.clear();
         if self.checkpoint_is_due() {
             self.save_checkpoint(optimizer)?;
         }

@@ -53,6 +53,8 @@ pub struct Run {
     progress: Progress,
     /// The gradients since the last step, where one is made after several batches.
     accumulator: Accumulator,
+    /// What the next batch of the epoch starts from, where the chapter's loop carries something over.
+    carried: Vec<Tensor>,
     /// The epochs of the running fold, or of the run where there are no folds.
     epochs: Vec<Epoch>,
     folds: Folds,
@@ -124,6 +126,7 @@ impl Run {
             log: None,
             progress: Progress::default(),
             accumulator: Accumulator::default(),
+            carried: Vec::new(),
             epochs: Vec::new(),
             folds: Folds::default(),
             resumed: None,

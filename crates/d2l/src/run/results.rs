@@ -42,7 +42,7 @@ impl Run {
     }
 
     /// A metric of the epochs so far: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,
-    /// `train_after.loss.epoch1`, or a recorded final.
+    /// `train.perplexity.best_of_every10` of the epochs 10, 20, …, `train_after.loss.epoch1`, or a recorded final.
     pub fn value(&self, metric: &str) -> Option<f64> {
         if let Some(&value) = self.progress.measured.get(metric) {
             return Some(value);
@@ -53,6 +53,14 @@ impl Run {
         };
         if point == "best" {
             return Best::of(&self.epochs, name).map(|best| best.value);
+        }
+        if let Some(Ok(every)) = point.strip_prefix("best_of_every").map(str::parse::<usize>) {
+            let seen = self.epochs.iter();
+            let seen: Vec<Epoch> = seen
+                .filter(|epoch| epoch.epoch.is_multiple_of(every))
+                .cloned()
+                .collect();
+            return Best::of(&seen, name).map(|best| best.value);
         }
         let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
             Some(Ok(wanted)) => self.epochs.iter().find(|epoch| epoch.epoch == wanted),

@@ -1,0 +1,4 @@
+//! `cargo run -p recurrent`
+fn main() -> std::process::ExitCode {
+    d2l::main(recurrent::run)
+}

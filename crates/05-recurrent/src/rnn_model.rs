@@ -1,0 +1,127 @@
+//! What the models with the library have in common: a recurrent layer and a dense one behind it.
+//!
+//! D2L zh 8.6.2, en 9.6.
+
+use candle_core::{Module, Result, Tensor};
+use candle_nn::VarBuilder;
+use d2l::nn::{
+    Gru, Initializer, Linear, Lstm, Mode, Network, Nonlinearity, ParamStore, RecurrentOptions,
+    Reset, Rnn, gru, linear, lstm, rnn,
+};
+
+use crate::language_model::{OneHot, Recurrent, State};
+
+/// Which recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// With tanh.
+    Rnn,
+    /// The reset gate multiplies the product, as in PyTorch.
+    Gru,
+    /// Without peepholes.
+    Lstm,
+}
+
+/// The library's recurrent layers.
+enum Layer {
+    Rnn(Rnn),
+    Gru(Gru),
+    Lstm(Lstm),
+}
+
+impl Layer {
+    fn new(
+        cell: Cell,
+        (inputs, hiddens): (usize, usize),
+        options: RecurrentOptions,
+        init: &Initializer,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        Ok(match cell {
+            Cell::Rnn => {
+                let tanh = Nonlinearity::Tanh;
+                Self::Rnn(rnn(inputs, hiddens, tanh, options, init, vb)?)
+            }
+            Cell::Gru => {
+                let reset = Reset::AfterProduct;
+                Self::Gru(gru(inputs, hiddens, reset, options, init, vb)?)
+            }
+            Cell::Lstm => Self::Lstm(lstm(inputs, hiddens, options, init, vb)?),
+        })
+    }
+
+    /// `[T, B, D] -> [T, B, directions · H]`, and the state behind the last step.
+    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
+        let [h, c] = [0, 1].map(|i| state.and_then(|state| state.get(i)));
+        Ok(match self {
+            Self::Rnn(layer) => {
+                let (y, h) = layer.forward_t(x, h, mode)?;
+                (y, vec![h])
+            }
+            Self::Gru(layer) => {
+                let (y, h) = layer.forward_t(x, h, mode)?;
+                (y, vec![h])
+            }
+            Self::Lstm(layer) => {
+                let (y, (h, c)) = layer.forward_t(x, h.zip(c), mode)?;
+                (y, vec![h, c])
+            }
+        })
+    }
+}
+
+/// One-hot tokens, a recurrent layer, and a dense layer that gives the logits.
+pub struct RnnModel {
+    one_hot: OneHot,
+    rnn: Layer,
+    linear: Linear,
+}
+
+impl RnnModel {
+    /// One layer and one direction unless `options` say more.
+    pub fn new(
+        cell: Cell,
+        (vocab_size, num_hiddens): (usize, usize),
+        options: RecurrentOptions,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
+        let vb = params.builder();
+        let directions = if options.bidirectional { 2 } else { 1 };
+        let (sizes, outputs) = ((vocab_size, num_hiddens), num_hiddens * directions);
+        Ok(Self {
+            one_hot: OneHot::new(vocab_size, vb.dtype(), vb.device())?,
+            rnn: Layer::new(cell, sizes, options, initializer, vb.pp("rnn"))?,
+            linear: linear(outputs, vocab_size, initializer, vb.pp("linear"))?,
+        })
+    }
+}
+
+impl Recurrent for RnnModel {
+    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
+        let (batch, steps) = x.dims2()?;
+        let (h, state) = self.rnn.forward(&self.one_hot.forward(x)?, state, mode)?;
+        let o = self.linear.forward(&h.flatten_to(1)?)?; // [T B, V]
+        let o = o.reshape((steps, batch, ()))?.transpose(0, 1)?; // [B, T, V]
+        Ok((o.contiguous()?, state))
+    }
+}
+
+impl Network for RnnModel {
+    /// `[B, T] -> [B, T, V]`: logits, from a state of zeros.
+    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(Recurrent::forward(self, x, None, mode)?.0)
+    }
+
+    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        let one_hot = self.one_hot.forward(x)?;
+        let (h, _) = self.rnn.forward(&one_hot, None, Mode::Evaluate)?;
+        let outputs = [one_hot.transpose(0, 1)?, h.transpose(0, 1)?];
+        let [one_hot, h] = outputs;
+        Ok(vec![
+            ("one_hot".into(), one_hot),
+            ("rnn".into(), h),
+            ("linear".into(), self.forward_t(x, Mode::Evaluate)?),
+        ])
+    }
+}

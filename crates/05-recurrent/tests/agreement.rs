@@ -1,0 +1,354 @@
+//! By hand, with the library and in PyTorch: the same numbers.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Device, Tensor};
+use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, gru, linear};
+use d2l::{Implementation, next_token_loss};
+use recurrent::language_model::{OneHot, Recurrent};
+use recurrent::{bidirectional_lstm, deep_gru, deep_lstm, deep_rnn, gru as gru_model, lstm, rnn};
+
+const DEVICE: Device = Device::Cpu;
+const TRAIN: Mode = Mode::Train(Step {
+    seed: 0,
+    epoch: 1,
+    step: 1,
+});
+/// V, H, B, T
+const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
+
+/// Every model with its implementation.
+const MODELS: [(&str, Implementation); 10] = [
+    (rnn::NAME, Implementation::Scratch),
+    (rnn::NAME, Implementation::Concise),
+    (gru_model::NAME, Implementation::Scratch),
+    (gru_model::NAME, Implementation::Concise),
+    (lstm::NAME, Implementation::Scratch),
+    (lstm::NAME, Implementation::Concise),
+    (deep_rnn::NAME, Implementation::Scratch),
+    (deep_gru::NAME, Implementation::Concise),
+    (deep_lstm::NAME, Implementation::Concise),
+    (bidirectional_lstm::NAME, Implementation::Concise),
+];
+
+fn f64_params() -> ParamStore {
+    ParamStore::with_dtype(0, DType::F64, &DEVICE)
+}
+
+fn model(
+    (name, implementation): (&str, Implementation),
+    params: &ParamStore,
+) -> candle_core::Result<Box<dyn Recurrent>> {
+    let (v, h, _, _) = SIZES;
+    let initializer = Initializer::PytorchDefault;
+    recurrent::network(name, implementation, (v, h), &initializer, params)
+}
+
+/// Tokens `[B, T]`.
+fn tokens(salt: u32) -> Result<Tensor> {
+    let (v, _, batch, steps) = SIZES;
+    let tokens: Vec<u32> = (0..(batch * steps) as u32)
+        .map(|i| hash(i, salt) % v as u32)
+        .collect();
+    Ok(Tensor::from_vec(tokens, (batch, steps), &DEVICE)?)
+}
+
+#[test]
+fn every_model_agrees_with_pytorch() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    for (name, implementation) in MODELS {
+        let file = folder.join(format!("{name}-{implementation}.json"));
+        let build = |params: &ParamStore| Ok(model((name, implementation), params)?);
+        d2l::testing::check_against_golden(&file, build, next_token_loss)
+            .with_context(|| format!("{name} {implementation}"))?;
+    }
+    Ok(())
+}
+
+/// Gives a model with the library the parameters of one by hand, and the other way round a gradient.
+///
+/// The library's weights are the transposed ones, one gate below the other; of its two biases the second is 0.
+struct Mapping<'a> {
+    /// Prefixes of a layer's parameters: by hand, and the number behind the library's.
+    layers: &'a [(&'a str, usize)],
+    /// The book's letters in the library's order.
+    letters: &'a str,
+}
+
+impl Mapping<'_> {
+    /// Each of the library's parameters, made of `by_hand`, parameters or gradients.
+    fn apply(&self, by_hand: impl Fn(&str) -> Result<Tensor>) -> Result<Vec<(String, Tensor)>> {
+        let mut mapped = vec![
+            ("linear.weight".to_string(), by_hand("w_hq")?.t()?),
+            ("linear.bias".to_string(), by_hand("b_q")?),
+        ];
+        for (prefix, number) in self.layers {
+            let stacked = |kind: &str| -> Result<Tensor> {
+                let gates = self.letters.chars().map(|letter| {
+                    let gate = by_hand(&format!("{prefix}{kind}{letter}"))?;
+                    Ok(if gate.rank() == 2 { gate.t()? } else { gate })
+                });
+                Ok(Tensor::cat(&gates.collect::<Result<Vec<_>>>()?, 0)?)
+            };
+            let bias = stacked("b_")?;
+            mapped.extend([
+                (format!("rnn.weight_ih_l{number}"), stacked("w_x")?),
+                (format!("rnn.weight_hh_l{number}"), stacked("w_h")?),
+                (format!("rnn.bias_hh_l{number}"), bias.zeros_like()?),
+                (format!("rnn.bias_ih_l{number}"), bias),
+            ]);
+        }
+        Ok(mapped)
+    }
+}
+
+fn named(params: &ParamStore, name: &str) -> Result<candle_core::Var> {
+    let mut all = params.parameters().into_iter();
+    let found = all.find(|(known, _)| known == name);
+    Ok(found.with_context(|| format!("no {name}"))?.1)
+}
+
+fn ensure_near(what: &str, a: &Tensor, b: &Tensor) -> Result<()> {
+    ensure!(
+        a.dims() == b.dims(),
+        "{what}: {:?} {:?}",
+        a.dims(),
+        b.dims()
+    );
+    let gap = (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+    let largest = a.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+    ensure!(largest > 0.0, "{what}: all zeros agree with anything");
+    ensure!(
+        gap <= 1e-12 + 1e-10 * largest,
+        "{what}: they differ by {gap} of {largest}"
+    );
+    Ok(())
+}
+
+/// Outputs, states, loss and gradients at equal parameters, from a state that isn't zero.
+fn ensure_equal(
+    (by_hand, ours): (&dyn Recurrent, &ParamStore),
+    (library, theirs): (&dyn Recurrent, &ParamStore),
+    mapping: &Mapping,
+) -> Result<()> {
+    for (_, variable) in ours.parameters() {
+        let shape = variable.shape().clone(); // biases too would start from 0 otherwise
+        variable.set(&filled(
+            shape,
+            3 + variable.rank() as u32,
+            1.0,
+            DType::F64,
+            &DEVICE,
+        )?)?;
+    }
+    let value = |name: &str| -> Result<Tensor> { Ok(named(ours, name)?.as_detached_tensor()) };
+    for (name, value) in mapping.apply(value)? {
+        named(theirs, &name)?.set(&value.contiguous()?)?;
+    }
+    let (x, y) = (tokens(1)?, tokens(2)?);
+    let (_, state) = by_hand.forward(&tokens(5)?, None, TRAIN)?;
+    let layers = mapping.layers.len();
+    // By hand a state is h, or h and c, of each layer; the library has all layers' in one.
+    let kinds = state.len() / layers;
+    let together: Vec<Tensor> = (0..kinds)
+        .map(|kind| {
+            let of_kind: Vec<&Tensor> = state.iter().skip(kind).step_by(kinds).collect();
+            Tensor::stack(&of_kind, 0)
+        })
+        .collect::<candle_core::Result<_>>()?;
+
+    let (a, after_a) = by_hand.forward(&x, Some(&state), TRAIN)?;
+    let (b, after_b) = library.forward(&x, Some(&together), TRAIN)?;
+    ensure_near("outputs", &a, &b)?;
+    for (kind, b) in after_b.iter().enumerate() {
+        let of_kind: Vec<&Tensor> = after_a.iter().skip(kind).step_by(kinds).collect();
+        ensure_near("states", &Tensor::stack(&of_kind, 0)?, b)?;
+    }
+    let (a, b) = (next_token_loss(&a, &y)?, next_token_loss(&b, &y)?);
+    ensure_near("loss", &a, &b)?;
+    // From zeros: the state above has a history of its own.
+    let a = next_token_loss(&by_hand.forward(&x, None, TRAIN)?.0, &y)?.backward()?;
+    let b = next_token_loss(&library.forward(&x, None, TRAIN)?.0, &y)?.backward()?;
+    let of_hand = |name: &str| -> Result<Tensor> {
+        let gradient = a
+            .get(named(ours, name)?.as_tensor())
+            .context("a gradient")?;
+        Ok(gradient.clone())
+    };
+    for (name, wanted) in mapping.apply(of_hand)? {
+        let found = b
+            .get(named(theirs, &name)?.as_tensor())
+            .context("a gradient")?;
+        if !name.contains("bias_hh") {
+            ensure_near(&name, &wanted, found)?;
+        } else {
+            // Added to the same sums, the second bias has the gradient of the first.
+            let first = named(theirs, &name.replace("bias_hh", "bias_ih"))?;
+            ensure_near(
+                &name,
+                b.get(first.as_tensor()).context("a gradient")?,
+                found,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_rnn_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model((rnn::NAME, Implementation::Scratch), &ours)?;
+    let library = model((rnn::NAME, Implementation::Concise), &theirs)?;
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping {
+        layers: &layers,
+        letters: "h",
+    };
+    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+}
+
+#[test]
+fn the_lstm_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model((lstm::NAME, Implementation::Scratch), &ours)?;
+    let library = model((lstm::NAME, Implementation::Concise), &theirs)?;
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping {
+        layers: &layers,
+        letters: "ifco", // PyTorch's g is the book's candidate c
+    };
+    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+}
+
+#[test]
+fn two_layers_by_hand_are_the_librarys() -> Result<()> {
+    use recurrent::rnn_model::{Cell, RnnModel};
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model((deep_rnn::NAME, Implementation::Scratch), &ours)?;
+    let (v, h, _, _) = SIZES;
+    let options = RecurrentOptions {
+        num_layers: 2,
+        ..RecurrentOptions::default()
+    };
+    let library = RnnModel::new(Cell::Rnn, (v, h), options, &Initializer::Zeros, &theirs)?;
+    let layers = [("rnn.0.", 0), ("rnn.1.", 1)];
+    let mapping = Mapping {
+        layers: &layers,
+        letters: "h",
+    };
+    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+}
+
+/// The library's layer as the book has it: the reset gate in front of the product.
+struct BooksGru {
+    one_hot: OneHot,
+    layer: d2l::nn::Gru,
+    output: d2l::nn::Linear,
+}
+
+impl Recurrent for BooksGru {
+    fn forward(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> candle_core::Result<(Tensor, Vec<Tensor>)> {
+        use candle_core::Module;
+        let h = state.and_then(|state| state.first());
+        let (y, h) = self.layer.forward_t(&self.one_hot.forward(x)?, h, mode)?;
+        Ok((
+            self.output.forward(&y.transpose(0, 1)?.contiguous()?)?,
+            vec![h],
+        ))
+    }
+}
+
+impl Network for BooksGru {
+    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        Ok(Recurrent::forward(self, x, None, mode)?.0)
+    }
+
+    fn layers(&self, _: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn the_gru_by_hand_is_the_librarys_with_the_reset_in_front() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model((gru_model::NAME, Implementation::Scratch), &ours)?;
+    let (v, h, _, _) = SIZES;
+    let (vb, zeros) = (theirs.builder(), Initializer::Zeros);
+    let reset = Reset::BeforeProduct;
+    let library = BooksGru {
+        one_hot: OneHot::new(v, DType::F64, &DEVICE)?,
+        layer: gru(
+            v,
+            h,
+            reset,
+            RecurrentOptions::default(),
+            &zeros,
+            vb.pp("rnn"),
+        )?,
+        output: linear(h, v, &zeros, vb.pp("linear"))?,
+    };
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping {
+        layers: &layers,
+        letters: "rzh", // PyTorch's order r, z, n
+    };
+    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+}
+
+/// A state that is carried over is worth the steps that made it.
+#[test]
+fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
+    let x = tokens(1)?;
+    let halves = [x.narrow(1, 0, 2)?, x.narrow(1, 2, 4)?];
+    for which in MODELS {
+        if which.0 == bidirectional_lstm::NAME {
+            continue; // its second direction begins at the end
+        }
+        let params = f64_params();
+        let model = model(which, &params)?;
+        let (whole, _) = model.forward(&x, None, Mode::Evaluate)?;
+        let (first, state) = model.forward(&halves[0], None, Mode::Evaluate)?;
+        let (second, _) = model.forward(&halves[1], Some(&state), Mode::Evaluate)?;
+        let name = format!("{} {}", which.0, which.1);
+        ensure_near(&name, &whole, &Tensor::cat(&[first, second], 1)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()> {
+    let (v, h, batch, steps) = SIZES;
+    let (x, y) = (tokens(1)?, tokens(2)?);
+    for which in MODELS {
+        let params = f64_params();
+        let model = model(which, &params)?;
+        let o = model.forward_t(&x, TRAIN)?;
+        ensure!(o.dims() == [batch, steps, v], "{which:?}: {:?}", o.dims());
+        every_parameter_has_a_gradient(&params, &next_token_loss(&o, &y)?.backward()?)?;
+        let directions = if which.0 == bidirectional_lstm::NAME {
+            2
+        } else {
+            1
+        };
+        let layers = model.layers(&x)?;
+        let shape = |name: &str| {
+            let found = layers.iter().find(|(known, _)| known == name);
+            found.map(|(_, output)| output.dims().to_vec())
+        };
+        ensure!(shape("one_hot") == Some(vec![batch, steps, v]), "{which:?}");
+        ensure!(
+            shape("rnn") == Some(vec![batch, steps, h * directions]),
+            "{which:?}"
+        );
+        let last = layers.last().context("layers")?;
+        ensure_near(&format!("{which:?}"), &last.1, &o)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! The chapter's flags, its loop and its files on the real program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command
+        .args(arguments)
+        .args(["--data", "builtin", "--quiet"])
+        .current_dir(folder)
+        .env_remove("D2L_DATA")
+        .env_remove("D2L_RUNS");
+    Ok(command.output()?)
+}
+
+/// Trains a run of this name; its folder.
+fn train(folder: &TempDir, name: &str, flags: &[&str]) -> Result<PathBuf> {
+    let output = recurrent(folder.path(), &[flags, &["--name", name]].concat())?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{flags:?}: {stderr}");
+    Ok(folder.path().join("runs/recurrent").join(name))
+}
+
+/// The log of a run, line by line.
+fn log(run: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
+    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
+    lines.collect()
+}
+
+fn perplexities(run: &Path) -> Result<Vec<f64>> {
+    let lines = log(run)?;
+    let epochs = lines.iter().filter(|line| line["kind"] == "epoch");
+    Ok(epochs
+        .filter_map(|epoch| epoch["train"]["perplexity"].as_f64())
+        .collect())
+}
+
+fn written(run: &Path) -> Result<String> {
+    Ok(std::fs::read_to_string(run.join("generated.txt"))?)
+}
+
+/// Every model learns something in a few epochs: the last perplexity is well below the first.
+#[test]
+fn the_loss_falls_in_every_model() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (implementation, models) in [
+        (
+            "scratch",
+            &["rnn", "rnn-random-sampling", "gru", "lstm", "deep-rnn"][..],
+        ),
+        (
+            "concise",
+            &[
+                "rnn",
+                "gru",
+                "lstm",
+                "deep-gru",
+                "deep-lstm",
+                "bidirectional-lstm",
+            ],
+        ),
+    ] {
+        for model in models {
+            let flags = ["--model", model, "--implementation", implementation];
+            let small = [
+                "--num-hiddens",
+                "16",
+                "--epochs",
+                "8",
+                "--optimizer",
+                "adam",
+            ];
+            let rate = ["--learning-rate", "0.02"];
+            let name = format!("{model}-{implementation}");
+            let run = train(&folder, &name, &[&flags[..], &small, &rate].concat())?;
+            let found = perplexities(&run)?;
+            ensure!(found.len() == 8, "{name}: {found:?}");
+            ensure!(found[7] < 0.75 * found[0], "{name}: {found:?}");
+            let text = written(&run)?;
+            ensure!(text.starts_with("time traveller"), "{text}");
+            ensure!(text.trim_end_matches('\n').len() == 14 + 50, "{text:?}");
+            ensure!(run.join("figures/perplexity.svg").exists(), "{name}");
+        }
+    }
+    Ok(())
+}
+
+/// A run of the book's kind memorises its text, so that it writes words of it.
+#[test]
+fn what_is_trained_long_enough_writes_words() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = [
+        "--epochs",
+        "150",
+        "--optimizer",
+        "adam",
+        "--learning-rate",
+        "0.003",
+    ];
+    let short = [
+        "--max-tokens",
+        "3000",
+        "--num-hiddens",
+        "128",
+        "--prefix",
+        "The mayor",
+    ];
+    let run = train(&folder, "long", &[&flags[..], &short].concat())?;
+    let last = *perplexities(&run)?.last().context("epochs")?;
+    ensure!(last < 2.0, "perplexity {last}");
+    let text = written(&run)?;
+    ensure!(text.starts_with("the mayor"), "{text}");
+    let words = [" the ", " in ", " of ", " that ", " was ", " at "];
+    ensure!(words.iter().any(|word| text.contains(word)), "{text}");
+    Ok(())
+}
+
+#[test]
+fn perplexity_is_the_exponential_of_the_loss() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = ["--epochs", "2", "--num-hiddens", "8"];
+    let windows = ["--sampling", "windows", "--max-tokens", "300"];
+    for (name, more) in [("text", &[][..]), ("windows", &windows)] {
+        let run = train(&folder, name, &[&flags[..], more].concat())?;
+        let lines = log(&run)?;
+        let groups = if more.is_empty() {
+            &["train"][..]
+        } else {
+            &["train", "valid"]
+        };
+        for group in groups {
+            let of = |metric: &str| {
+                lines[2][*group][metric]
+                    .as_f64()
+                    .context(metric.to_string())
+            };
+            let (loss, perplexity) = (of("loss")?, of("perplexity")?);
+            ensure!(
+                (loss.exp() - perplexity).abs() < 1e-9 * perplexity,
+                "{name}"
+            );
+        }
+    }
+    let windows = log(&folder.path().join("runs/recurrent/windows"))?;
+    ensure!(windows[0]["data"]["train"] == 300 && windows[0]["data"]["valid"] == 150);
+    Ok(())
+}
+
+#[test]
+fn what_a_flag_changes_is_in_the_log() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = ["--epochs", "1", "--num-hiddens", "8", "--num-steps", "20"];
+    let more = ["--sampling", "random", "--max-tokens", "2000"];
+    let output = recurrent(folder.path(), &[&flags[..], &more].concat())?;
+    ensure!(output.status.success());
+    let name =
+        "rnn-concise-quick-cpu-s0-epochs1-num-hiddens8-num-steps20-max-tokens2000-sampling-random";
+    let lines = log(&folder.path().join("runs/recurrent").join(name))?;
+    let recipe = &lines[0]["recipe"];
+    ensure!(
+        recipe["num_hiddens"] == 8 && recipe["num_steps"] == 20,
+        "{recipe}"
+    );
+    ensure!(
+        recipe["sampling"] == "random" && recipe["max_tokens"] == 2000,
+        "{recipe}"
+    );
+    // (2000 - 19 - 1) / 20 = 99 windows, three minibatches of 32.
+    ensure!(
+        lines[0]["data"]["train"] == 96 && lines[1]["step"] == 3,
+        "{lines:?}"
+    );
+    Ok(())
+}
+
+/// Stopped in the middle of an epoch, where the state is on its way from one minibatch to the next.
+#[test]
+#[cfg(unix)]
+fn a_carried_state_survives_an_interruption() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let long = ["--epochs", "2", "--batch-size", "1", "--num-hiddens", "64"];
+    let long = [&long[..], &["--max-tokens", "9000", "--model", "lstm"]].concat();
+    let whole = train(&folder, "whole", &long)?;
+    let in_one_epoch = log(&whole)?[0]["data"]["train"]
+        .as_u64()
+        .context("windows")?;
+    ensure!(in_one_epoch > 250, "{in_one_epoch}");
+
+    let stopped = folder.path().join("runs/recurrent/stopped");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command
+        .args(&long)
+        .args(["--data", "builtin", "--quiet", "--name", "stopped"])
+        .current_dir(folder.path())
+        .env_remove("D2L_DATA")
+        .env_remove("D2L_RUNS");
+    let mut child = command.spawn()?;
+    while !stopped.join("log.jsonl").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    let id = child.id().to_string();
+    ensure!(Command::new("kill").args(["-INT", &id]).status()?.success());
+    let status = child.wait()?;
+    ensure!(
+        status.code() == Some(130),
+        "{status}: finished before it was interrupted"
+    );
+
+    train(&folder, "stopped", &[&long[..], &["--resume"]].concat())?;
+    let model = |run: &Path| std::fs::read(run.join("model.safetensors"));
+    ensure!(model(&whole)? == model(&stopped)?, "parameters differ");
+    ensure!(perplexities(&whole)? == perplexities(&stopped)?);
+    ensure!(written(&whole)? == written(&stopped)?);
+    Ok(())
+}
+
+#[test]
+fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = [
+        "--epochs",
+        "20",
+        "--num-hiddens",
+        "64",
+        "--num-predictions",
+        "80",
+    ];
+    let hot = [&flags[..], &["--temperature", "1"]].concat();
+    let greedy = written(&train(&folder, "greedy", &flags)?)?;
+    let one = written(&train(&folder, "one", &hot)?)?;
+    let same = written(&train(&folder, "same", &hot)?)?;
+    ensure!(one == same && one != greedy, "{one}{same}{greedy}");
+    ensure!(one.len() == 14 + 80 + 1, "{one}");
+    Ok(())
+}
+
+#[test]
+fn bad_flags_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let refused: [(&[&str], i32, &str); 7] = [
+        (&["--prefix", ""], 2, "--prefix: found nothing"),
+        (&["--temperature", "-1"], 2, "--temperature"),
+        (&["--temperature", "NaN"], 2, "--temperature NaN"),
+        (&["--num-steps", "0"], 2, "--num-steps"),
+        (&["--model", "deep-rnn", "--preset", "zh"], 2, "deep-rnn"),
+        (
+            &["--num-steps", "6000"],
+            1,
+            "found a text of 10000 tokens, wanted 12001 at least",
+        ),
+        (
+            &["--sampling", "windows", "--max-tokens", "900000"],
+            1,
+            "tokens, wanted",
+        ),
+    ];
+    for (flags, code, message) in refused {
+        let output = recurrent(folder.path(), flags)?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(code), "{flags:?}: {stderr}");
+        ensure!(stderr.contains(message), "{flags:?}: {stderr}");
+        ensure!(stderr.lines().count() == 1, "{stderr}");
+    }
+    ensure!(!folder.path().join("runs").exists(), "nothing was started");
+    Ok(())
+}
