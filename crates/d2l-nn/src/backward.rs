@@ -12,9 +12,10 @@ thread_local! {
 
 /// ∂loss/∂w of every parameter w that the scalar `loss` depends on: what `loss.backward()` returns, in less time.
 ///
-/// Candle makes zeros for each gradient and adds to them what an operation returns, on one thread: five passes over as
-/// many bytes as the model has, which for ResNet-18's eleven million parameters is a sixth of the time of a step. Here
-/// the layers hand a parameter's gradient over as it is, and it is added to another only where a parameter is used twice.
+/// Candle makes zeros for each gradient and adds to them what an operation returns, on one thread: four passes over as
+/// many bytes as the model has, which for ResNet-18's eleven million parameters were 9 % of a step on pictures of
+/// 32 × 32. Here the layers hand a parameter's gradient over as it is, and it is added to another only where a parameter
+/// is used twice.
 ///
 /// # Errors
 /// Those of candle's backward pass.

@@ -5,7 +5,8 @@ use d2l_log::BandResult;
 /// The range of one metric over the runs of somebody else.
 ///
 /// Metrics are named as in the log, `valid.accuracy`, at the last epoch; `.best` takes the best epoch,
-/// `.best_of_every10` the best of the epochs 10, 20, …, and `.epoch1` the first. Of a cross-validation `folds.` takes the mean over the folds and `fold1.` the first.
+/// `.best_of_every10` the best of the epochs 10, 20, …, and `.epoch1` the first. Of a cross-validation `folds.` takes the
+/// mean over the folds and `fold1.` the first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
     /// The quantity, such as `valid.accuracy`.

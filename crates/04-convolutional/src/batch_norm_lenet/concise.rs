@@ -31,14 +31,14 @@ pub const PRESETS: &[Preset] = &[
             ..ZH.recipe
         },
         bands: &[
-            Band::pooled("train_window.loss", 0.2875354, 0.3036226, 0.3197098, 22),
-            Band::pooled("valid_batches.loss", 0.2152279, 0.3986567, 0.5820855, 22),
+            Band::pooled("train_window.loss", 0.2895785, 0.3040044, 0.3184303, 31),
+            Band::pooled("valid_batches.loss", 0.2032005, 0.3986463, 0.5940921, 31),
             Band::pooled(
                 "valid_batches.accuracy.best",
-                0.8543437,
-                0.8734208,
-                0.8924979,
-                22,
+                0.8543661,
+                0.8733529,
+                0.8923397,
+                31,
             ),
         ],
         ..ZH

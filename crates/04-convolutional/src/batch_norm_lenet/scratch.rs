@@ -39,14 +39,14 @@ pub const PRESETS: &[Preset] = &[
             ..ZH.recipe
         },
         bands: &[
-            Band::pooled("train_window.loss", 0.2887641, 0.3039317, 0.3190993, 22),
-            Band::pooled("valid_batches.loss", 0.2171376, 0.3892325, 0.5613274, 22),
+            Band::pooled("train_window.loss", 0.2905632, 0.3042238, 0.3178844, 31),
+            Band::pooled("valid_batches.loss", 0.2033989, 0.39191, 0.5804211, 31),
             Band::pooled(
                 "valid_batches.accuracy.best",
-                0.8449936,
-                0.871762,
-                0.8985304,
-                22,
+                0.8474792,
+                0.8721885,
+                0.8968978,
+                31,
             ),
         ],
         ..ZH

@@ -31,21 +31,21 @@ pub const PRESETS: &[Preset] = &[
             ..ZH.recipe
         },
         bands: &[
-            Band::pooled("train_window.loss", 0.6282263, 0.7152596, 0.8022929, 22),
-            Band::pooled("valid_batches.loss", 0.6502245, 0.7234557, 0.7966869, 22),
+            Band::pooled("train_window.loss", 0.6323111, 0.7166166, 0.8009221, 31),
+            Band::pooled("valid_batches.loss", 0.6511679, 0.7247136, 0.7982593, 31),
             Band::pooled(
                 "valid_batches.accuracy",
-                0.7057729,
-                0.7295297,
-                0.7532865,
-                22,
+                0.7029829,
+                0.7284385,
+                0.7538941,
+                31,
             ),
             Band::pooled(
                 "valid_batches.accuracy.best",
-                0.7057729,
-                0.7295297,
-                0.7532865,
-                22,
+                0.7031269,
+                0.7285566,
+                0.7539863,
+                31,
             ),
         ],
         ..ZH
