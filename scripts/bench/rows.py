@@ -1,4 +1,4 @@
-"""The rows in PyTorch; crates/bench/src/rows.rs has ours under the same names.
+"""The rows in PyTorch; crates/bench/src/rows/ has ours under the same names.
 
 A row is a function from the optimizer's settings to its work (work.py), and the settings to try: the table compares
 with the fastest. Rows of models are the training steps of the book, with its optimizer and learning rate.

@@ -3,7 +3,7 @@
 //! D2L zh 8.5, en 9.5. Only tensors; the layers themselves stand in `rnn/scratch.rs`, `gru/scratch.rs` and
 //! `lstm/scratch.rs`.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 
@@ -59,6 +59,38 @@ pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
 pub trait Layer {
     /// The steps' inputs `[B, D]` and the state before them to the steps' outputs `[B, H]` and the state behind them.
     fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)>;
+}
+
+/// A recurrent layer that is one step again and again.
+pub trait Step {
+    /// The zeros that a batch starts from; h comes first in a state.
+    fn zeros(&self, batch: usize) -> Result<State>;
+
+    /// X_t `[B, D]` and the state before it to the state behind it.
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State>;
+}
+
+impl<S: Step> Layer for S {
+    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
+        let mut state = match state {
+            Some(state) => state.to_vec(),
+            None => self.zeros(inputs.first().map_or(Ok(0), |x| x.dim(0))?)?,
+        };
+        let mut outputs = Vec::with_capacity(inputs.len());
+        for x in inputs {
+            state = self.step(x, &state)?;
+            outputs.extend(state.first().cloned());
+        }
+        Ok((outputs, state))
+    }
+}
+
+/// The `N` tensors of a state.
+pub fn parts_of<const N: usize>(state: &[Tensor]) -> Result<&[Tensor; N]> {
+    match state.try_into() {
+        Ok(parts) => Ok(parts),
+        Err(_) => bail!("found a state of {} tensors, wanted {N}", state.len()),
+    }
 }
 
 /// One-hot tokens, a recurrent layer, and the logits O = H W_hq + b_q. zh 8.5.2, en 9.5.2.

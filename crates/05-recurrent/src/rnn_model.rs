@@ -97,13 +97,32 @@ impl RnnModel {
     }
 }
 
-impl Recurrent for RnnModel {
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
+impl RnnModel {
+    /// The outputs of all parts, batch first, and the state behind the tokens.
+    fn parts(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<([Tensor; 3], State)> {
         let (batch, steps) = x.dims2()?;
-        let (h, state) = self.rnn.forward(&self.one_hot.forward(x)?, state, mode)?;
+        let one_hot = self.one_hot.forward(x)?;
+        let (h, state) = self.rnn.forward(&one_hot, state, mode)?;
         let o = self.linear.forward(&h.flatten_to(1)?)?; // [T B, V]
         let o = o.reshape((steps, batch, ()))?.transpose(0, 1)?; // [B, T, V]
-        Ok((o.contiguous()?, state))
+        let parts = [
+            one_hot.transpose(0, 1)?,
+            h.transpose(0, 1)?,
+            o.contiguous()?,
+        ];
+        Ok((parts, state))
+    }
+}
+
+impl Recurrent for RnnModel {
+    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
+        let ([_, _, o], state) = self.parts(x, state, mode)?;
+        Ok((o, state))
     }
 }
 
@@ -114,14 +133,8 @@ impl Network for RnnModel {
     }
 
     fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
-        let one_hot = self.one_hot.forward(x)?;
-        let (h, _) = self.rnn.forward(&one_hot, None, Mode::Evaluate)?;
-        let outputs = [one_hot.transpose(0, 1)?, h.transpose(0, 1)?];
-        let [one_hot, h] = outputs;
-        Ok(vec![
-            ("one_hot".into(), one_hot),
-            ("rnn".into(), h),
-            ("linear".into(), self.forward_t(x, Mode::Evaluate)?),
-        ])
+        let names = ["one_hot", "rnn", "linear"].map(String::from);
+        let (outputs, _) = self.parts(x, None, Mode::Evaluate)?;
+        Ok(names.into_iter().zip(outputs).collect())
     }
 }

@@ -94,12 +94,7 @@ impl Scores {
 
     /// Adds a scalar that is the mean over a batch of `examples` examples, such as a loss.
     pub fn add_mean(&mut self, name: &'static str, mean: &Tensor, examples: usize) -> Result<()> {
-        self.add(Unread {
-            name,
-            value: mean.detach(),
-            kind: Kind::Mean,
-            examples,
-        })
+        self.add_scalar(name, mean, Kind::Mean, examples)
     }
 
     /// Adds a scalar that is the mean over a batch of `examples` squares. The log shows the root of the mean over all.
@@ -109,12 +104,7 @@ impl Scores {
         mean: &Tensor,
         examples: usize,
     ) -> Result<()> {
-        self.add(Unread {
-            name,
-            value: mean.detach(),
-            kind: Kind::MeanSquare,
-            examples,
-        })
+        self.add_scalar(name, mean, Kind::MeanSquare, examples)
     }
 
     /// Adds a scalar that is the mean over a batch of `examples` logarithms, such as the loss of a language model. The
@@ -125,12 +115,7 @@ impl Scores {
         mean: &Tensor,
         examples: usize,
     ) -> Result<()> {
-        self.add(Unread {
-            name,
-            value: mean.detach(),
-            kind: Kind::MeanLogarithm,
-            examples,
-        })
+        self.add_scalar(name, mean, Kind::MeanLogarithm, examples)
     }
 
     /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
@@ -158,6 +143,21 @@ impl Scores {
                 window.add(mean);
             }
         }
+    }
+
+    fn add_scalar(
+        &mut self,
+        name: &'static str,
+        mean: &Tensor,
+        kind: Kind,
+        examples: usize,
+    ) -> Result<()> {
+        self.add(Unread {
+            name,
+            value: mean.detach(),
+            kind,
+            examples,
+        })
     }
 
     fn add(&mut self, unread: Unread) -> Result<()> {

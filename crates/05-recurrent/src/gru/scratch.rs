@@ -11,7 +11,7 @@ use candle_nn::VarBuilder;
 use d2l::nn::{Initializer, ParamStore};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use crate::by_hand::{ByHand, Gate, Layer, sigmoid};
+use crate::by_hand::{ByHand, Gate, Step, parts_of, sigmoid};
 use crate::language_model::State;
 use crate::recipes::{BY_HAND, EN_GATED, QUICK_BY_HAND, ZH};
 
@@ -77,22 +77,18 @@ impl Gru {
     }
 }
 
-impl Layer for Gru {
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
-        let batch = inputs.first().map_or(Ok(0), |x| x.dim(0))?;
-        let mut h = match state {
-            Some([h, ..]) => h.clone(),
-            _ => self.h.zeros(batch)?,
-        };
-        let mut outputs = Vec::with_capacity(inputs.len());
-        for x in inputs {
-            let z = sigmoid(&self.z.forward(x, &h)?)?;
-            let r = sigmoid(&self.r.forward(x, &h)?)?;
-            let candidate = self.h.forward(x, &(r * &h)?)?.tanh()?;
-            h = ((&z * &h)? + ((1.0 - &z)? * candidate)?)?;
-            outputs.push(h.clone());
-        }
-        Ok((outputs, vec![h]))
+impl Step for Gru {
+    fn zeros(&self, batch: usize) -> Result<State> {
+        Ok(vec![self.h.zeros(batch)?])
+    }
+
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+        let [h] = parts_of(state)?;
+        let z = sigmoid(&self.z.forward(x, h)?)?;
+        let r = sigmoid(&self.r.forward(x, h)?)?;
+        let candidate = self.h.forward(x, &(r * h)?)?.tanh()?;
+        let h = ((&z * h)? + ((1.0 - &z)? * candidate)?)?;
+        Ok(vec![h])
     }
 }
 

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use d2l::nn::{Initializer, ParamStore};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use crate::by_hand::{ByHand, Gate, Layer, sigmoid};
+use crate::by_hand::{ByHand, Gate, Step, parts_of, sigmoid};
 use crate::language_model::State;
 use crate::recipes::{BY_HAND, EN_GATED, QUICK_BY_HAND, ZH};
 
@@ -78,24 +78,20 @@ impl Lstm {
     }
 }
 
-impl Layer for Lstm {
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
-        let batch = inputs.first().map_or(Ok(0), |x| x.dim(0))?;
-        let (mut h, mut c) = match state {
-            Some([h, c]) => (h.clone(), c.clone()),
-            _ => (self.c.zeros(batch)?, self.c.zeros(batch)?),
-        };
-        let mut outputs = Vec::with_capacity(inputs.len());
-        for x in inputs {
-            let i = sigmoid(&self.i.forward(x, &h)?)?;
-            let f = sigmoid(&self.f.forward(x, &h)?)?;
-            let o = sigmoid(&self.o.forward(x, &h)?)?;
-            let candidate = self.c.forward(x, &h)?.tanh()?;
-            c = ((f * &c)? + (i * candidate)?)?;
-            h = (o * c.tanh()?)?;
-            outputs.push(h.clone());
-        }
-        Ok((outputs, vec![h, c]))
+impl Step for Lstm {
+    fn zeros(&self, batch: usize) -> Result<State> {
+        Ok(vec![self.c.zeros(batch)?, self.c.zeros(batch)?])
+    }
+
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+        let [h, c] = parts_of(state)?;
+        let i = sigmoid(&self.i.forward(x, h)?)?;
+        let f = sigmoid(&self.f.forward(x, h)?)?;
+        let o = sigmoid(&self.o.forward(x, h)?)?;
+        let candidate = self.c.forward(x, h)?.tanh()?;
+        let c = ((f * c)? + (i * candidate)?)?;
+        let h = (o * c.tanh()?)?;
+        Ok(vec![h, c])
     }
 }
 

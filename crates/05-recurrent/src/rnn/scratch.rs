@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use d2l::nn::{Initializer, ParamStore};
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use crate::by_hand::{ByHand, Gate, Layer};
+use crate::by_hand::{ByHand, Gate, Step, parts_of};
 use crate::language_model::State;
 use crate::recipes::{BY_HAND, EN, QUICK, ZH};
 
@@ -96,19 +96,14 @@ impl Rnn {
     }
 }
 
-impl Layer for Rnn {
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
-        let batch = inputs.first().map_or(Ok(0), |x| x.dim(0))?;
-        let mut h = match state {
-            Some([h, ..]) => h.clone(),
-            _ => self.h.zeros(batch)?,
-        };
-        let mut outputs = Vec::with_capacity(inputs.len());
-        for x in inputs {
-            h = self.h.forward(x, &h)?.tanh()?;
-            outputs.push(h.clone());
-        }
-        Ok((outputs, vec![h]))
+impl Step for Rnn {
+    fn zeros(&self, batch: usize) -> Result<State> {
+        Ok(vec![self.h.zeros(batch)?])
+    }
+
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+        let [h] = parts_of(state)?;
+        Ok(vec![self.h.forward(x, h)?.tanh()?])
     }
 }
 

@@ -1,0 +1,111 @@
+//! What is measured, one function per row. The twin of a row, with its batch and its count of operations, has the same
+//! name in `scripts/bench/rows.py`.
+//!
+//! - `models`: training steps of the chapters' models
+//! - `operations`: single layers, functions and losses, forward and backward
+//! - `optimizers`: their steps over ten million parameters
+
+mod models;
+mod operations;
+mod optimizers;
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use d2l::nn::testing::hash;
+use d2l::nn::{elu, gelu, relu, sigmoid, silu, softplus, tanh};
+use d2l::usage;
+use recurrent::rnn_model::Cell;
+
+use crate::Work;
+use models::*;
+use operations::*;
+use optimizers::*;
+
+/// A line of the table.
+pub struct Row {
+    /// As in `scripts/bench/rows.py`.
+    pub name: &'static str,
+    /// Makes the model, its batch and its optimizer.
+    pub build: fn() -> Result<Box<dyn Work>>,
+}
+
+/// All rows.
+pub const ROWS: &[Row] = &[
+    row("matrix-product", matrix_product),
+    row("linear-regression", linear_regression),
+    row("softmax", softmax_regression),
+    row("mlp", mlp),
+    row("lenet-128", || lenet(128)),
+    row("lenet-256", || lenet(256)),
+    row("resnet18-96", || resnet18((16, 1, 96, 96))),
+    row("resnet18-32", || resnet18((64, 3, 32, 32))),
+    row("alexnet-64", alexnet),
+    row("googlenet-32", googlenet),
+    row("densenet-32", densenet),
+    row("rnn-32x35x256", || language_model(Cell::Rnn, 32, 35, 256)),
+    row("gru-32x35x256", || language_model(Cell::Gru, 32, 35, 256)),
+    row("lstm-32x35x256", || language_model(Cell::Lstm, 32, 35, 256)),
+    row("rnn-1024x32x32", || language_model(Cell::Rnn, 1024, 32, 32)),
+    row("gru-1024x32x32", || language_model(Cell::Gru, 1024, 32, 32)),
+    row("lstm-1024x32x32", || {
+        language_model(Cell::Lstm, 1024, 32, 32)
+    }),
+    row("transformer-block", transformer_block),
+    row("linear", linear_layer),
+    row("conv3x3-64x32", || convolution(64, 32)),
+    row("conv3x3-128x16", || convolution(128, 16)),
+    row("conv3x3-256x8", || convolution(256, 8)),
+    row("conv3x3-512x4", || convolution(512, 4)),
+    row("batch-norm", batch_normalisation),
+    row("layer-norm", layer_normalisation),
+    row("attention", || attention(false)),
+    row("attention-causal", || attention(true)),
+    row("batch-norm-relu", batch_normalisation_and_relu),
+    row("group-norm", group_normalisation),
+    row("sigmoid", || activation(sigmoid)),
+    row("tanh", || activation(tanh)),
+    row("relu", || activation(relu)),
+    row("elu", || activation(|x| elu(x, 1.0))),
+    row("gelu", || activation(gelu)),
+    row("silu", || activation(silu)),
+    row("softplus", || activation(softplus)),
+    row("softmax-10000", softmax_of_rows),
+    row("cross-entropy-10000", cross_entropy_of_rows),
+    row("embedding-10000", embedding_of_rows),
+    row("sgd-10m", sgd),
+    row("sgd-momentum-10m", sgd_momentum),
+    row("adagrad-10m", adagrad),
+    row("rmsprop-10m", rmsprop),
+    row("rmsprop-centered-10m", rmsprop_centered),
+    row("adadelta-10m", adadelta),
+    row("adam-10m", adam),
+    row("adamw-10m", adamw),
+];
+
+const fn row(name: &'static str, build: fn() -> Result<Box<dyn Work>>) -> Row {
+    Row { name, build }
+}
+
+/// The row of this name.
+///
+/// # Errors
+/// Where there is none; the message lists all.
+pub fn find(name: &str) -> Result<&'static Row> {
+    let Some(row) = ROWS.iter().find(|row| row.name == name) else {
+        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        usage!(
+            "--model {name}: no such row; wanted one of {}",
+            names.join(", ")
+        )
+    };
+    Ok(row)
+}
+
+/// Salt of classes.
+const CLASS_SALT: u32 = 99;
+
+/// Classes of a batch: `[B]`.
+fn classes(batch: u32, classes: u32) -> Result<Tensor> {
+    let targets = (0..batch).map(|i| hash(i, CLASS_SALT) % classes);
+    Ok(Tensor::from_iter(targets, &Device::Cpu)?)
+}
