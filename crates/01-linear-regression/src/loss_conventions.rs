@@ -7,6 +7,7 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use d2l::data::Dataset;
+use d2l::nn::backward;
 use d2l::nn::{Initializer, Optimizer, ParamGroup, ParamStore, Sgd, gradient_norm};
 use d2l::random::{Purpose, Stream};
 
@@ -73,7 +74,7 @@ fn model(features: usize) -> Result<(LinearRegression, ParamStore)> {
 pub fn loss_and_gradient(convention: Convention, [x, y]: &[Tensor; 2]) -> Result<(f64, f64)> {
     let (model, params) = model(x.dim(1)?)?;
     let loss = convention.loss(&model.forward(x)?, y)?;
-    let norm = gradient_norm(&params.parameters(), &loss.backward()?)?;
+    let norm = gradient_norm(&params.parameters(), &backward(&loss)?)?;
     Ok((f64::from(loss.to_scalar::<f32>()?), norm))
 }
 
@@ -99,7 +100,7 @@ pub fn error_after_training(
         };
         for batch in data.batches(order.permutation(data.len()), batch_size, &Device::Cpu) {
             let [x, y] = batch?;
-            sgd.step(&convention.loss(&model.forward(&x)?, &y)?.backward()?)?;
+            sgd.step(&backward(&convention.loss(&model.forward(&x)?, &y)?)?)?;
         }
     }
     let [x, y] = all;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use d2l::data::{Dataset, Splits};
+use d2l::nn::backward;
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
 use d2l::{
     Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
@@ -176,7 +177,7 @@ pub fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<
         {
             let [x, y] = batch?;
             let loss = squared_loss(&model.forward(&x)?, &y)?;
-            let mut gradients = loss.backward()?;
+            let mut gradients = backward(&loss)?;
             run.clip(&mut gradients)?;
             optimizer.step(&gradients)?;
             run.record_step(&loss, x.dim(0)?, &optimizer)?;

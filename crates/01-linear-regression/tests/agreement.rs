@@ -1,5 +1,6 @@
 //! By hand, with the library, and in PyTorch: the same numbers.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -43,7 +44,7 @@ fn scratch_and_concise_agree() -> Result<()> {
     let (ours, theirs) = (scratch::squared_loss(&ours, &y)?, mse_loss(&theirs, &y)?);
     let gap = (ours.to_scalar::<f64>()? * 2.0 - theirs.to_scalar::<f64>()?).abs();
     ensure!(gap < 1e-14, "losses differ by {gap}");
-    let (ours, theirs) = (ours.backward()?, theirs.backward()?);
+    let (ours, theirs) = (backward(&ours)?, backward(&theirs)?);
     every_parameter_has_a_gradient(&by_hand, &ours)?;
     every_parameter_has_a_gradient(&library, &theirs)?;
     for ((name, here), (_, there)) in by_hand.parameters().iter().zip(library.parameters()) {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use d2l::nn::backward;
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd};
 use linear_regression::airfoil::bowl::Bowl;
@@ -50,7 +51,7 @@ fn heights_and_steps_are_those_of_the_model() -> Result<()> {
         let loss = squared_loss(&model.forward_t(&x, Mode::Evaluate)?, &y)?;
         let gap = f64::from(loss.to_scalar::<f32>()?) - bowl.height(w1, w2);
         ensure!(gap.abs() < 1e-6, "losses differ by {gap}");
-        let gradients = loss.backward()?;
+        let gradients = backward(&loss)?;
         every_parameter_has_a_gradient(&params, &gradients)?;
         sgd.step(&gradients)?;
     }

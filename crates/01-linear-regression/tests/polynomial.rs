@@ -1,5 +1,6 @@
 //! The polynomials against PyTorch, and that the right degree finds the weights that made the data.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -34,7 +35,7 @@ fn trained(terms: usize) -> Result<(f64, f64, Vec<f32>)> {
     let mut sgd = Sgd::new(vec![ParamGroup::new(params.parameters())], 0.01, 0.0, false)?;
     for _ in 0..400 {
         for batch in data.train.batches((0..100).collect(), 10, &DEVICE) {
-            sgd.step(&loss(&batch?)?.backward()?)?;
+            sgd.step(&backward(&loss(&batch?)?)?)?;
         }
     }
     let (train, valid) = (whole(&data.train)?, whole(&data.valid)?);

@@ -1,5 +1,6 @@
 //! Weight decay by hand, with the library, and in PyTorch; and that it does what it is for.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -92,7 +93,7 @@ fn scratch_and_concise_take_the_same_steps() -> Result<()> {
         let wanted = library_loss.to_scalar::<f64>()? / 2.0 + lambda * penalty;
         let gap = (loss.to_scalar::<f64>()? - wanted).abs();
         ensure!(gap < 1e-14, "losses differ by {gap}");
-        let (here, there) = (loss.backward()?, library_loss.backward()?);
+        let (here, there) = (backward(&loss)?, backward(&library_loss)?);
         every_parameter_has_a_gradient(&by_hand, &here)?;
         every_parameter_has_a_gradient(&library, &there)?;
         ours.step(&here)?;
@@ -140,7 +141,7 @@ fn the_penalty_is_half_the_squared_norm_of_the_weight_and_spares_the_bias() -> R
     let gap = dear.to_scalar::<f64>()? - free.to_scalar::<f64>()? - 1.5 * norm;
     ensure!(gap.abs() < 1e-14 && norm > 0.1, "{gap} at norm {norm}");
 
-    let (free, dear) = (free.backward()?, dear.backward()?);
+    let (free, dear) = (backward(&free)?, backward(&dear)?);
     for ((name, one), (_, other)) in params.parameters().iter().zip(dear_params.parameters()) {
         let (free, dear) = (
             free.get(one).context("gradient")?,
@@ -250,7 +251,7 @@ fn weight_decay_gives_up_training_loss_for_validation_loss() -> Result<()> {
         let mut sgd = Sgd::new(vec![group], 0.003, 0.0, false)?;
         for _ in 0..100 {
             for batch in data.train.batches((0..20).collect(), 5, &DEVICE) {
-                sgd.step(&loss_of(&task, &batch?)?.backward()?)?;
+                sgd.step(&backward(&loss_of(&task, &batch?)?)?)?;
             }
         }
         let norm = l2_penalty(&task.model.w)?.to_scalar::<f32>()?;

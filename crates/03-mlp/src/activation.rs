@@ -1,5 +1,6 @@
 //! Activation functions and how steep they are. D2L zh 4.1.2, en 5.1.2.
 
+use d2l::nn::backward;
 use std::fmt::{self, Display};
 
 use anyhow::{Context, Result};
@@ -99,7 +100,7 @@ pub fn draw(run: &Run) -> Result<()> {
 pub fn value_and_derivative(activation: Activation, x: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
     let x = Var::from_slice(x, x.len(), &Device::Cpu)?;
     let y = activation.apply(&x)?;
-    let gradients = y.sum_all()?.backward()?;
+    let gradients = backward(&y.sum_all()?)?;
     let slope = gradients
         .get(&x)
         .with_context(|| format!("{activation} has no gradient"))?;

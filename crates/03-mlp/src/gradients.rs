@@ -10,6 +10,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::Run;
 use d2l::data::ImageClasses;
+use d2l::nn::backward;
 use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy, gradient_norm};
 use d2l::plot::{Series, curves};
 
@@ -67,7 +68,7 @@ pub fn by_layer(
     [x, y]: &[Tensor; 2],
     params: &ParamStore,
 ) -> Result<Vec<LayerGradient>> {
-    let gradients = cross_entropy(&model.forward_t(x, Mode::Evaluate)?, y)?.backward()?;
+    let gradients = backward(&cross_entropy(&model.forward_t(x, Mode::Evaluate)?, y)?)?;
     let norm_of = |wanted: String| {
         let mut parameters = params.parameters();
         parameters.retain(|(name, _)| *name == wanted);

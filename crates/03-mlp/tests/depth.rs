@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use clap::ValueEnum;
+use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy};
 use mlp::activation::{Activation, value_and_derivative};
@@ -147,7 +148,7 @@ fn every_parameter_of_a_deep_network_has_a_gradient() -> Result<()> {
     for activation in Activation::ALL {
         let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
         let model = Mlp::new(&widths(32, 3), activation, &Initializer::Xavier, &params)?;
-        let gradients = cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y)?.backward()?;
+        let gradients = backward(&cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y)?)?;
         every_parameter_has_a_gradient(&params, &gradients).context(activation)?;
     }
     Ok(())

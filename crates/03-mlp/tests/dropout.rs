@@ -1,5 +1,6 @@
 //! Dropout by hand and with the library: the same numbers at the same mask, and PyTorch's without one.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -80,8 +81,8 @@ fn scratch_and_concise_agree_at_the_same_mask() -> Result<()> {
         let (ours, theirs) = (scratch.forward_t(&x, mode)?, concise.forward_t(&x, mode)?);
         let between = gap(&ours, &theirs)?;
         ensure!(between < 1e-14, "{mode:?}: outputs differ by {between}");
-        let ours = cross_entropy(&ours, &y)?.backward()?;
-        let theirs = cross_entropy(&theirs, &y)?.backward()?;
+        let ours = backward(&cross_entropy(&ours, &y)?)?;
+        let theirs = backward(&cross_entropy(&theirs, &y)?)?;
         every_parameter_has_a_gradient(&by_hand, &ours)?;
         every_parameter_has_a_gradient(&library, &theirs)?;
         for (here, there) in MAPPING {

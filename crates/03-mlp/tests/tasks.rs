@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, mse_loss};
 use d2l::{BinaryClassifier, Regressor, Scores, Task};
@@ -160,7 +161,7 @@ fn prices_are_judged_by_their_logarithms() -> Result<()> {
         close(scores.means()["log_rmse"], (log_squares / 3.0).sqrt())?;
         let loss = task.training_loss(&batch, STEP, &mut Scores::default())?;
         close(loss.to_scalar()?, squares / 3.0)?;
-        every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
     }
     Ok(())
 }
@@ -184,7 +185,7 @@ fn an_answer_is_right_where_its_logit_has_the_right_sign() -> Result<()> {
     let mut scores = Scores::default();
     let loss = task.training_loss(&batch, STEP, &mut scores)?;
     assert_eq!(scores.means()["accuracy"], right as f64 / 40.0);
-    every_parameter_has_a_gradient(&params, &loss.backward()?)
+    every_parameter_has_a_gradient(&params, &backward(&loss)?)
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn a_hopelessly_wrong_unit_learns_from_the_cross_entropy_alone() -> Result<()> {
     let logits = candle_core::Var::new(&[[12f64]], &DEVICE)?;
     let y = Tensor::new(&[1u32], &DEVICE)?; // the class is another: the target of this unit is 0
     let slope = |cost: fn(&Tensor, &Tensor) -> candle_core::Result<Tensor>| -> Result<f64> {
-        let gradients = cost(&logits, &y)?.backward()?;
+        let gradients = backward(&cost(&logits, &y)?)?;
         let slope = gradients.get(&logits).context("a gradient")?;
         Ok(numbers(slope)?[0])
     };

@@ -6,7 +6,7 @@ use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
     BatchNorm, Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, avg_pool2d,
-    batch_norm, global_avg_pool2d, linear, max_pool2d,
+    batch_norm, concat, global_avg_pool2d, linear, max_pool2d,
 };
 use d2l::{Implementation, Preset, PresetName, Recipe};
 
@@ -182,7 +182,7 @@ impl DenseNet {
 /// `[B, C, H, W]` to that and what each layer adds: `[B, C + layers · growth, H, W]`.
 fn dense(block: &[Layer], x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
     in_turn(block, x, |layer, h| {
-        Tensor::cat(&[h, &layer.forward_t(h, mode)?], 1)
+        concat(&[h, &layer.forward_t(h, mode)?], 1)
     })
 }
 

@@ -5,8 +5,8 @@ use anyhow::Result;
 use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
-    Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, global_avg_pool2d, linear,
-    max_pool2d,
+    Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, concat, global_avg_pool2d,
+    linear, max_pool2d,
 };
 use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
@@ -157,13 +157,9 @@ impl Inception {
     /// `[B, C, H, W]` to the channels of all paths, in the same places.
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let pooled = max_pool2d(x, &Pool2d::new(3).stride(1).padding(1))?;
-        let paths = [
-            rectified(&self.one, x)?,
-            rectified(&self.three, x)?,
-            rectified(&self.five, x)?,
-            rectified(&self.pooled, &pooled)?,
-        ];
-        Tensor::cat(&paths, 1)
+        let [one, three] = [rectified(&self.one, x)?, rectified(&self.three, x)?];
+        let [five, pooled] = [rectified(&self.five, x)?, rectified(&self.pooled, &pooled)?];
+        concat(&[&one, &three, &five, &pooled], 1)
     }
 }
 

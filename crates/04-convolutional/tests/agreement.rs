@@ -1,5 +1,6 @@
 //! By hand, with the library, in the book and in PyTorch: the same numbers.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -72,8 +73,8 @@ fn ensure_equal<A: Network, B: Network>(
     ensure!(names(ones) == names(others));
     let (a, b) = (one.forward_t(&x, TRAIN)?, other.forward_t(&x, TRAIN)?);
     ensure_near("outputs", &a, &b)?;
-    let a = cross_entropy(&a, &y)?.backward()?;
-    let b = cross_entropy(&b, &y)?.backward()?;
+    let a = backward(&cross_entropy(&a, &y)?)?;
+    let b = backward(&cross_entropy(&b, &y)?)?;
     for ((name, one), (_, other)) in ones.parameters().iter().zip(others.parameters()) {
         let a = a.get(one).context("a gradient")?;
         let b = b.get(&other).context("a gradient")?;
@@ -277,18 +278,18 @@ fn every_parameter_gets_a_gradient() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
     let model = scratch::LeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
-    every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+    every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
     let params = ParamStore::new(0, &DEVICE);
     let model =
         batch_norm_lenet::scratch::BatchNormLeNet::new((1, 28), 10, &Initializer::Xavier, &params)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
-    every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+    every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
     let params = ParamStore::new(0, &DEVICE);
     let model = ResNet18::new(1, 10, &Initializer::Xavier, &params)?;
     let x = filled((4, 1, 40, 40), 1, 2.0, DType::F32, &DEVICE)?;
     let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
     // Batch normalisation takes the mean away, and with it what a bias in front of it adds: these gradients are rounding.
-    every_parameter_has_a_gradient(&params, &loss.backward()?)
+    every_parameter_has_a_gradient(&params, &backward(&loss)?)
 }
 
 /// A trained network says the same about a picture whatever else is in the batch; while training it doesn't.
@@ -321,7 +322,7 @@ fn resnet_without_its_parts_still_has_gradients() -> Result<()> {
         let params = ParamStore::new(0, &DEVICE);
         let model = ResNet18::with_options(1, 10, &options, &Initializer::Kaiming, &params)?;
         let loss = cross_entropy(&model.forward_t(&x, TRAIN)?, &y)?;
-        every_parameter_has_a_gradient(&params, &loss.backward()?)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
         let names: Vec<String> = params.parameters().into_iter().map(|(n, _)| n).collect();
         let any = |part: &str| names.iter().any(|name| name.contains(part));
         ensure!(any("norm") == has_norms && any("shortcut") == has_shortcuts);

@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Module, Tensor, Var};
 use convolutional::cross_correlation::{corr2d, corr2d_1x1, corr2d_with_stride, pad};
 use convolutional::edge_kernel::{EdgeKernel, Edges, picture};
 use convolutional::pooling::{self, Window};
+use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, filled};
 use d2l::nn::{Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, Sgd, Step};
 use d2l::nn::{Optimizer, ParamGroup, avg_pool2d, max_pool2d};
@@ -239,7 +240,7 @@ fn the_edge_kernel_is_learned_alike_by_hand_and_with_the_library() -> Result<()>
         let mut sgd = Sgd::new(vec![ParamGroup::new(params.parameters())], 0.03, 0.0, false)?;
         for _ in 0..60 {
             let loss = task.training_loss(&batch, STEP, &mut Scores::default())?;
-            sgd.step(&loss.backward()?)?;
+            sgd.step(&backward(&loss)?)?;
         }
         let (_, weight) = &params.parameters()[0];
         kernels.push(weight.as_detached_tensor());

@@ -1,5 +1,6 @@
 //! The deep networks: the book's shapes and numbers of parameters, PyTorch's numbers, a gradient for every parameter.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -73,7 +74,7 @@ fn every_parameter_gets_a_gradient() -> Result<()> {
         let params = ParamStore::new(0, &DEVICE);
         let model = build(&params)?;
         let loss = cross_entropy(&model.forward_t(&x, train)?, &y)?;
-        every_parameter_has_a_gradient(&params, &loss.backward()?).context(name)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?).context(name)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The ladder's networks and its expanded training set.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -36,7 +37,7 @@ fn every_rung_trains_all_of_its_parameters() -> Result<()> {
         let model = Digits::new(preset.model, 10, &Initializer::Xavier, &params)?;
         ensure!(params.parameter_count() == wanted, "{}", preset.model);
         let loss = cross_entropy(&model.forward_t(&x, train(1))?, &y)?;
-        every_parameter_has_a_gradient(&params, &loss.backward()?).context(preset.model)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?).context(preset.model)?;
         let layers = model.layers(&x)?;
         let (_, last) = layers.last().context("layers")?;
         let output = model.forward_t(&x, Mode::Evaluate)?;

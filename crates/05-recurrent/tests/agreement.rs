@@ -1,5 +1,6 @@
 //! By hand, with the library and in PyTorch: the same numbers.
 
+use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -169,8 +170,8 @@ fn ensure_equal(
     let (a, b) = (next_token_loss(&a, &y)?, next_token_loss(&b, &y)?);
     ensure_near("loss", &a, &b)?;
     // From zeros: the state above has a history of its own.
-    let a = next_token_loss(&by_hand.forward(&x, None, TRAIN)?.0, &y)?.backward()?;
-    let b = next_token_loss(&library.forward(&x, None, TRAIN)?.0, &y)?.backward()?;
+    let a = backward(&next_token_loss(&by_hand.forward(&x, None, TRAIN)?.0, &y)?)?;
+    let b = backward(&next_token_loss(&library.forward(&x, None, TRAIN)?.0, &y)?)?;
     let of_hand = |name: &str| -> Result<Tensor> {
         let gradient = a
             .get(named(ours, name)?.as_tensor())
@@ -331,7 +332,7 @@ fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()>
         let model = model(which, &params)?;
         let o = model.forward_t(&x, TRAIN)?;
         ensure!(o.dims() == [batch, steps, v], "{which:?}: {:?}", o.dims());
-        every_parameter_has_a_gradient(&params, &next_token_loss(&o, &y)?.backward()?)?;
+        every_parameter_has_a_gradient(&params, &backward(&next_token_loss(&o, &y)?)?)?;
         let directions = if which.0 == bidirectional_lstm::NAME {
             2
         } else {

@@ -82,13 +82,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         threads == products,
         "found {threads} threads for kernels and {products} for products; wanted RAYON_NUM_THREADS to be set"
     );
-    let mut work = (row.build)()?;
-    if let Some(file) = &args.save_init {
-        save_tensors(file, &work.initial(), HashMap::new())?;
-    }
-    let mut output = io::stdout();
-    writeln!(output, "{}", json!({"model": name, "threads": threads}))?;
-    output.flush()?;
-    serve(work.as_mut(), io::stdin().lock(), output)?;
-    Ok(ExitCode::SUCCESS)
+    d2l::on_computing_thread(|| {
+        let mut work = (row.build)()?;
+        if let Some(file) = &args.save_init {
+            save_tensors(file, &work.initial(), HashMap::new())?;
+        }
+        let mut output = io::stdout();
+        writeln!(output, "{}", json!({"model": name, "threads": threads}))?;
+        output.flush()?;
+        serve(work.as_mut(), io::stdin().lock(), output)?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

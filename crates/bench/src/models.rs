@@ -3,8 +3,8 @@
 use anyhow::Result;
 use candle_core::{Module, Tensor};
 use d2l::nn::{
-    AttentionOptions, Initializer, LayerNorm, Linear, Mode, Network, ParamStore, layer_norm,
-    linear, relu, scaled_dot_product_attention,
+    AttentionOptions, Initializer, LayerNorm, Linear, Mode, Network, ParamStore, add, join_heads,
+    layer_norm, linear, relu, scaled_dot_product_attention, split_heads,
 };
 
 /// A pre-norm block of the Transformer's encoder: x + attention(norm1(x)), then x + FFN(norm2(x)), FFN with ReLU.
@@ -39,26 +39,19 @@ impl EncoderBlock {
             dense2: dense(ffn_width, width, "dense2")?,
         })
     }
-
-    /// `[B, T, H] -> [B, heads, T, H / heads]`
-    fn split(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (batch, steps, _) = x.dims3()?;
-        x.reshape((batch, steps, self.heads, ()))?.transpose(1, 2)
-    }
 }
 
 impl Network for EncoderBlock {
     /// `[B, T, H] -> [B, T, H]`
     fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         let h = self.norm1.forward(x)?;
-        let [q, k, v] = [&self.w_q, &self.w_k, &self.w_v]
-            .map(|w| w.forward(&h).and_then(|projected| self.split(&projected)));
+        let [q, k, v] =
+            [&self.w_q, &self.w_k, &self.w_v].map(|w| split_heads(&w.forward(&h)?, self.heads));
         let options = AttentionOptions::default();
         let (mixed, _) = scaled_dot_product_attention(&q?, &k?, &v?, options)?;
-        let joined = mixed.transpose(1, 2)?.reshape(x.shape())?;
-        let x = (x + self.w_o.forward(&joined)?)?;
+        let x = add(x, &self.w_o.forward(&join_heads(&mixed)?)?)?;
         let h = relu(&self.dense1.forward(&self.norm2.forward(&x)?)?)?;
-        &x + self.dense2.forward(&h)?
+        add(&x, &self.dense2.forward(&h)?)
     }
 
     fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {

@@ -1,5 +1,6 @@
 //! An optimizer's step by itself, over ten million parameters.
 
+use d2l::nn::backward;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
@@ -40,7 +41,7 @@ impl Update {
             ..ParamGroup::new(parameters.clone())
         };
         Ok(Self {
-            gradients: Tensor::stack(&sums, 0)?.sum_all()?.backward()?,
+            gradients: backward(&Tensor::stack(&sums, 0)?.sum_all()?)?,
             optimizer: Box::new(make(vec![group], RATE)?),
             parameters,
         })

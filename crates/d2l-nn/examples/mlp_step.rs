@@ -11,7 +11,7 @@ use std::time::Instant;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Module, Optimizer as _, VarBuilder, VarMap};
 use d2l_nn::testing::{filled, hash};
-use d2l_nn::{Initializer, Optimizer as _, ParamGroup, ParamStore, Sgd};
+use d2l_nn::{Initializer, Optimizer as _, ParamGroup, ParamStore, Sgd, backward};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         let logits = output.forward(&hidden.forward(&x)?.relu()?)?;
         let loss = candle_nn::loss::cross_entropy(&logits, &classes)?;
         let forward = start.elapsed().as_secs_f64();
-        let gradients = loss.backward()?;
+        let gradients = backward(&loss)?;
         let backward = start.elapsed().as_secs_f64();
         sgd.step(&gradients)?;
         Ok([

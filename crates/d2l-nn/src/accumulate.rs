@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var, bail};
 
-use crate::kernel::{self, Real};
+use crate::kernel;
 
 /// Σ n g of each parameter, over batches of n examples with the mean gradient g.
 #[derive(Default)]
@@ -34,10 +34,7 @@ impl Accumulator {
                 Some(sum) if !kernel::has_kernel(sum) => {
                     *sum = (&*sum + (gradient * examples as f64)?)?;
                 }
-                Some(sum) if sum.dtype() == DType::F64 => {
-                    add_in_place::<f64>(sum, &gradient, examples)?;
-                }
-                Some(sum) => add_in_place::<f32>(sum, &gradient, examples)?,
+                Some(sum) => kernel::add_multiple(sum, &gradient, examples as f64)?,
             }
         }
         Ok(())
@@ -95,19 +92,9 @@ impl Accumulator {
     }
 }
 
-fn add_in_place<T: Real>(sum: &Tensor, gradient: &Tensor, examples: usize) -> Result<()> {
-    let examples = T::from_f64(examples as f64);
-    kernel::change_by::<T>(sum, gradient, |sum, gradient| {
-        for (sum, &g) in sum.iter_mut().zip(gradient) {
-            *sum += examples * g;
-        }
-        Ok(())
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
     use crate::testing::filled;
@@ -119,7 +106,7 @@ mod tests {
         if to == 7 {
             loss = (loss + b.sqr()?.sum_all()?)?;
         }
-        loss.backward()
+        crate::backward(&loss)
     }
 
     #[test]

@@ -1,75 +1,229 @@
 //! The gradients of a loss with respect to the parameters.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Result, Tensor};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, TensorId, bail};
 
-thread_local! {
-    /// Parameters and parts of their gradients, while a backward pass of [`backward`] is under way.
-    static HANDED_OVER: RefCell<Option<Vec<(Tensor, Tensor)>>> = const { RefCell::new(None) };
-}
+use crate::kernel;
+use crate::node::{self, Node};
 
-/// ∂loss/∂w of every parameter w that the scalar `loss` depends on: what `loss.backward()` returns, in less time.
+/// ∂loss/∂w of every parameter w that the scalar `loss` depends on: what `loss.backward()` is in candle.
 ///
-/// Candle makes zeros for each gradient and adds to them what an operation returns, on one thread: four passes over as
-/// many bytes as the model has, which for ResNet-18's eleven million parameters were 9 % of a step on pictures of
-/// 32 × 32. Here the layers hand a parameter's gradient over as it is, and it is added to another only where a parameter
-/// is used twice.
+/// Candle makes zeros for the gradient of all that is computed and adds to them what an operation returns, on one thread:
+/// four passes over as much memory, and only one of a step's threads has work. This pass goes through the layers of this
+/// crate itself and hands a gradient on as it is; it is added to another, in that one's memory, only where something is
+/// used twice. What was computed with candle's own operations in between, candle's pass goes through.
 ///
 /// # Errors
-/// Those of candle's backward pass.
+/// Those of the operations' backward passes, and of candle's. `loss.backward()` itself is an error where layers of this
+/// crate are behind the loss: it could not reach their parameters.
 pub fn backward(loss: &Tensor) -> Result<GradStore> {
-    let outer = HANDED_OVER.replace(Some(Vec::new()));
-    let gradients = loss.backward();
-    let handed_over = HANDED_OVER.replace(outer);
-    let mut gradients = gradients?;
-    for (parameter, part) in handed_over.unwrap_or_default() {
-        let sum = match gradients.remove(&parameter) {
-            Some(other) => other.add(&part)?,
-            None => part,
-        };
-        gradients.insert(&parameter, sum);
+    let mut pass = Pass::default();
+    if loss.is_variable() || node::of(loss).is_some() {
+        pass.give(loss, Gradient::shared(loss.ones_like()?))?;
+    } else {
+        pass.through_candle(loss)?;
+    }
+    while let Some((_, Waiting { node, y, dy })) = pass.waiting.pop_last() {
+        let gradients = node.gradients(&y, &dy.tensor)?;
+        let owned = owners(&gradients, &dy.tensor);
+        for ((input, gradient), owned) in gradients.into_iter().zip(owned) {
+            let tensor = gradient.detach();
+            pass.give(input, Gradient { tensor, owned })?;
+        }
+    }
+    let mut gradients = empty_store(loss)?;
+    for (parameter, gradient) in pass.parameters.into_values() {
+        gradients.insert(&parameter, gradient.tensor);
     }
     Ok(gradients)
 }
 
-/// What an operation's backward pass returns as the gradient with respect to its argument: `gradient`, or nothing where
-/// it goes straight to a [`backward`] that waits for it. Candle wants gradients of all that is computed, so that only
-/// those of parameters can.
-pub(crate) fn hand_over(argument: &Tensor, gradient: Tensor) -> Option<Tensor> {
-    HANDED_OVER.with_borrow_mut(|handed_over| match handed_over {
-        Some(parts) if argument.is_variable() => {
-            parts.push((argument.clone(), gradient.detach()));
-            None
+/// Candle offers no empty one: that of a number that depends on nothing has the number's own gradient only.
+fn empty_store(like: &Tensor) -> Result<GradStore> {
+    let number = Tensor::zeros((), DType::F32, like.device())?;
+    let mut store = number.backward()?;
+    store.remove(&number);
+    Ok(store)
+}
+
+/// What the pass knows so far.
+#[derive(Default)]
+struct Pass {
+    /// By their order: the last one's gradient is complete, since all that was computed from it came later.
+    waiting: BTreeMap<u64, Waiting>,
+    parameters: HashMap<TensorId, (Tensor, Gradient)>,
+}
+
+/// An operation and the gradient of its output `y`.
+struct Waiting {
+    node: Arc<Node>,
+    y: Tensor,
+    dy: Gradient,
+}
+
+/// A gradient, and whether nobody else has its memory.
+struct Gradient {
+    tensor: Tensor,
+    owned: bool,
+}
+
+impl Gradient {
+    /// One whose memory somebody else may have.
+    fn shared(tensor: Tensor) -> Self {
+        Self {
+            tensor,
+            owned: false,
         }
-        _ => Some(gradient),
+    }
+
+    /// The sum of both, in the memory of one of them if possible.
+    fn add(self, other: Self) -> Result<Self> {
+        let (sum, part) = if self.owned || !other.owned {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let tensor = if sum.owned && kernel::has_kernel(&sum.tensor) && sum.tensor.is_contiguous() {
+            kernel::add_multiple(&sum.tensor, &part.tensor.contiguous()?, 1.0)?;
+            sum.tensor
+        } else {
+            sum.tensor.add(&part.tensor)?
+        };
+        Ok(Self {
+            tensor,
+            owned: true,
+        })
+    }
+}
+
+/// Which of an operation's gradients are in memory that is neither that of `dy` nor another one's.
+fn owners(gradients: &[(&Tensor, Tensor)], dy: &Tensor) -> Vec<bool> {
+    let storage = |x: &Tensor| std::ptr::from_ref(&*x.storage_and_layout().0);
+    let all: Vec<_> = gradients.iter().map(|(_, x)| storage(x)).collect();
+    let users = |one| {
+        all.iter()
+            .filter(|&&other| std::ptr::eq(one, other))
+            .count()
+    };
+    let of_dy = storage(dy);
+    let owned = all
+        .iter()
+        .map(|&one| users(one) == 1 && !std::ptr::eq(one, of_dy));
+    owned.collect()
+}
+
+impl Pass {
+    /// Takes in a part of the gradient of `x`.
+    fn give(&mut self, x: &Tensor, gradient: Gradient) -> Result<()> {
+        if x.is_variable() {
+            let sum = match self.parameters.remove(&x.id()) {
+                Some((_, other)) => other.add(gradient)?,
+                None => gradient,
+            };
+            self.parameters.insert(x.id(), (x.clone(), sum));
+            Ok(())
+        } else if let Some(node) = node::of(x) {
+            self.wait(node, x, gradient)
+        } else if x.track_op() {
+            self.through_candle(&x.apply_op1(Seed(gradient.tensor))?)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn wait(&mut self, node: Arc<Node>, y: &Tensor, gradient: Gradient) -> Result<()> {
+        let dy = match self.waiting.remove(&node.order) {
+            Some(other) => other.dy.add(gradient)?,
+            None => gradient,
+        };
+        let y = y.clone();
+        self.waiting.insert(node.order, Waiting { node, y, dy });
+        Ok(())
+    }
+
+    /// Goes with candle through what the scalar `root` was computed from by candle's own operations.
+    fn through_candle(&mut self, root: &Tensor) -> Result<()> {
+        let outer = ARRIVED.replace(Some(Vec::new()));
+        let store = root.backward();
+        let arrived = ARRIVED.replace(outer);
+        let mut store = store?;
+        for leaf in root.sorted_nodes() {
+            if let Some(gradient) = store.remove(leaf).filter(|_| leaf.is_variable()) {
+                self.give(leaf, Gradient::shared(gradient))?;
+            }
+        }
+        for Waiting { node, y, dy } in arrived.unwrap_or_default() {
+            self.wait(node, &y, dy)?;
+        }
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// The recorded operations that candle's pass came to.
+    static ARRIVED: RefCell<Option<Vec<Waiting>>> = const { RefCell::new(None) };
+}
+
+/// Candle's pass has come to the output `y` of `node`.
+///
+/// # Errors
+/// Where the pass isn't part of [`backward`].
+pub(crate) fn arrive(node: &Arc<Node>, y: &Tensor, dy: &Tensor) -> Result<()> {
+    ARRIVED.with_borrow_mut(|arrived| match arrived {
+        Some(arrived) => {
+            arrived.push(Waiting {
+                node: Arc::clone(node),
+                y: y.clone(),
+                dy: Gradient::shared(dy.clone()),
+            });
+            Ok(())
+        }
+        None => bail!(
+            "found loss.backward(), wanted d2l_nn::backward(&loss): it knows the layers' gradients"
+        ),
     })
+}
+
+/// A number whose gradient with respect to its argument is what it holds.
+struct Seed(Tensor);
+
+impl CustomOp1 for Seed {
+    fn name(&self) -> &'static str {
+        "seed"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(())))
+    }
+
+    fn bwd(&self, _x: &Tensor, _y: &Tensor, _dy: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.0.clone()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device, Module, Shape, Var};
+    use candle_core::{Device, Module, Var};
 
     use super::*;
     use crate::linear::Linear;
     use crate::testing::filled;
+    use crate::{add_relu, relu};
 
     fn leaf(shape: impl Into<Shape>, salt: u32) -> Result<Var> {
         Var::from_tensor(&filled(shape, salt, 2.0, DType::F64, &Device::Cpu)?)
     }
 
-    #[test]
-    fn gradients_are_candles() -> Result<()> {
-        let [weight, bias, x] = [leaf((4, 4), 1)?, leaf(4, 2)?, leaf((3, 4), 3)?];
-        let layer = Linear::new(weight.as_tensor().clone(), Some(bias.as_tensor().clone()))?;
-        // The layer is used twice, its weight once more without it, and x is a leaf that is no layer's parameter alone.
-        let y = layer.forward(&layer.forward(x.as_tensor())?)?;
-        let loss = (y.sqr()?.sum_all()? + weight.sqr()?.sum_all()?)?;
-
-        let (ours, candles) = (backward(&loss)?, loss.backward()?);
-        assert_eq!(ours.get_ids().count(), candles.get_ids().count());
-        for var in [&weight, &bias, &x] {
+    /// That of candle alone and of the layers with its graph are the same, for each of `leaves`.
+    fn check(leaves: &[&Var], ours: &Tensor, candles: &Tensor) -> Result<()> {
+        let (ours, candles) = (backward(ours)?, candles.backward()?);
+        assert_eq!(ours.get_ids().count(), leaves.len());
+        assert_eq!(candles.get_ids().count(), leaves.len());
+        for var in leaves {
             let [ours, candles] = [&ours, &candles].map(|store| store.get(var));
             let (Some(ours), Some(candles)) = (ours, candles) else {
                 candle_core::bail!("a gradient is missing");
@@ -82,12 +236,60 @@ mod tests {
     }
 
     #[test]
-    fn afterwards_candles_own_pass_gets_all_again() -> Result<()> {
+    fn gradients_are_candles() -> Result<()> {
+        let [weight, bias, x] = [leaf((4, 4), 1)?, leaf(4, 2)?, leaf((3, 4), 3)?];
+        let layer = Linear::new(weight.as_tensor().clone(), Some(bias.as_tensor().clone()))?;
+        let same =
+            candle_nn::Linear::new(weight.as_tensor().clone(), Some(bias.as_tensor().clone()));
+        // The layer is used twice, with operations of candle in between, its weight once more without it, and x is a
+        // leaf that is no layer's parameter alone.
+        let of = |layer: &dyn Fn(&Tensor) -> Result<Tensor>| {
+            let y = layer(&layer(x.as_tensor())?.t()?.contiguous()?.t()?)?;
+            y.sqr()?.sum_all()? + weight.sqr()?.sum_all()?
+        };
+        let ours = of(&|x| layer.forward(x))?;
+        check(&[&weight, &bias, &x], &ours, &of(&|x| same.forward(x))?)
+    }
+
+    #[test]
+    fn a_gradient_that_goes_two_ways_stays_what_it_is() -> Result<()> {
+        // Both of `add_relu`'s gradients are one tensor. Where its arguments are used again, and each other's arguments
+        // too, sums in place would change the other's.
+        let x = leaf((5, 7), 4)?;
+        let of = |relu: &dyn Fn(&Tensor) -> Result<Tensor>,
+                  add_relu: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| {
+            let a = relu(x.as_tensor())?;
+            let b = relu(&(&a * 2.0)?)?;
+            let c = add_relu(&a, &b)?;
+            let d = add_relu(&c, &b)?;
+            let e = add_relu(&d, &d)?;
+            (add_relu(&e, &a)? * &c)?.sum_all()
+        };
+        let ours = of(&relu, &add_relu)?;
+        let candles = of(&|x| x.relu(), &|x, y| (x + y)?.relu())?;
+        check(&[&x], &ours, &candles)
+    }
+
+    #[test]
+    fn losses_that_are_a_leaf_a_constant_or_a_layers_output() -> Result<()> {
+        let leaf = leaf((), 1)?;
+        let gradients = backward(leaf.as_tensor())?;
+        let gradient = gradients.get(&leaf).map(Tensor::to_scalar::<f64>);
+        assert_eq!(gradient.transpose()?, Some(1.0));
+        assert_eq!(backward(&leaf.detach())?.get_ids().count(), 0);
+        let gradients = backward(&relu(&leaf.abs()?)?)?;
+        assert!(gradients.get(&leaf).is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn candles_own_pass_is_refused() -> Result<()> {
         let [weight, x] = [leaf((2, 4), 1)?, leaf((3, 4), 3)?];
         let layer = Linear::new(weight.as_tensor().clone(), None)?;
         let loss = layer.forward(&x)?.sum_all()?;
+        let message = loss.backward().err().map(|error| error.to_string());
+        assert!(message.is_some_and(|message| message.contains("d2l_nn::backward(&loss)")));
         assert!(backward(&loss)?.get(&weight).is_some());
-        assert!(loss.backward()?.get(&weight).is_some());
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use d2l_random::{Purpose, Rng, Stream};
 use rayon::prelude::*;
 
 use crate::kernel::{self, Real};
+use crate::node;
 use crate::{Mode, Step};
 
 /// Sets each element to zero with probability p while training, and scales the others by 1 / (1 - p), so that the
@@ -54,7 +55,7 @@ impl Dropout {
             scale: self.scale(),
         };
         if kernel::has_kernel(x) {
-            x.contiguous()?.apply_op1(dropped)
+            node::apply1(dropped, x.contiguous()?)
         } else {
             dropped.composed(x)
         }

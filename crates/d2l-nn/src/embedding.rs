@@ -17,8 +17,8 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
-use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
+use crate::node;
 
 /// An embedding of `num_embeddings` things as vectors, ids `[…] -> […, embedding_dim]`: `weight`
 /// `[num_embeddings, embedding_dim]`.
@@ -130,7 +130,7 @@ impl Module for Embedding {
             shape: Shape::from([ids.dims(), &[dim]].concat()),
             padding: self.padding_idx.map(|padding| padding as usize),
         };
-        self.weight.contiguous()?.apply_op1(lookup)
+        node::apply1(lookup, self.weight.contiguous()?)
     }
 }
 
@@ -233,7 +233,7 @@ impl CustomOp1 for Lookup {
                 Tensor::from_vec(dw, shape, &Device::Cpu)?
             }
         };
-        Ok(hand_over(weight, dw))
+        Ok(Some(dw))
     }
 }
 
@@ -263,7 +263,7 @@ mod tests {
                 let layer = Embedding::new(weight.as_tensor().clone(), padding)?;
                 let of = |y: Tensor| -> anyhow::Result<[Vec<f64>; 2]> {
                     let factors = filled(y.shape(), 2, 2.0, DType::F64, &CPU)?;
-                    let gradients = (&y * factors)?.sum_all()?.backward()?;
+                    let gradients = crate::backward(&(&y * factors)?.sum_all()?)?;
                     let gradient = gradients.get(&weight).expect("a gradient").clone();
                     Ok([
                         y.flatten_all()?.to_vec1()?,
@@ -293,7 +293,7 @@ mod tests {
         let layer = embedding_with_padding(6, 4, 2, &normal, store.builder())?;
         let (_, var) = store.parameters().remove(0);
         let loss = layer.forward(&Tensor::arange(0u32, 6, &CPU)?)?.sum_all()?;
-        let gradients = loss.backward()?;
+        let gradients = crate::backward(&loss)?;
         let gradient = gradients.get(&var).expect("a gradient").to_vec2::<f32>()?;
         for (row, (values, slopes)) in var.to_vec2::<f32>()?.iter().zip(gradient).enumerate() {
             assert_eq!(values.iter().all(|&w| w == 0.0), row == 2, "{values:?}");

@@ -18,6 +18,7 @@ mod activation;
 mod attention;
 mod backward;
 mod clip;
+mod concat;
 mod conv;
 mod dropout;
 mod embedding;
@@ -27,6 +28,7 @@ mod linear;
 mod loss;
 mod mode;
 mod network;
+mod node;
 mod norm;
 mod observe;
 mod optimizer;
@@ -43,11 +45,12 @@ mod windows;
 
 pub use accumulate::Accumulator;
 pub use activation::{
-    add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,
+    add, add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,
 };
-pub use attention::{AttentionOptions, scaled_dot_product_attention};
+pub use attention::{AttentionOptions, join_heads, scaled_dot_product_attention, split_heads};
 pub use backward::backward;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
+pub use concat::concat;
 pub use conv::{
     Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,
 };

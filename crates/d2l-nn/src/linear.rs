@@ -12,8 +12,8 @@ use candle_core::{
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
-use crate::backward::hand_over;
 use crate::kernel::{self, Real};
+use crate::node;
 use crate::observe::report;
 use crate::{Initializer, Sees};
 
@@ -72,8 +72,8 @@ impl Linear {
         }
         let (x, weight) = (x.contiguous()?, self.weight.contiguous()?);
         match &self.bias {
-            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Affine),
-            None => x.apply_op2(&weight, Affine),
+            Some(bias) => node::apply3(Affine, [x, weight, bias.contiguous()?]),
+            None => node::apply2(Affine, [x, weight]),
         }
     }
 
@@ -153,15 +153,12 @@ fn gradients(x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>
     let rows = dy.elem_count() / out_dim.max(1);
     let dy = dy.contiguous()?.reshape((rows, out_dim))?;
     let dx = if x.track_op() {
-        hand_over(x, dy.matmul(&weight.detach())?.reshape(x.shape())?)
+        Some(dy.matmul(&weight.detach())?.reshape(x.shape())?)
     } else {
         None // the data: a third of the work saved
     };
     let dw = if weight.track_op() {
-        hand_over(
-            weight,
-            dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?,
-        )
+        Some(dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?)
     } else {
         None
     };
@@ -252,8 +249,8 @@ impl CustomOp3 for Affine {
         let (dx, dw) = gradients(x, weight, &dy)?;
         let db = match bias.dtype() {
             _ if !bias.track_op() => None,
-            DType::F64 => hand_over(bias, column_sums::<f64>(&dy, bias.dim(0)?)?),
-            _ => hand_over(bias, column_sums::<f32>(&dy, bias.dim(0)?)?),
+            DType::F64 => Some(column_sums::<f64>(&dy, bias.dim(0)?)?),
+            _ => Some(column_sums::<f32>(&dy, bias.dim(0)?)?),
         };
         Ok((dx, dw, db))
     }
@@ -335,8 +332,8 @@ mod tests {
             };
             assert!(close(&kernel, &definition)?);
             let (kernel, definition) = (
-                kernel.sqr()?.mean_all()?.backward()?,
-                definition.sqr()?.mean_all()?.backward()?,
+                crate::backward(&kernel.sqr()?.mean_all()?)?,
+                crate::backward(&definition.sqr()?.mean_all()?)?,
             );
             for var in [&x, &weight, &bias] {
                 match (kernel.get(var), definition.get(var)) {
@@ -354,7 +351,7 @@ mod tests {
         let weight = filled((2, 4), 2, 1.0, DType::F32, &Device::Cpu)?;
         let bias = Var::from_tensor(&filled(2, 3, 1.0, DType::F32, &Device::Cpu)?)?;
         let layer = Linear::new(weight.clone(), Some(bias.as_tensor().clone()))?;
-        let gradients = layer.forward(&x)?.sum_all()?.backward()?;
+        let gradients = crate::backward(&layer.forward(&x)?.sum_all()?)?;
         assert!(gradients.get(&x).is_none() && gradients.get(&weight).is_none());
         assert_eq!(
             gradients.get(&bias).expect("a gradient").to_vec1::<f32>()?,

@@ -7,8 +7,8 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
-use crate::backward::hand_over;
 use crate::kernel::{self, Real};
+use crate::node;
 use crate::windows::{Run, Windows, for_planes};
 
 /// The windows along an axis and the weights in each.
@@ -49,7 +49,7 @@ impl Weighted {
 /// `[N, C, H, W] -> [N, C, H', W']` with these weights along H and W.
 pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        x.contiguous()?.apply_op1(Combine::new(rows, columns))
+        node::apply1(Combine::new(rows, columns), x.contiguous()?)
     } else {
         composed(x, &rows, &columns)
     }
@@ -246,7 +246,7 @@ impl CustomOp1 for Combine {
             DType::F64 => self.backward::<f64>(x, dy)?,
             other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
         };
-        Ok(hand_over(x, dx))
+        Ok(Some(dx))
     }
 }
 

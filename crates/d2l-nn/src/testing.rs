@@ -58,7 +58,7 @@ pub fn check_gradients(
 ) -> anyhow::Result<()> {
     const H: f64 = 1e-6; // truncation ~ h², rounding ~ 1e-16 / h
     let value = || -> anyhow::Result<f64> { Ok(f()?.to_scalar::<f64>()?) };
-    let gradients = f()?.backward()?;
+    let gradients = crate::backward(&f()?)?;
     let mut worst = (0.0, String::new());
     for (number, input) in inputs.iter().enumerate() {
         ensure!(
@@ -204,7 +204,7 @@ mod tests {
             vb.get(2, "b")?,
         );
         vb.get(2, "c")?;
-        let gradients = (&a * &b)?.sum_all()?.backward()?;
+        let gradients = crate::backward(&(&a * &b)?.sum_all()?)?;
         let error = every_parameter_has_a_gradient(&store, &gradients).expect_err("a and c");
         assert_eq!(
             error.to_string(),

@@ -7,7 +7,7 @@ mod support;
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::filled;
-use d2l_nn::{Conv2d, Conv2dConfig, ConvTranspose2d};
+use d2l_nn::{Conv2d, Conv2dConfig, ConvTranspose2d, backward};
 use serde_json::Value;
 use support::{TYPES, assert_close, assert_independent_of_threads, entries, numbers, pair, sizes};
 
@@ -41,9 +41,7 @@ fn values_and_gradients_are_pytorchs() -> Result<()> {
                     .forward(&x)?,
             };
             assert_eq!(y.dims(), out, "{op}");
-            let gradients = (&y * filled(y.shape(), 4, 2.0, dtype, &CPU)?)?
-                .sum_all()?
-                .backward()?;
+            let gradients = backward(&(&y * filled(y.shape(), 4, 2.0, dtype, &CPU)?)?.sum_all()?)?;
             let gradient = |var: &Var| gradients.get(var).expect("a gradient").clone();
             for (name, found) in [
                 ("y", y),
@@ -86,9 +84,8 @@ fn threads_do_not_change_the_bits() -> Result<()> {
         assert_independent_of_threads(|| {
             let (w, b) = (weight.as_tensor().clone(), Some(bias.as_tensor().clone()));
             let y = Conv2d::new(w, b, config).forward(&x)?;
-            let gradients = (&y * filled(y.shape(), 4, 2.0, DType::F32, &CPU)?)?
-                .sum_all()?
-                .backward()?;
+            let gradients =
+                backward(&(&y * filled(y.shape(), 4, 2.0, DType::F32, &CPU)?)?.sum_all()?)?;
             let mut found: Vec<Tensor> = [&x, &weight, &bias]
                 .map(|var| gradients.get(var).expect("a gradient").clone())
                 .into();

@@ -7,7 +7,7 @@ mod support;
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::filled;
-use d2l_nn::{Mode, ParamStore, Step};
+use d2l_nn::{Mode, ParamStore, Step, backward};
 use serde_json::Value;
 use support::{
     TYPES, assert_close, assert_independent_of_threads, entries, numbers, with_gradient,
@@ -47,7 +47,7 @@ fn activations_have_pytorchs_values_and_gradients() -> Result<()> {
             let zero = Tensor::zeros(1, dtype, &CPU)?;
             let x = Var::from_tensor(&Tensor::cat(&[&zero, &rest], 0)?)?;
             let y = activation(name, &x)?;
-            let gradients = (&y * filled(40, 2, 2.0, dtype, &CPU)?)?.backward()?;
+            let gradients = backward(&(&y * filled(40, 2, 2.0, dtype, &CPU)?)?)?;
             let dx = entries(gradients.get(&x).expect("a gradient"))?;
             assert_close(&entries(&y)?, &numbers(&case["y"]), tolerance, name);
             assert_close(&dx, &numbers(&case["dx"]), tolerance, name);
@@ -84,7 +84,7 @@ fn batch_norm_has_pytorchs_values_gradients_and_statistics() -> Result<()> {
         let x = Var::from_tensor(&filled(shape, 1, 4.0, dtype, &CPU)?)?;
         layer.forward_t(&x, TRAIN)?;
         let y = layer.forward_t(&x, TRAIN)?;
-        let gradients = (&y * filled(shape, 2, 2.0, dtype, &CPU)?)?.backward()?;
+        let gradients = backward(&(&y * filled(shape, 2, 2.0, dtype, &CPU)?)?)?;
         let check = |found: &Tensor, key: &str| -> Result<()> {
             assert_close(&entries(found)?, &numbers(&case[key]), tolerance * 5.0, key);
             Ok(())
@@ -114,7 +114,7 @@ fn batch_norm_does_not_depend_on_the_threads() -> Result<()> {
                     true => layer.forward_t_relu(&x, TRAIN)?,
                     false => layer.forward_t(&x, TRAIN)?,
                 };
-                let gradients = y.powf(3.0)?.sum_all()?.backward()?;
+                let gradients = backward(&y.powf(3.0)?.sum_all()?)?;
                 let mut found = vec![y, gradients.get(&x).expect("a gradient").clone()];
                 for (_, var) in store.parameters() {
                     found.push(gradients.get(&var).expect("a gradient").clone());
@@ -154,7 +154,7 @@ fn other_normalisations_have_pytorchs_values_and_gradients() -> Result<()> {
             let shape = if of_rows { (3, 5, 6) } else { (3, 6, 5) };
             let x = Var::from_tensor(&filled(shape, 1, 4.0, dtype, &CPU)?)?;
             let y = layer.forward(&x)?;
-            let gradients = (&y * filled(shape, 2, 2.0, dtype, &CPU)?)?.backward()?;
+            let gradients = backward(&(&y * filled(shape, 2, 2.0, dtype, &CPU)?)?)?;
             let mut found = vec![("y", y.clone())];
             found.push(("dx", gradients.get(&x).expect("a gradient").clone()));
             for (parameter, var) in store.parameters() {
@@ -185,7 +185,7 @@ fn other_normalisations_do_not_depend_on_the_threads() -> Result<()> {
         assert_independent_of_threads(|| {
             let store = ParamStore::new(0, &CPU);
             let y = row_norm(name, 66, &store)?.forward(&x)?;
-            let gradients = y.powf(3.0)?.sum_all()?.backward()?;
+            let gradients = backward(&y.powf(3.0)?.sum_all()?)?;
             let mut found = vec![y, gradients.get(&x).expect("a gradient").clone()];
             for (_, var) in store.parameters() {
                 found.push(gradients.get(&var).expect("a gradient").clone());

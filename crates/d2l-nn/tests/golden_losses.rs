@@ -8,7 +8,7 @@ mod support;
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
 use d2l_nn::{
-    BinaryCrossEntropyOptions, CrossEntropyOptions, Embedding, FocalOptions, Reduction,
+    BinaryCrossEntropyOptions, CrossEntropyOptions, Embedding, FocalOptions, Reduction, backward,
     binary_cross_entropy_with_logits, cross_entropy_with, focal_loss, huber_loss, kl_divergence,
     l1_loss, log_softmax, masked_softmax, mse_loss_with, smooth_l1_loss, softmax,
 };
@@ -36,7 +36,7 @@ fn check(
     what: &str,
 ) -> Result<()> {
     let factors = filled(y.elem_count(), 4, 2.0, y.dtype(), &CPU)?;
-    let gradients = (y.flatten_all()? * factors)?.sum_all()?.backward()?;
+    let gradients = backward(&(y.flatten_all()? * factors)?.sum_all()?)?;
     assert_close(&entries(y)?, &numbers(&case["value"]), tolerance, what);
     assert_eq!(
         case.as_object().expect("a case").len(),

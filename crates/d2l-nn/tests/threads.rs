@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
 use d2l_nn::{
     Adadelta, Adagrad, Adam, Dropout, Initializer, Mode, Optimizer, ParamGroup, ParamStore,
-    RmsProp, Sgd, Step, Yogi,
+    RmsProp, Sgd, Step, Yogi, backward,
 };
 use support::{assert_independent_of_threads, with_gradient};
 
@@ -62,7 +62,7 @@ fn linear() -> Result<()> {
     let layer = d2l_nn::linear(784, 1030, &Initializer::PytorchDefault, store.builder())?;
     assert_independent_of_threads(|| {
         let y = layer.forward(&x)?;
-        let gradients = y.sqr()?.sum_all()?.backward()?;
+        let gradients = backward(&y.sqr()?.sum_all()?)?;
         let mut found = vec![y, gradients.get(&x).expect("a gradient").clone()];
         for (_, var) in store.parameters() {
             found.push(gradients.get(&var).expect("a gradient").clone());
@@ -74,9 +74,8 @@ fn linear() -> Result<()> {
 #[test]
 fn gradient_norm() -> Result<()> {
     let w = Var::zeros(123_457, DType::F32, &CPU)?;
-    let gradients = (w.as_tensor() * filled(123_457, 1, 1.0, DType::F32, &CPU)?)?
-        .sum_all()?
-        .backward()?;
+    let gradients =
+        backward(&(w.as_tensor() * filled(123_457, 1, 1.0, DType::F32, &CPU)?)?.sum_all()?)?;
     let parameters = [("w".to_string(), w)];
     let gradients = std::sync::Mutex::new(gradients);
     assert_independent_of_threads(|| {
@@ -110,7 +109,7 @@ fn steps_of_optimizers() -> Result<()> {
             };
             let mut optimizer = make(vec![group])?;
             for _ in 0..2 {
-                optimizer.step(&w.powf(3.0)?.sum_all()?.backward()?)?;
+                optimizer.step(&backward(&w.powf(3.0)?.sum_all()?)?)?;
             }
             Ok(vec![w.as_detached_tensor()])
         })?;

@@ -32,7 +32,7 @@ pub fn chapter(
     name: &'static str,
     presets: &[Preset],
     args: &Args,
-    train: impl Fn(&mut Run) -> Result<()>,
+    train: impl Fn(&mut Run) -> Result<()> + Send,
 ) -> Result<Outcome> {
     if args.list {
         print_presets(presets);
@@ -46,6 +46,16 @@ pub fn chapter(
     )?;
     threads::set(args.threads)?;
     catch_interrupts()?;
+    threads::on_computing_thread(|| train_each(name, preset, args, train))
+}
+
+/// One run for each seed, and the verdict on all.
+fn train_each(
+    name: &'static str,
+    preset: &Preset,
+    args: &Args,
+    train: impl Fn(&mut Run) -> Result<()>,
+) -> Result<Outcome> {
     let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         let mut args = args.clone();

@@ -40,6 +40,7 @@ pub use scores::Scores;
 pub use task::{
     BinaryClassifier, Classifier, LanguageModel, Loss, Regressor, Task, next_token_loss,
 };
+pub use threads::on_computing_thread;
 
 pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;

@@ -9,6 +9,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::{Column, Dataset, Splits};
+use d2l::nn::backward;
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
 use d2l::plot::{Series, Surface, contours};
 use d2l::{Evaluation, Implementation, Preset, PresetName, Recipe, Run};
@@ -129,7 +130,7 @@ fn descend(
         for batch in data.train.batches(order, run.batch_size(), &run.device()) {
             let [x, y] = batch?;
             let loss = squared_loss(&model.forward_t(&x, Mode::Evaluate)?, &y)?;
-            let mut gradients = loss.backward()?;
+            let mut gradients = backward(&loss)?;
             run.clip(&mut gradients)?;
             optimizer.step(&gradients)?;
             run.record_step(&loss, x.dim(0)?, &optimizer)?;

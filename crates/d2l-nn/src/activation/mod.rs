@@ -2,7 +2,7 @@
 //!
 //! y = φ(x),   ∂l/∂x = φ'(x) ∂l/∂y
 
-mod add_relu;
+mod add;
 mod elu;
 mod gelu;
 mod leaky_relu;
@@ -14,7 +14,7 @@ mod tanh;
 #[cfg(test)]
 mod tests;
 
-pub use add_relu::add_relu;
+pub use add::{add, add_relu};
 pub use elu::elu;
 pub use gelu::{gelu, gelu_tanh};
 pub use leaky_relu::leaky_relu;
@@ -30,8 +30,8 @@ use candle_core::{
 };
 
 use crate::Sees;
-use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
+use crate::node;
 use crate::observe::report;
 
 /// A function φ of one number. Copied into its loops: behind a pointer, a parameter would be read for every number.
@@ -60,7 +60,7 @@ trait Activation: Copy + Send + Sync + 'static {
 /// φ of every element, by its kernel where there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
-        x.contiguous()?.apply_op1(Forward(function))?
+        node::apply1(Forward(function), x.contiguous()?)?
     } else {
         function.composed(x)?
     };
@@ -100,7 +100,7 @@ impl<A: Activation> CustomOp1 for Forward<A> {
         let dx = dy
             .contiguous()?
             .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
-        Ok(hand_over(x, dx))
+        Ok(Some(dx))
     }
 }
 

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::head::{Head, part};
 use super::{AttentionOptions, Sizes};
-use crate::backward::hand_over;
 use crate::kernel::{self, Real};
+use crate::node;
 
 pub(super) fn run(
     q: &Tensor,
@@ -46,8 +46,7 @@ pub(super) fn run(
         tracked: q.track_op() || k.track_op() || v.track_op(),
         log_sums: Mutex::new(None),
     };
-    q.contiguous()?
-        .apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    node::apply3(op, [q.contiguous()?, k.contiguous()?, v.contiguous()?])
 }
 
 struct Attention {
@@ -237,6 +236,6 @@ impl CustomOp3 for Attention {
             DType::F64 => kernel::read_each(inputs, |inputs| self.backward::<f64>(inputs))??,
             _ => kernel::read_each(inputs, |inputs| self.backward::<f32>(inputs))??,
         };
-        Ok((hand_over(q, dq), hand_over(k, dk), hand_over(v, dv)))
+        Ok((Some(dq), Some(dk), Some(dv)))
     }
 }

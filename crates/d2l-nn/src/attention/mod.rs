@@ -9,9 +9,12 @@
 //! grows with the length, not with its square; the price is one product of five in the backward pass.
 
 mod head;
+mod heads;
 mod kernel;
 #[cfg(test)]
 mod tests;
+
+pub use heads::{join_heads, split_heads};
 
 use candle_core::{D, DType, Result, Tensor, bail};
 

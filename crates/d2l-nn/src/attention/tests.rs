@@ -110,8 +110,8 @@ fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
                     assert!((sum - 1.0).abs() < 1e-5 || sum == 0.0, "{sum}");
                 }
                 let (a, b) = (
-                    kernel.sqr()?.sum_all()?.backward()?,
-                    definition.sqr()?.sum_all()?.backward()?,
+                    crate::backward(&kernel.sqr()?.sum_all()?)?,
+                    crate::backward(&definition.sqr()?.sum_all()?)?,
                 );
                 let mut pairs = vec![(kernel, definition)];
                 for var in &case.vars {

@@ -25,6 +25,7 @@ mod winograd;
 use candle_core::{Result, Tensor, bail};
 
 use crate::kernel;
+use crate::node;
 pub use geometry::Conv2dConfig;
 use geometry::Geometry;
 pub use layer::{Conv1d, Conv2d, conv1d, conv2d, conv2d_no_bias};
@@ -45,9 +46,10 @@ fn convolve(
     check(x, weight, bias, geometry.filters)?;
     if kernel::has_kernel(x) {
         let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+        let op = op::Convolution(geometry);
         return match bias {
-            Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, op::Convolution(geometry)),
-            None => x.apply_op2(&weight, op::Convolution(geometry)),
+            Some(bias) => node::apply3(op, [x, weight, bias.contiguous()?]),
+            None => node::apply2(op, [x, weight]),
         };
     }
     add_bias(composed::convolution(&geometry, x, weight)?, bias)

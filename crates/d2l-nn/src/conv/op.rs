@@ -6,7 +6,6 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::{direct, product, runs, winograd};
-use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements, read, read_each};
 
 /// Which kernel computes a convolution.
@@ -105,11 +104,11 @@ fn gradients<T: Real>(
     dy: &Tensor,
 ) -> Result<[Option<Tensor>; 2]> {
     let dx = match x.track_op() {
-        true => hand_over(x, input_gradient_tensor::<T>(geometry, weight, dy)?),
+        true => Some(input_gradient_tensor::<T>(geometry, weight, dy)?),
         false => None, // pictures
     };
     let dw = match weight.track_op() {
-        true => hand_over(weight, weight_gradient_tensor::<T>(geometry, x, dy)?),
+        true => Some(weight_gradient_tensor::<T>(geometry, x, dy)?),
         false => None,
     };
     Ok([dx, dw])
@@ -209,8 +208,8 @@ impl CustomOp3 for Convolution {
         let [dx, dw] = self.gradients(x, weight, &dy)?;
         let db = match dy.dtype() {
             _ if !bias.track_op() => None,
-            DType::F64 => hand_over(bias, bias_gradient::<f64>(&dy)?),
-            _ => hand_over(bias, bias_gradient::<f32>(&dy)?),
+            DType::F64 => Some(bias_gradient::<f64>(&dy)?),
+            _ => Some(bias_gradient::<f32>(&dy)?),
         };
         Ok((dx, dw, db))
     }
@@ -267,12 +266,12 @@ impl CustomOp2 for Transposed {
                     let dx = read_each::<T, _, 2>([dy, weight], |[dy, weight]| {
                         forward(geometry, dy, weight, None)
                     })?;
-                    hand_over(x, Tensor::from_vec(dx, x.shape(), x.device())?)
+                    Some(Tensor::from_vec(dx, x.shape(), x.device())?)
                 }
                 false => None,
             };
             let dw = match weight.track_op() {
-                true => hand_over(weight, weight_gradient_tensor::<T>(geometry, dy, x)?),
+                true => Some(weight_gradient_tensor::<T>(geometry, dy, x)?),
                 false => None,
             };
             Ok((dx, dw))

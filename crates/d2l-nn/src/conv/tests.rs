@@ -179,8 +179,8 @@ fn kernels_and_definitions_agree() -> anyhow::Result<()> {
             let wanted = composed::convolution(&geometry, &x, &weight)?;
             let wanted = add_bias(wanted, Some(&bias))?;
             let upstream = filled(found.shape(), 5, 1.0, dtype, &CPU)?;
-            let found_gradients = (&found * &upstream)?.sum_all()?.backward()?;
-            let wanted_gradients = (&wanted * &upstream)?.sum_all()?.backward()?;
+            let found_gradients = crate::backward(&(&found * &upstream)?.sum_all()?)?;
+            let wanted_gradients = crate::backward(&(&wanted * &upstream)?.sum_all()?)?;
             let mut pairs = vec![(found, wanted)];
             for input in [&x, &weight, &bias] {
                 match (found_gradients.get(input), wanted_gradients.get(input)) {
@@ -206,7 +206,7 @@ fn pictures_get_no_gradient_and_parameters_do() -> anyhow::Result<()> {
     let x = filled((2, 1, 6, 6), 1, 1.0, DType::F32, &CPU)?;
     let weight = variable(&[3, 1, 3, 3], 2, DType::F32)?;
     let loss = convolve(&x, &weight, None, &Conv2dConfig::default())?.sum_all()?;
-    let gradients = loss.backward()?;
+    let gradients = crate::backward(&loss)?;
     assert!(gradients.get(&x).is_none());
     assert_eq!(
         gradients.get(&weight).map(|dw| dw.dims().to_vec()),

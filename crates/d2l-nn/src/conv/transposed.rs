@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 
 use super::geometry::{Conv2dConfig, Geometry};
 use super::{add_bias, check, composed, op};
+use crate::node;
 use crate::{Initializer, kernel};
 
 /// A transposed convolution `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[C, O / groups, k, k]` and
@@ -114,8 +115,8 @@ fn convolve_transposed(
     (geometry.rows.output, geometry.columns.output) = (height, width); // of more with a large output padding
     check(x, weight, bias, filters)?;
     let y = if kernel::has_kernel(x) {
-        x.contiguous()?
-            .apply_op2(&weight.contiguous()?, op::Transposed(geometry))?
+        let inputs = [x.contiguous()?, weight.contiguous()?];
+        node::apply2(op::Transposed(geometry), inputs)?
     } else {
         composed::transposed(&geometry, x, weight)?
     };

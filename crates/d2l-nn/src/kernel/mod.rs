@@ -7,6 +7,7 @@
 mod panels;
 mod product;
 mod real;
+mod sums;
 
 use std::cell::RefCell;
 
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 pub(crate) use panels::Panels;
 pub(crate) use product::{Matrix, add_product, add_product_shared, multiply, multiply_shared};
 pub(crate) use real::{Real, wide};
+pub(crate) use sums::{sum_of, sum_pairs};
 
 /// Elements in one thread's piece of work.
 pub(crate) const CHUNK: usize = 1 << 13;
@@ -174,6 +176,30 @@ impl<T: Real, F: FnOnce(&mut [T], &[T]) -> Result<()>> InplaceOp2 for ChangeBy<F
     }
 }
 
+/// target += factor · source, in place, for contiguous tensors of one shape on the CPU.
+pub(crate) fn add_multiple(target: &Tensor, source: &Tensor, factor: f64) -> Result<()> {
+    fn typed<T: Real>(target: &Tensor, source: &Tensor, factor: f64) -> Result<()> {
+        let factor = T::from_f64(factor);
+        change_by::<T>(target, source, |target, source| {
+            let one = |(target, source): (&mut [T], &[T])| {
+                let pairs = target.iter_mut().zip(source);
+                pairs.for_each(|(target, &source)| *target += factor * source);
+            };
+            if pays_to_share(target.len()) {
+                let pieces = target.par_chunks_mut(CHUNK).zip(source.par_chunks(CHUNK));
+                pieces.for_each(one);
+            } else {
+                one((target, source));
+            }
+            Ok(())
+        })
+    }
+    match target.dtype() {
+        candle_core::DType::F64 => typed::<f64>(target, source, factor),
+        _ => typed::<f32>(target, source, factor),
+    }
+}
+
 /// Whether work on `n` elements is shared out to other threads.
 pub(crate) fn pays_to_share(n: usize) -> bool {
     n >= PARALLEL_FROM && rayon::current_num_threads() > 1
@@ -181,7 +207,8 @@ pub(crate) fn pays_to_share(n: usize) -> bool {
 
 /// The sum of the squares, as f64.
 pub(crate) fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
-    let one = |x: &[T]| chunk_sum(x, |x| x * x);
+    let square = |x: T| x.to_f64() * x.to_f64(); // in f32 it would be infinite from 1.8e19 on
+    let one = |x: &[T]| chunk_sum(x, square);
     if !pays_to_share(x.len()) {
         return x.chunks(CHUNK).map(one).sum();
     }
@@ -194,25 +221,11 @@ pub(crate) fn sum<T: Real>(x: &[T]) -> f64 {
     chunk_sum(x, |x| x)
 }
 
-/// Eight sums side by side: one alone would wait for each addition to end.
-fn chunk_sum<T: Real>(x: &[T], f: impl Fn(f64) -> f64) -> f64 {
-    const LANES: usize = 8;
+/// Σ f(x), compiled for the widest vectors.
+fn chunk_sum<T: Real, S: Real>(x: &[T], f: impl Fn(T) -> S) -> f64 {
     wide(
         #[inline(always)]
-        || {
-            let mut sums = [0f64; LANES];
-            let pieces = x.chunks_exact(LANES);
-            let rest = pieces.remainder();
-            for piece in pieces {
-                for (sum, x) in sums.iter_mut().zip(piece) {
-                    *sum += f(x.to_f64());
-                }
-            }
-            for (sum, x) in sums.iter_mut().zip(rest) {
-                *sum += f(x.to_f64());
-            }
-            sums.iter().sum()
-        },
+        || sum_of(x, f),
     )
 }
 
@@ -288,30 +301,11 @@ pub(crate) fn map2_and_sum<T: Real>(
     y: &[T],
     f: impl Fn(T, T) -> (T, T) + Sync,
 ) -> (f64, Vec<T>) {
-    const LANES: usize = 8; // sums side by side, as in `chunk_sum`
     let mut z = vec![T::ZERO; x.len()];
     let one = |(z, x, y): (&mut [T], &[T], &[T])| -> f64 {
         wide(
             #[inline(always)]
-            || {
-                let mut sums = [0f64; LANES];
-                let mut add = |z: &mut [T], x: &[T], y: &[T]| {
-                    let all = sums.iter_mut().zip(z).zip(x).zip(y);
-                    for (((sum, z), &x), &y) in all {
-                        let (term, element) = f(x, y);
-                        *sum += term.to_f64();
-                        *z = element;
-                    }
-                };
-                let mut zs = z.chunks_exact_mut(LANES);
-                let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-                let rest = (xs.remainder(), ys.remainder());
-                for ((z, x), y) in (&mut zs).zip(xs).zip(ys) {
-                    add(z, x, y);
-                }
-                add(zs.into_remainder(), rest.0, rest.1);
-                sums.iter().sum()
-            },
+            || sums::fill_and_sum(z, x, y, &f),
         )
     };
     let sums: Vec<f64> = if pays_to_share(x.len()) {

@@ -107,7 +107,7 @@ mod tests {
                 loss.composed(&x, &target)?.sum_all()?,
             ] {
                 assert_eq!(loss.to_scalar::<f64>()?, 2f64.ln());
-                let gradients = loss.backward()?;
+                let gradients = crate::backward(&loss)?;
                 let gradient = gradients.get(&x).expect("a gradient");
                 assert_eq!(gradient.to_vec1::<f64>()?, [-1.0, 0.0]);
             }

@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 
 use super::{Reduction, scaled};
 use crate::kernel::{self, Real, elements};
+use crate::node;
 
 /// l_i = f(ŷ_i, y_i)
 pub(super) trait Pointwise: Send + Sync + 'static {
@@ -62,9 +63,8 @@ pub(super) fn apply<P: Pointwise>(
         wants_gradient: prediction.track_op(),
         gradient: Mutex::new(None),
     };
-    prediction
-        .contiguous()?
-        .apply_op2(&target.detach().contiguous()?, op)
+    let target = target.detach().contiguous()?;
+    node::apply2(op, [prediction.contiguous()?, target])
 }
 
 struct Op<P> {
@@ -223,7 +223,7 @@ pub(super) mod tests {
                 let upstream = filled((rows, 10), 3, 2.0, dtype, &Device::Cpu)?;
                 for reduction in REDUCTIONS {
                     let of = |loss: Tensor| -> anyhow::Result<[Vec<f64>; 2]> {
-                        let gradients = loss.broadcast_mul(&upstream)?.backward()?;
+                        let gradients = crate::backward(&loss.broadcast_mul(&upstream)?)?;
                         let gradient = gradients.get(&x).expect("a gradient").clone();
                         let flat = |x: Tensor| x.flatten_all()?.to_dtype(DType::F64)?.to_vec1();
                         Ok([flat(loss)?, flat(gradient)?])

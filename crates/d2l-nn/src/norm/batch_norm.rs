@@ -11,6 +11,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 
 use super::planes::{MeanAndVariance, Planes};
+use crate::node;
 use crate::observe::report;
 use crate::{Mode, Sees, kernel};
 
@@ -174,7 +175,8 @@ impl BatchNorm {
             relu,
             used: Arc::clone(&used),
         };
-        let y = x.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)?;
+        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+        let y = node::apply3(op, [x.clone(), weight, bias])?;
         if !training {
             return Ok((y, None));
         }

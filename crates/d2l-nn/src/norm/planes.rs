@@ -6,9 +6,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::sums::{Moments, sum_pairs};
-use crate::backward::hand_over;
-use crate::kernel::{self, Real, elements, wide};
+use super::moments::Moments;
+use crate::kernel::{self, Real, elements, sum_pairs, wide};
 
 /// Mean and variance (divided by n) of a channel.
 pub(super) type MeanAndVariance = (f64, f64);
@@ -199,16 +198,11 @@ impl Planes {
             kernel::read_each::<T, _, 4>(tensors, |all| self.backward(all, inner, wants_dx));
         let [dx, dw, db] = gradients??;
         let dx = match wants_dx {
-            true => hand_over(x, Tensor::from_vec(dx, x.shape(), x.device())?),
+            true => Some(Tensor::from_vec(dx, x.shape(), x.device())?),
             false => None,
         };
-        let [_, _, weight, bias] = tensors;
         let tensor = |values| Tensor::from_vec(values, channels, x.device());
-        Ok((
-            dx,
-            hand_over(weight, tensor(dw)?),
-            hand_over(bias, tensor(db)?),
-        ))
+        Ok((dx, Some(tensor(dw)?), Some(tensor(db)?)))
     }
 }
 

@@ -7,9 +7,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::sums::{Moments, sum, sum_pairs};
-use crate::backward::hand_over;
-use crate::kernel::{self, Real, elements, wide};
+use super::moments::Moments;
+use crate::kernel::{self, Real, elements, sum_of, sum_pairs, wide};
 
 /// Elements between two partial sums of the parameters' gradients: fixed, whatever the number of threads.
 const BLOCK: usize = 1 << 15;
@@ -37,7 +36,7 @@ impl Rows {
             moments.add(row);
             (moments.mean, moments.variance())
         } else {
-            (0.0, sum(row, |x| x * x) / row.len() as f64)
+            (0.0, sum_of(row, |x| x * x) / row.len() as f64)
         };
         (mean, 1.0 / (variance + self.eps).sqrt())
     }
@@ -223,7 +222,6 @@ impl Rows {
         &self,
         x: &Tensor,
         weight: &Tensor,
-        bias: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradients = kernel::read_each::<T, _, 3>([x, dy, weight], |[x, dy, weight]| {
@@ -232,9 +230,9 @@ impl Rows {
         let [dx, dw, db] = gradients??;
         let tensor = |values| Tensor::from_vec(values, weight.shape(), x.device());
         Ok((
-            hand_over(x, Tensor::from_vec(dx, x.shape(), x.device())?),
-            hand_over(weight, tensor(dw)?),
-            hand_over(bias, tensor(db)?),
+            Some(Tensor::from_vec(dx, x.shape(), x.device())?),
+            Some(tensor(dw)?),
+            Some(tensor(db)?),
         ))
     }
 }
@@ -275,14 +273,14 @@ impl CustomOp3 for Rows {
         &self,
         x: &Tensor,
         weight: &Tensor,
-        bias: &Tensor,
+        _bias: &Tensor,
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
         match x.dtype() {
-            DType::F64 => self.gradients::<f64>(x, weight, bias, &dy),
-            _ => self.gradients::<f32>(x, weight, bias, &dy),
+            DType::F64 => self.gradients::<f64>(x, weight, &dy),
+            _ => self.gradients::<f32>(x, weight, &dy),
         }
     }
 }

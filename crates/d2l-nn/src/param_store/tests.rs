@@ -72,7 +72,7 @@ fn one_name_is_one_parameter_and_one_shape() -> Result<()> {
     let store = ParamStore::new(0, &Device::Cpu);
     let (first, second) = (store.builder().get(3, "w")?, store.builder().get(3, "w")?);
     assert_eq!(first.id(), second.id());
-    let gradients = (&first * &second)?.sum_all()?.backward()?;
+    let gradients = crate::backward(&(&first * &second)?.sum_all()?)?;
     assert!(
         gradients.get(&store.parameters()[0].1).is_some(),
         "the store's parameter is the layer's"

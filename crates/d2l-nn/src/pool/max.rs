@@ -12,8 +12,8 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::{Pool1d, Pool2d, as_images, sides};
-use crate::backward::hand_over;
 use crate::kernel::{self, Real};
+use crate::node;
 use crate::observe::report;
 use crate::windows::{Run, Windows, for_planes};
 
@@ -49,7 +49,7 @@ pub(super) fn max_over(x: &Tensor, rows: Windows, columns: Windows) -> Result<Te
             columns,
             winners: OnceLock::new(),
         };
-        x.contiguous()?.apply_op1(op)
+        node::apply1(op, x.contiguous()?)
     } else {
         composed(x, &rows, &columns)
     }
@@ -321,7 +321,7 @@ impl CustomOp1 for MaxOver {
             DType::F64 => self.backward::<f64>(x, dy)?,
             other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
         };
-        Ok(hand_over(x, dx))
+        Ok(Some(dx))
     }
 }
 

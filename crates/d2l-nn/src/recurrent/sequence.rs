@@ -17,6 +17,7 @@ use super::rows::{Inputs, Sizes};
 use super::steps::{Kept, Steps};
 use crate::Linear;
 use crate::kernel::{self, Real};
+use crate::node;
 
 /// The parameters of a layer and direction, as the step uses them.
 pub(super) struct Parameters {
@@ -73,13 +74,13 @@ pub(super) fn run<C: Cell>(
         tracked: x.track_op() || parameters.track_op() || state.track_op(),
         shared: shared.clone(),
     };
-    let y = x.apply_op3(&parameters, &state, op)?;
+    let y = node::apply3(op, [x, parameters, state])?;
     let last = if reverse { 0 } else { y.dim(0)? - 1 };
     let c = match &past.c {
-        Some(c) => Some(y.apply_op1(LastCell {
-            shape: c.shape().clone(),
-            shared,
-        })?),
+        Some(c) => {
+            let shape = c.shape().clone();
+            Some(node::apply1(LastCell { shape, shared }, y.clone())?)
+        }
         None => None,
     };
     let h = y.get(last)?;

@@ -117,7 +117,7 @@ fn check<C: Cell>(cell: C) -> anyhow::Result<()> {
                 (kernel.clone(), definition.clone()),
                 (case.run(false)?.0, case.run(true)?.0),
             ];
-            let (kernel, definition) = (kernel.backward()?, definition.backward()?);
+            let (kernel, definition) = (crate::backward(&kernel)?, crate::backward(&definition)?);
             for var in &case.vars {
                 let of = |store: &candle_core::backprop::GradStore| store.get(var).cloned();
                 pairs.push((

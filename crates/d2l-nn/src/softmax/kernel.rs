@@ -8,8 +8,8 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::row;
-use crate::backward::hand_over;
 use crate::kernel::{self, Real, elements};
+use crate::node;
 
 /// What is computed along the axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +45,7 @@ pub(super) fn run(x: &Tensor, axis: usize, function: Function, seen: Seen) -> Re
         function,
         seen,
     };
-    x.contiguous()?.apply_op1(op)
+    node::apply1(op, x.contiguous()?)
 }
 
 struct Softmax {
@@ -73,7 +73,7 @@ impl CustomOp1 for Softmax {
         Ok((y, shape.clone()))
     }
 
-    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+    fn bwd(&self, _x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let backward = Backward {
             axis: self.axis,
             function: self.function,
@@ -81,7 +81,7 @@ impl CustomOp1 for Softmax {
         let dx = y
             .contiguous()?
             .apply_op2_no_bwd(&dy.contiguous()?, &backward)?;
-        Ok(hand_over(x, dx))
+        Ok(Some(dx))
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test file uses a part
 
 use candle_core::{DType, Result, Tensor, Var};
+use d2l_nn::backward;
 use serde_json::Value;
 
 /// The numbers of a JSON list.
@@ -66,7 +67,7 @@ pub fn assert_independent_of_threads(f: impl Fn() -> Result<Vec<Tensor>> + Sync)
 
 /// The value of a loss and its gradient for `x`.
 pub fn with_gradient(x: &Var, loss: Tensor) -> Result<Vec<Tensor>> {
-    let gradients = loss.backward()?;
+    let gradients = backward(&loss)?;
     let gradient = gradients.get(x).expect("a gradient").clone();
     Ok(vec![loss, gradient])
 }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::CrossEntropyOptions;
 use crate::kernel::{self, Real};
 use crate::loss::{Reduction, scaled};
+use crate::node;
 use crate::softmax::row::{exponentials, largest, sum_of, sum_of_both};
 
 /// Where shapes and types fit.
@@ -34,7 +35,7 @@ pub(super) fn run(
         wants_gradient: logits.track_op(),
         gradient: Mutex::new(None),
     };
-    logits.contiguous()?.apply_op2(&targets.contiguous()?, op)
+    node::apply2(op, [logits.contiguous()?, targets.contiguous()?])
 }
 
 struct CrossEntropy {

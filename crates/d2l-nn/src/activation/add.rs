@@ -1,0 +1,196 @@
+//! The sum of two paths, and its rectified form: the end of a residual block. He et al. 2016,
+//! <https://arxiv.org/abs/1512.03385>; D2L zh 7.6.2 and 10.7.4, en 8.6.2 and 11.7.3.
+//!
+//! One gradient for both paths: ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified. That one is a single pass where a
+//! sum and an activation make two.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+
+use super::{Activation, Backward, relu::Relu};
+use crate::Sees;
+use crate::kernel::{self, Real, elements};
+use crate::node;
+use crate::observe::report;
+
+/// z = x + y for x and y of one shape: what `x + y` is in candle, on all threads, and without copies of the gradient.
+///
+/// # Errors
+/// Where x and y differ in shape or type.
+pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Sum { rectified: false }.of(x, y)
+}
+
+/// z = max(x + y, 0) for x and y of one shape; the gradient at 0 is that of [`relu`](crate::relu()).
+///
+/// # Errors
+/// Where x and y differ in shape or type.
+pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Sum { rectified: true }.of(x, y)
+}
+
+#[derive(Clone, Copy)]
+struct Sum {
+    rectified: bool,
+}
+
+impl Sum {
+    fn of(self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        if x.dims() != y.dims() || x.dtype() != y.dtype() {
+            bail!(
+                "{}: found {:?} {:?} and {:?} {:?}, wanted two of one shape and type",
+                self.name(),
+                x.dims(),
+                x.dtype(),
+                y.dims(),
+                y.dtype()
+            );
+        }
+        let z = if kernel::has_kernel(x) && y.device().is_cpu() {
+            node::apply2(self, [x.contiguous()?, y.contiguous()?])?
+        } else {
+            self.composed(x, y)?
+        };
+        for path in [x, y] {
+            report(path, &z, Sees::Same, 0);
+        }
+        Ok(z)
+    }
+
+    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    fn composed(self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        let sum = (x + y)?;
+        match self.rectified {
+            true => Relu.composed(&sum),
+            false => Ok(sum),
+        }
+    }
+
+    fn forward<T: Real>(
+        self,
+        [(x, x_layout), (y, y_layout)]: [(&CpuStorage, &Layout); 2],
+    ) -> Result<CpuStorage> {
+        let (x, y) = (elements::<T>(x, x_layout)?, elements::<T>(y, y_layout)?);
+        let z = match self.rectified {
+            true => kernel::map2(
+                x,
+                y,
+                #[inline(always)]
+                |x, y| Relu.value(x + y),
+            ),
+            false => kernel::map2(
+                x,
+                y,
+                #[inline(always)]
+                |x, y| x + y,
+            ),
+        };
+        Ok(T::to_cpu_storage_owned(z))
+    }
+}
+
+impl CustomOp2 for Sum {
+    fn name(&self) -> &'static str {
+        match self.rectified {
+            true => "add_relu",
+            false => "add",
+        }
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        y: &CpuStorage,
+        y_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let both = [(x, x_layout), (y, y_layout)];
+        let z = match x.dtype() {
+            DType::F32 => self.forward::<f32>(both)?,
+            DType::F64 => self.forward::<f64>(both)?,
+            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
+        };
+        Ok((z, x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        _x: &Tensor,
+        _y: &Tensor,
+        z: &Tensor,
+        dz: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let gradient = match self.rectified {
+            true => dz.contiguous()?.apply_op2_no_bwd(z, &Backward(Relu))?,
+            false => dz.clone(),
+        };
+        Ok((Some(gradient.clone()), Some(gradient)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    const BOTH: [Sum; 2] = [Sum { rectified: false }, Sum { rectified: true }];
+
+    #[test]
+    fn kernel_and_gradients_are_the_definitions() -> anyhow::Result<()> {
+        let leaf = |shape: (usize, usize), salt: u32| {
+            Var::from_tensor(&filled(shape, salt, 2.0, DType::F64, &Device::Cpu)?)
+        };
+        for ((rows, columns), sum) in [(1, 1), (3, 5), (301, 257)]
+            .into_iter()
+            .flat_map(|shape| BOTH.map(|sum| (shape, sum)))
+        {
+            let (x, y) = (leaf((rows, columns), 1)?, leaf((rows, columns), 2)?);
+            let pairs = [
+                (x.as_tensor().clone(), y.as_tensor().clone()),
+                (x.t()?, y.t()?), // not contiguous
+            ];
+            for (x, y) in pairs {
+                let gap = (sum.of(&x, &y)? - sum.composed(&x, &y)?)?.abs()?;
+                assert_eq!(gap.flatten_all()?.max(0)?.to_scalar::<f64>()?, 0.0);
+            }
+            if rows * columns < 100 {
+                let factors = filled((rows, columns), 3, 1.0, DType::F64, &Device::Cpu)?;
+                // x on both sides, and again behind it.
+                let loss = || {
+                    let twice = sum.of(&sum.of(&x, &x)?, &y)?;
+                    (sum.of(&twice, &x)? * &factors)?.sum_all()
+                };
+                check_gradients(&[x.clone(), y.clone()], loss, 1e-8)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn both_gradients_are_pytorchs_at_zero_too() -> Result<()> {
+        // x = torch.tensor([-1., 1., 1.], requires_grad=True); y = torch.tensor([0., -1., 1.], requires_grad=True)
+        // torch.relu(x + y).sum().backward(): both gradients are [0, 0, 1]
+        let x = Var::new(&[-1f32, 1.0, 1.0], &Device::Cpu)?;
+        let y = Var::new(&[0f32, -1.0, 1.0], &Device::Cpu)?;
+        for (sum, wanted) in BOTH.into_iter().zip([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]]) {
+            let gradients = crate::backward(&sum.of(&x, &y)?.sum_all()?)?;
+            for var in [&x, &y] {
+                let Some(gradient) = gradients.get(var) else {
+                    bail!("a gradient is missing");
+                };
+                assert_eq!(gradient.to_vec1::<f32>()?, wanted);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_shapes_are_refused() -> Result<()> {
+        let zeros = |n: usize| Tensor::zeros(n, DType::F32, &Device::Cpu);
+        let error = add_relu(&zeros(3)?, &zeros(1)?).map_err(|error| error.to_string());
+        assert!(matches!(error, Err(message) if message.contains("[3] F32 and [1] F32")));
+        Ok(())
+    }
+}

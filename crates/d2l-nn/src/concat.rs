@@ -1,0 +1,187 @@
+//! Tensors put side by side. D2L zh 7.4.1 and 7.7.2, en 8.4.1 and 8.7.2.
+//!
+//! y = [x₁, x₂, …] along one axis; ∂l/∂xᵢ is the part of ∂l/∂y where xᵢ lies.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::kernel::{self, Real, elements, pays_to_share};
+use crate::node::{self, Operation};
+use crate::observe::{Sees, report};
+
+/// The tensors `xs` side by side along `axis`; their other sides are equal. What [`Tensor::cat`] is in candle, on all
+/// threads, and without zeros as large as each of `xs` in the backward pass.
+///
+/// # Errors
+/// Where there are none, they differ in another side or in type, or have no such axis.
+pub fn concat(xs: &[&Tensor], axis: usize) -> Result<Tensor> {
+    check(xs, axis)?;
+    let y = if xs.iter().all(|x| kernel::has_kernel(x)) {
+        let contiguous: Result<Vec<Tensor>> = xs.iter().map(|x| x.contiguous()).collect();
+        node::apply(Concat { axis }, contiguous?)?
+    } else {
+        Tensor::cat(xs, axis)?
+    };
+    for x in xs {
+        report(x, &y, Sees::Same, 0);
+    }
+    Ok(y)
+}
+
+fn check(xs: &[&Tensor], axis: usize) -> Result<()> {
+    let others = |x: &Tensor| {
+        let dims = x.dims().iter().enumerate().filter(|&(at, _)| at != axis);
+        dims.map(|(_, &dim)| dim).collect::<Vec<usize>>()
+    };
+    let fit = |x: &&Tensor| {
+        let first = xs.first();
+        first.is_some_and(|first| {
+            others(x) == others(first) && x.dtype() == first.dtype() && x.rank() == first.rank()
+        }) && axis < x.rank()
+    };
+    if xs.is_empty() || !xs.iter().all(fit) {
+        bail!(
+            "concat: found {:?}, wanted tensors of one type and, but for axis {axis}, one shape",
+            xs.iter().map(|x| (x.dims(), x.dtype())).collect::<Vec<_>>()
+        );
+    }
+    Ok(())
+}
+
+struct Concat {
+    axis: usize,
+}
+
+impl Concat {
+    /// How many numbers of a tensor lie together: all from the axis on.
+    fn run(&self, dims: &[usize]) -> usize {
+        dims.iter().skip(self.axis).product()
+    }
+
+    fn forward<T: Real>(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<CpuStorage> {
+        let xs = inputs
+            .iter()
+            .map(|(x, layout)| Ok((elements::<T>(x, layout)?, self.run(layout.dims()))));
+        let xs = xs.collect::<Result<Vec<(&[T], usize)>>>()?;
+        let together: usize = xs.iter().map(|&(_, run)| run).sum();
+        let mut y = vec![T::ZERO; xs.iter().map(|(x, _)| x.len()).sum()];
+        let one = |(number, mut y): (usize, &mut [T])| {
+            for &(x, run) in &xs {
+                let (here, rest) = y.split_at_mut(run);
+                here.copy_from_slice(&x[number * run..][..run]);
+                y = rest;
+            }
+        };
+        let size = together.max(1);
+        if pays_to_share(y.len()) {
+            y.par_chunks_mut(size).enumerate().for_each(one);
+        } else {
+            y.chunks_mut(size).enumerate().for_each(one);
+        }
+        Ok(T::to_cpu_storage_owned(y))
+    }
+
+    /// What of `dy`, which has `together` numbers for each run, lies where a tensor of runs `run` begins at `start`.
+    fn part<T: Real>(dy: &[T], together: usize, start: usize, run: usize) -> Vec<T> {
+        let parts = dy.chunks_exact(together.max(1));
+        let mut dx = Vec::with_capacity(parts.len() * run);
+        parts.for_each(|part| dx.extend_from_slice(&part[start..][..run]));
+        dx
+    }
+
+    fn gradients<T: Real>(&self, inputs: &[Tensor], dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let together = self.run(dy.dims());
+        let mut start = 0;
+        let places = inputs.iter().map(|x| {
+            let run = self.run(x.dims());
+            start += run;
+            (x, start - run, run)
+        });
+        let places: Vec<(&Tensor, usize, usize)> = places.collect();
+        let one = |&(x, start, run): &(&Tensor, usize, usize)| match x.track_op() {
+            true => {
+                let dx = kernel::read::<T, _>(dy, |dy| Self::part(dy, together, start, run))?;
+                Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
+            }
+            false => Ok(None),
+        };
+        match pays_to_share(dy.elem_count()) {
+            true => places.par_iter().map(one).collect(),
+            false => places.iter().map(one).collect(),
+        }
+    }
+}
+
+impl Operation for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
+        let Some(((first, layout), others)) = inputs.split_first() else {
+            bail!("concat: found no tensors, wanted one at least");
+        };
+        let mut dims = layout.dims().to_vec();
+        for (_, other) in others {
+            dims[self.axis] += other.dims()[self.axis];
+        }
+        let y = match first.dtype() {
+            DType::F64 => self.forward::<f64>(inputs)?,
+            _ => self.forward::<f32>(inputs)?,
+        };
+        Ok((y, Shape::from(dims)))
+    }
+
+    fn backward(&self, inputs: &[Tensor], _y: &Tensor, dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let dy = dy.contiguous()?;
+        match dy.dtype() {
+            DType::F64 => self.gradients::<f64>(inputs, &dy),
+            _ => self.gradients::<f32>(inputs, &dy),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    #[test]
+    fn kernel_and_gradients_are_the_definitions() -> anyhow::Result<()> {
+        // Along each axis of [2, 3, 5]; from shared work on, too.
+        for (base, checked) in [([2, 3, 5], true), ([9, 64, 64], false)] {
+            for axis in 0..3 {
+                let leaf = |long: usize, salt| {
+                    let mut dims = base;
+                    dims[axis] = long;
+                    Var::from_tensor(&filled(dims.to_vec(), salt, 1.0, DType::F64, &Device::Cpu)?)
+                };
+                let (x, y, z) = (leaf(1, 1)?, leaf(4, 2)?, leaf(2, 3)?);
+                let constant = z.detach();
+                let all = [x.as_tensor(), y.as_tensor(), &constant, x.as_tensor()];
+                let joined = concat(&all, axis)?.detach();
+                let gap = (&joined - Tensor::cat(&all, axis)?)?.abs()?;
+                assert_eq!(gap.flatten_all()?.max(0)?.to_scalar::<f64>()?, 0.0);
+                if checked {
+                    let loss = || (concat(&all, axis)?.sqr()? * &joined)?.sum_all();
+                    check_gradients(&[x.clone(), y.clone()], loss, 1e-7)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() -> Result<()> {
+        let of = |shape: (usize, usize)| filled(shape, 1, 1.0, DType::F32, &Device::Cpu);
+        let (x, y) = (of((2, 3))?, of((3, 2))?);
+        assert!(concat(&[&x, &y], 0).is_err());
+        assert!(concat(&[&x, &x], 2).is_err());
+        assert!(concat(&[], 0).is_err());
+        assert!(concat(&[&x, &x.to_dtype(DType::F64)?], 0).is_err());
+        Ok(())
+    }
+}
