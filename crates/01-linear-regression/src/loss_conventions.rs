@@ -7,8 +7,7 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use d2l::data::Dataset;
-use d2l::nn::backward;
-use d2l::nn::{Initializer, Optimizer, ParamGroup, ParamStore, Sgd, gradient_norm};
+use d2l::nn::{Initializer, Optimizer, ParamGroup, ParamStore, Sgd, backward, gradient_norm};
 use d2l::random::{Purpose, Stream};
 
 use crate::scratch::LinearRegression;

@@ -7,8 +7,7 @@ use anyhow::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use d2l::data::{Dataset, Splits};
-use d2l::nn::backward;
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, backward};
 use d2l::{
     Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
 };

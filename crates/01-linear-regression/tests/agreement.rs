@@ -1,12 +1,11 @@
 //! By hand, with the library, and in PyTorch: the same numbers.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, mse_loss};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, backward, mse_loss};
 use linear_regression::{concise, scratch};
 
 const DEVICE: Device = Device::Cpu;

@@ -2,9 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use d2l::nn::backward;
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd};
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, backward};
 use linear_regression::airfoil::bowl::Bowl;
 use linear_regression::airfoil::descent::TwoWeights;
 use linear_regression::closed_form::ClosedForm;

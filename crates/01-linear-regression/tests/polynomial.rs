@@ -1,12 +1,13 @@
 //! The polynomials against PyTorch, and that the right degree finds the weights that made the data.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use d2l::data::{Dataset, synthetic_polynomial};
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, mse_loss};
+use d2l::nn::{
+    Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, backward, mse_loss,
+};
 use linear_regression::polynomial::Polynomial;
 
 const DEVICE: Device = Device::Cpu;

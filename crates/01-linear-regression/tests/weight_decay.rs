@@ -1,12 +1,13 @@
 //! Weight decay by hand, with the library, and in PyTorch; and that it does what it is for.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, mse_loss};
+use d2l::nn::{
+    Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward, mse_loss,
+};
 use d2l::{Scores, Task};
 use linear_regression::concise;
 use linear_regression::scratch::LinearRegression;

@@ -1,12 +1,11 @@
 //! Activation functions and how steep they are. D2L zh 4.1.2, en 5.1.2.
 
-use d2l::nn::backward;
 use std::fmt::{self, Display};
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use d2l::Run;
-use d2l::nn;
+use d2l::nn::{self, backward};
 use d2l::plot::{Series, curves};
 
 /// Slope of the leaky ReLU below 0, as in PyTorch. Maas et al. 2013.

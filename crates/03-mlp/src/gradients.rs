@@ -10,8 +10,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::Run;
 use d2l::data::ImageClasses;
-use d2l::nn::backward;
-use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy, gradient_norm};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, backward, cross_entropy, gradient_norm};
 use d2l::plot::{Series, curves};
 
 use crate::activation::Activation;

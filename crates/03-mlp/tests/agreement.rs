@@ -1,12 +1,11 @@
 //! By hand, with the library, and in PyTorch: the same numbers.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, backward, cross_entropy};
 use mlp::activation::Activation;
 use mlp::{concise, scratch};
 

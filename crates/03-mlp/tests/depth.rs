@@ -3,9 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use clap::ValueEnum;
-use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, backward, cross_entropy};
 use mlp::activation::{Activation, value_and_derivative};
 use mlp::concise::Mlp;
 use mlp::gradients::{self, LayerGradient};

@@ -1,12 +1,11 @@
 //! Dropout by hand and with the library: the same numbers at the same mask, and PyTorch's without one.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy};
 use mlp::dropout::{concise, scratch};
 
 const DEVICE: Device = Device::Cpu;

@@ -2,9 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, mse_loss};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, mse_loss};
 use d2l::{BinaryClassifier, Regressor, Scores, Task};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;

@@ -1,6 +1,5 @@
 //! By hand, with the library, in the book and in PyTorch: the same numbers.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +8,7 @@ use convolutional::batch_norm_lenet;
 use convolutional::lenet::{Activation, Parts, Pooling, concise, scratch};
 use convolutional::resnet::{Options, ResNet18};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, batch_norm, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, batch_norm, cross_entropy};
 
 const DEVICE: Device = Device::Cpu;
 const TRAIN: Mode = Mode::Train(Step {

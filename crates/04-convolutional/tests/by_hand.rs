@@ -5,9 +5,8 @@ use candle_core::{DType, Device, Module, Tensor, Var};
 use convolutional::cross_correlation::{corr2d, corr2d_1x1, corr2d_with_stride, pad};
 use convolutional::edge_kernel::{EdgeKernel, Edges, picture};
 use convolutional::pooling::{self, Window};
-use d2l::nn::backward;
 use d2l::nn::testing::{check_gradients, filled};
-use d2l::nn::{Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, Sgd, Step};
+use d2l::nn::{Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, Sgd, Step, backward};
 use d2l::nn::{Optimizer, ParamGroup, avg_pool2d, max_pool2d};
 use d2l::{Implementation, Scores, Task};
 

@@ -1,6 +1,5 @@
 //! The deep networks: the book's shapes and numbers of parameters, PyTorch's numbers, a gradient for every parameter.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +12,7 @@ use convolutional::regnet::RegNet;
 use convolutional::resnet::ResNet18;
 use convolutional::vgg::{self, Vgg};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy};
 
 const DEVICE: Device = Device::Cpu;
 const RULE: Initializer = Initializer::Kaiming;

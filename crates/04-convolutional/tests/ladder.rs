@@ -1,6 +1,5 @@
 //! The ladder's networks and its expanded training set.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use convolutional::ladder::{Digits, PRESETS, expanded};
 use d2l::data::{Column, Dataset};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy};
 
 const DEVICE: Device = Device::Cpu;
 

@@ -1,12 +1,13 @@
 //! By hand, with the library and in PyTorch: the same numbers.
 
-use d2l::nn::backward;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, gru, linear};
+use d2l::nn::{
+    Initializer, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward, gru, linear,
+};
 use d2l::{Implementation, next_token_loss};
 use recurrent::language_model::{OneHot, Recurrent};
 use recurrent::{bidirectional_lstm, deep_gru, deep_lstm, deep_rnn, gru as gru_model, lstm, rnn};

@@ -1,13 +1,12 @@
 //! An optimizer's step by itself, over ten million parameters.
 
-use d2l::nn::backward;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use d2l::nn::testing::filled;
-use d2l::nn::{Optimizer, ParamGroup};
+use d2l::nn::{Optimizer, ParamGroup, backward};
 
 use crate::Work;
 

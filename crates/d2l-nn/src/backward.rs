@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, TensorId, bail};
 
+use crate::add;
 use crate::kernel;
 use crate::node::{self, Node};
 
@@ -14,8 +15,7 @@ use crate::node::{self, Node};
 ///
 /// Candle makes zeros for the gradient of all that is computed and adds to them what an operation returns, on one thread:
 /// four passes over as much memory, and only one of a step's threads has work. This pass goes through the layers of this
-/// crate itself and hands a gradient on as it is; it is added to another, in that one's memory, only where something is
-/// used twice. What was computed with candle's own operations in between, candle's pass goes through.
+/// crate itself and hands a gradient on as it is; it is added to another only where something is used twice. What was computed with candle's own operations in between, candle's pass goes through.
 ///
 /// # Errors
 /// Those of the operations' backward passes, and of candle's. `loss.backward()` itself is an error where layers of this
@@ -23,16 +23,13 @@ use crate::node::{self, Node};
 pub fn backward(loss: &Tensor) -> Result<GradStore> {
     let mut pass = Pass::default();
     if loss.is_variable() || node::of(loss).is_some() {
-        pass.give(loss, Gradient::shared(loss.ones_like()?))?;
+        pass.give(loss, Gradient::part(loss.ones_like()?))?;
     } else {
         pass.through_candle(loss)?;
     }
     while let Some((_, Waiting { node, y, dy })) = pass.waiting.pop_last() {
-        let gradients = node.gradients(&y, &dy.tensor)?;
-        let owned = owners(&gradients, &dy.tensor);
-        for ((input, gradient), owned) in gradients.into_iter().zip(owned) {
-            let tensor = gradient.detach();
-            pass.give(input, Gradient { tensor, owned })?;
+        for (input, gradient) in node.gradients(&y, &dy.tensor)? {
+            pass.give(input, Gradient::part(gradient.detach()))?;
         }
     }
     let mut gradients = empty_store(loss)?;
@@ -65,55 +62,35 @@ struct Waiting {
     dy: Gradient,
 }
 
-/// A gradient, and whether nobody else has its memory.
+/// A gradient, or the part of it that is known.
 struct Gradient {
     tensor: Tensor,
-    owned: bool,
+    /// Whether it was added up here. The memory of a part may be somebody else's: of another part, or of a loss that keeps
+    /// its gradient.
+    added: bool,
 }
 
 impl Gradient {
-    /// One whose memory somebody else may have.
-    fn shared(tensor: Tensor) -> Self {
+    fn part(tensor: Tensor) -> Self {
         Self {
             tensor,
-            owned: false,
+            added: false,
         }
     }
 
-    /// The sum of both, in the memory of one of them if possible.
-    fn add(self, other: Self) -> Result<Self> {
-        let (sum, part) = if self.owned || !other.owned {
-            (self, other)
+    /// The sum of both, in this one's memory if it was added up already.
+    fn add(self, part: Self) -> Result<Self> {
+        let tensor = if self.added && kernel::has_kernel(&self.tensor) {
+            kernel::add_multiple(&self.tensor, &part.tensor.contiguous()?, 1.0)?;
+            self.tensor
         } else {
-            (other, self)
-        };
-        let tensor = if sum.owned && kernel::has_kernel(&sum.tensor) && sum.tensor.is_contiguous() {
-            kernel::add_multiple(&sum.tensor, &part.tensor.contiguous()?, 1.0)?;
-            sum.tensor
-        } else {
-            sum.tensor.add(&part.tensor)?
+            add(&self.tensor, &part.tensor)?
         };
         Ok(Self {
             tensor,
-            owned: true,
+            added: true,
         })
     }
-}
-
-/// Which of an operation's gradients are in memory that is neither that of `dy` nor another one's.
-fn owners(gradients: &[(&Tensor, Tensor)], dy: &Tensor) -> Vec<bool> {
-    let storage = |x: &Tensor| std::ptr::from_ref(&*x.storage_and_layout().0);
-    let all: Vec<_> = gradients.iter().map(|(_, x)| storage(x)).collect();
-    let users = |one| {
-        all.iter()
-            .filter(|&&other| std::ptr::eq(one, other))
-            .count()
-    };
-    let of_dy = storage(dy);
-    let owned = all
-        .iter()
-        .map(|&one| users(one) == 1 && !std::ptr::eq(one, of_dy));
-    owned.collect()
 }
 
 impl Pass {
@@ -153,7 +130,7 @@ impl Pass {
         let mut store = store?;
         for leaf in root.sorted_nodes() {
             if let Some(gradient) = store.remove(leaf).filter(|_| leaf.is_variable()) {
-                self.give(leaf, Gradient::shared(gradient))?;
+                self.give(leaf, Gradient::part(gradient))?;
             }
         }
         for Waiting { node, y, dy } in arrived.unwrap_or_default() {
@@ -178,7 +155,7 @@ pub(crate) fn arrive(node: &Arc<Node>, y: &Tensor, dy: &Tensor) -> Result<()> {
             arrived.push(Waiting {
                 node: Arc::clone(node),
                 y: y.clone(),
-                dy: Gradient::shared(dy.clone()),
+                dy: Gradient::part(dy.clone()),
             });
             Ok(())
         }
@@ -212,7 +189,7 @@ mod tests {
     use super::*;
     use crate::linear::Linear;
     use crate::testing::filled;
-    use crate::{add_relu, relu};
+    use crate::{add_relu, mse_loss, relu};
 
     fn leaf(shape: impl Into<Shape>, salt: u32) -> Result<Var> {
         Var::from_tensor(&filled(shape, salt, 2.0, DType::F64, &Device::Cpu)?)
@@ -268,6 +245,27 @@ mod tests {
         let ours = of(&relu, &add_relu)?;
         let candles = of(&|x| x.relu(), &|x, y| (x + y)?.relu())?;
         check(&[&x], &ours, &candles)
+    }
+
+    #[test]
+    fn a_second_pass_over_the_same_losses_finds_the_same() -> Result<()> {
+        // A loss keeps its gradient, which is added to another one's here.
+        let x = leaf((5, 7), 5)?;
+        let logits = relu(&x)?;
+        let target = filled((5, 7), 6, 2.0, DType::F64, &Device::Cpu)?;
+        let loss = add(
+            &mse_loss(&logits, &target)?,
+            &mse_loss(&logits, &logits.ones_like()?)?,
+        )?;
+        let of_pass = || -> Result<Option<Vec<f64>>> {
+            let gradients = backward(&loss)?;
+            let gradient = gradients.get(&x).map(Tensor::flatten_all).transpose()?;
+            gradient.map(|gradient| gradient.to_vec1()).transpose()
+        };
+        let first = of_pass()?;
+        assert!(first.is_some());
+        assert_eq!(of_pass()?, first);
+        Ok(())
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The inputs that want a gradient, each with its own. Gradients are either `dy` itself or memory that nobody else
-    /// has.
+    /// The inputs that want a gradient, each with its own.
     pub(crate) fn gradients(&self, y: &Tensor, dy: &Tensor) -> Result<Vec<(&Tensor, Tensor)>> {
         let gradients = self.operation.backward(&self.inputs, y, dy)?;
         let pairs = self.inputs.iter().zip(gradients);

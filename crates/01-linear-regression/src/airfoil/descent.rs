@@ -9,8 +9,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::{Column, Dataset, Splits};
-use d2l::nn::backward;
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, backward};
 use d2l::plot::{Series, Surface, contours};
 use d2l::{Evaluation, Implementation, Preset, PresetName, Recipe, Run};
 

@@ -271,8 +271,8 @@ impl<C: Cell> CustomOp3 for Sequence<C> {
 
 /// The last c, which [`Sequence`] computed besides its outputs.
 ///
-/// Its gradient goes straight to the backward pass of [`Sequence`], which candle runs after those of all that depend on
-/// the outputs. Had the outputs and c one tensor, taking them apart would cost passes over the gradients of both.
+/// Its gradient goes straight to the backward pass of [`Sequence`], which runs after those of all that depend on the
+/// outputs. Had the outputs and c one tensor, taking them apart would cost passes over the gradients of both.
 struct LastCell {
     shape: Shape,
     shared: Arc<Shared>,
@@ -292,6 +292,6 @@ impl CustomOp1 for LastCell {
 
     fn bwd(&self, y: &Tensor, _c: &Tensor, dc: &Tensor) -> Result<Option<Tensor>> {
         put(&self.shared.dc, dc.clone());
-        Ok(Some(y.zeros_like()?)) // candle wants a gradient for everything on the way
+        Ok(Some(y.zeros_like()?)) // so that `Sequence` is reached where only c was used
     }
 }
