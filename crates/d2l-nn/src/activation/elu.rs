@@ -26,9 +26,7 @@ impl Activation for Elu {
         // NaN goes into the second.
         let above = T::choose(x > T::ZERO, x, T::ZERO);
         let below = T::choose(x > T::ZERO, T::ZERO, x);
-        let half = (below * T::from_f64(0.5)).tanh();
-        let below = (half + half) / (T::ONE - half); // e^x - 1, which would cancel near 0
-        above + below * T::from_f64(self.alpha)
+        below.exp_m1().mul_add(T::from_f64(self.alpha), above)
     }
 
     #[inline(always)]

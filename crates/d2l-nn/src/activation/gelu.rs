@@ -26,25 +26,19 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
 #[derive(Clone, Copy)]
 pub(super) struct Gelu;
 
-#[inline(always)]
-fn phi<T: Real>(x: T) -> T {
-    let half = T::from_f64(0.5);
-    half + half * (x * T::from_f64(FRAC_1_SQRT_2)).erf()
-}
-
 impl Activation for Gelu {
     const NAME: &'static str = "gelu";
     const FROM_OUTPUT: bool = false;
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        x * phi(x)
+        x * x.normal().0
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let density = (x * x * T::from_f64(-0.5)).exp() * T::from_f64(0.5 * FRAC_2_PI.sqrt());
-        phi(x) + x * density
+        let (below, power) = x.normal();
+        (x * T::from_f64(0.5 * FRAC_2_PI.sqrt())).mul_add(power, below)
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
@@ -58,23 +52,32 @@ pub(super) struct GeluTanh;
 
 const CUBIC: f64 = 0.044715;
 
+/// 2u and its derivative.
+#[inline(always)]
+fn twice_u<T: Real>(x: T) -> (T, T) {
+    let scale = T::from_f64(2.0 * FRAC_2_PI.sqrt());
+    let square = T::from_f64(CUBIC) * x * x;
+    let value = scale * x * (T::ONE + square);
+    (value, scale * (T::ONE + square + square + square))
+}
+
 impl Activation for GeluTanh {
     const NAME: &'static str = "gelu_tanh";
     const FROM_OUTPUT: bool = false;
 
     #[inline(always)]
     fn value<T: Real>(&self, x: T) -> T {
-        let u = T::from_f64(FRAC_2_PI.sqrt()) * x * (T::ONE + T::from_f64(CUBIC) * x * x);
-        T::from_f64(0.5) * x * (T::ONE + u.tanh())
+        x * twice_u(x).0.sigmoid() // ½ (1 + tanh u)
     }
 
     #[inline(always)]
     fn slope<T: Real>(&self, x: T) -> T {
-        let scale = T::from_f64(FRAC_2_PI.sqrt());
-        let square = T::from_f64(CUBIC) * x * x;
-        let tanh = (scale * x * (T::ONE + square)).tanh();
-        let inner = scale * (T::ONE + square + square + square); // du/dx
-        T::from_f64(0.5) * ((T::ONE + tanh) + x * (T::ONE - tanh * tanh) * inner)
+        let (value, derivative) = twice_u(x);
+        // σ, and σ (1 - σ), which is e^-|2u| / (1 + e^-|2u|)²; 1 - σ would cancel.
+        let small = (T::ZERO - value.abs()).exp();
+        let large = T::ONE / (T::ONE + small);
+        let sigmoid = T::choose(x > T::ZERO, large, small * large);
+        (x * derivative).mul_add(small * large * large, sigmoid)
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

@@ -36,11 +36,15 @@ impl<T: Real> Head<'_, T> {
                     match self.mask {
                         Some(mask) => {
                             let mask = &mask[(start + i) * keys..][..width];
-                            row.iter_mut()
-                                .zip(mask)
-                                .for_each(|(x, &m)| *x = *x * scale + m);
+                            for (x, &m) in row.iter_mut().zip(mask) {
+                                *x = *x * scale + m;
+                            }
                         }
-                        None => row.iter_mut().for_each(|x| *x *= scale),
+                        None => {
+                            for x in row {
+                                *x *= scale;
+                            }
+                        }
                     }
                 }
             },
@@ -77,7 +81,11 @@ impl<T: Real> Head<'_, T> {
                 .zip(&mut log_sums[start..]);
             kernel::wide(
                 #[inline(always)]
-                || all.for_each(|((row, &seen), log_sum)| softmax(row, seen, log_sum)),
+                || {
+                    for ((row, &seen), log_sum) in all {
+                        softmax(row, seen, log_sum);
+                    }
+                },
             );
             let weights = Matrix::new(&scores, rows, width);
             multiply(
@@ -117,7 +125,9 @@ impl<T: Real> Head<'_, T> {
                 || {
                     for ((row, &seen), &log_sum) in all.zip(&log_sums[start..]) {
                         let (seen, unseen) = row.split_at_mut(seen);
-                        seen.iter_mut().for_each(|x| *x = (*x - log_sum).exp());
+                        for x in seen {
+                            *x = (*x - log_sum).exp();
+                        }
                         unseen.fill(T::ZERO);
                     }
                 },
@@ -141,9 +151,9 @@ impl<T: Real> Head<'_, T> {
                         let at = (start + i) * values..(start + i + 1) * values;
                         let both = output[at.clone()].iter().zip(&d_output[at]);
                         let inner = both.fold(T::ZERO, |sum, (&o, &d)| sum + o * d);
-                        row.iter_mut()
-                            .zip(d_row)
-                            .for_each(|(p, &dp)| *p = *p * (dp - inner) * scale);
+                        for (p, &dp) in row.iter_mut().zip(d_row) {
+                            *p = *p * (dp - inner) * scale;
+                        }
                     }
                 },
             );
@@ -173,10 +183,11 @@ fn softmax<T: Real>(row: &mut [T], seen: usize, log_sum: &mut T) {
     if largest == T::from_f64(f64::NEG_INFINITY) {
         return row.fill(T::ZERO);
     }
-    row.iter_mut().for_each(|x| *x = (*x - largest).exp());
-    let sum = row::sum_of(row, |x| x);
+    let sum = row::exponentials_in_place(row, largest);
     let factor = T::ONE / sum;
-    row.iter_mut().for_each(|x| *x *= factor);
+    for x in row {
+        *x *= factor;
+    }
     *log_sum = largest + T::from_f64(sum.to_f64().ln());
 }
 

@@ -5,8 +5,9 @@ use candle_core::{CpuStorage, Result, WithDType, bail};
 /// The number types of the kernels: f32 to train in, f64 to check gradients in.
 ///
 /// The functions of f32 are polynomials, so that a loop over them is computed eight elements at a time (see [`wide`]);
-/// the standard library calls a function per element. They add and multiply in a fixed order without contraction: every
-/// processor gives the same bits. Those of f64 are the standard library's.
+/// the standard library calls a function per element. Which products and sums are rounded once stands there
+/// ([`Real::mul_add`]) and isn't the compiler's choice: every processor gives the same bits. Those of f64 are the
+/// standard library's.
 pub trait Real: WithDType {
     /// 0
     const ZERO: Self;
@@ -14,6 +15,8 @@ pub trait Real: WithDType {
     const ONE: Self;
     /// e^x; in f32 at most 2 units in the last place off.
     fn exp(self) -> Self;
+    /// e^x - 1, exact near 0 too; in f32 at most 3 units in the last place off.
+    fn exp_m1(self) -> Self;
     /// √x
     fn sqrt(self) -> Self;
     /// |x|
@@ -24,8 +27,9 @@ pub trait Real: WithDType {
     fn tanh(self) -> Self;
     /// a · b + c, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
-    /// erf x = 2/√π ∫₀ˣ e^-t² dt; in f32 at most 3 units in the last place off.
-    fn erf(self) -> Self;
+    /// Φ(x) = 1/√(2π) ∫ e^(-t²/2) dt up to x, the normal distribution's cumulative function, and e^(-x²/2); in f32 at most 7
+    /// units in the last place off.
+    fn normal(self) -> (Self, Self);
     /// `yes` or `no`, without a jump. Where one of them is a constant or much work, `if` would become a jump around what
     /// depends on it, and the loop would not be vectorised.
     fn choose(condition: bool, yes: Self, no: Self) -> Self;
@@ -46,13 +50,17 @@ pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
 }
 
 macro_rules! real {
-    ($type:ident, $bits:ident, $variant:ident, $exp:path, $ln_1p:path, $tanh:path, $erf:path) => {
+    ($type:ident, $bits:ident, $variant:ident, $exp:path, $exp_m1:path, $ln_1p:path, $tanh:path, $normal:path) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             #[inline(always)] // or a loop around it is not vectorised
             fn exp(self) -> Self {
                 $exp(self)
+            }
+            #[inline(always)]
+            fn exp_m1(self) -> Self {
+                $exp_m1(self)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -75,8 +83,8 @@ macro_rules! real {
                 $type::mul_add(self, b, c)
             }
             #[inline(always)]
-            fn erf(self) -> Self {
-                $erf(self)
+            fn normal(self) -> (Self, Self) {
+                $normal(self)
             }
             #[inline(always)]
             fn choose(condition: bool, yes: Self, no: Self) -> Self {
@@ -96,45 +104,65 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, F32, exp, ln_1p, tanh, erf);
+real!(f32, u32, F32, exp, exp_m1, ln_1p, tanh, normal);
 real!(
     f64,
     u64,
     F64,
     f64::exp,
+    f64::exp_m1,
     f64::ln_1p,
     f64::tanh,
-    candle_core::cpu::erf::erf_f64
+    normal_f64
 );
 
 /// A polynomial's value, its coefficients from the highest power down. Written out: a loop over them would be in the way of
 /// vectorising the loop around it.
 macro_rules! polynomial {
     ($x:expr; $highest:expr $(, $next:expr)+) => {{
-        let sum = $highest;
-        $(let sum = sum * $x + $next;)+
+        let sum: f32 = $highest;
+        $(let sum = sum.mul_add($x, $next);)+
         sum
     }};
 }
 
-/// e^x = 2^n e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where a Taylor polynomial of degree 7 is exact to f32.
+/// n = round(x / ln 2), and e^r - 1 where x = n ln 2 + r with |r| ≤ ln 2 / 2.
+#[inline(always)]
+fn reduced(x: f32) -> (i32, f32) {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the last bits
+    const LN_2_LOW: f32 = -1.904_654_3e-9; // what ln 2 in f32 is off
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LN_2_LOW, n.mul_add(-std::f32::consts::LN_2, x));
+    // (e^r - 1 - r) / r² by least squares at Chebyshev nodes: e^r is 4e-9 off before rounding.
+    let sum = polynomial!(
+        r; 1.375_071_9e-3, 8.369_106e-3, 4.166_956_3e-2, 1.666_651_7e-1, 4.999_998_8e-1
+    );
+    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    (n, (r * r).mul_add(sum, r))
+}
+
+/// e^x = 2^n e^r
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the last bits
-    const LN_2_HIGH: f32 = 0.693_359_4; // 9 bits, so that n · LN_2_HIGH is exact
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Beyond these, the result is 0 or infinite all the same. NaN compares as false and stays.
     let x = choose(x > 89.0, 89.0, x);
     let x = choose(x < -104.0, -104.0, x);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let sum = polynomial!(r; 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5);
-    let power = (sum * r) * r + r + 1.0;
+    let (n, less_one) = reduced(x);
     // 2^n in two halves: n alone may be beyond the exponents of f32.
-    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
-    power * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    (less_one + 1.0) * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// e^x - 1 = 2 (2^(n-1) (e^r - 1) + 2^(n-1) - ½): 2^n alone may be beyond the exponents of f32.
+#[inline(always)]
+fn exp_m1(x: f32) -> f32 {
+    let x = choose(x > 89.0, 89.0, x);
+    let x = choose(x < -30.0, -30.0, x); // the result is -1
+    let (n, less_one) = reduced(x);
+    let half = power_of_two(n.wrapping_sub(1));
+    let result = 2.0 * half.mul_add(less_one, half - 0.5);
+    choose(x == 0.0, x, result) // -0 stays
 }
 
 #[inline(always)]
@@ -161,8 +189,8 @@ fn ln_1p(x: f32) -> f32 {
     let s = (m - 1.0) / (m + 1.0);
     let square = s * s;
     let sum = polynomial!(square; 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0);
-    let log = s * square * sum + 2.0 * s + lost / one_more;
-    let result = log + n as f32 * std::f32::consts::LN_2;
+    let log = (s * square).mul_add(sum, 2.0 * s) + lost / one_more;
+    let result = (n as f32).mul_add(std::f32::consts::LN_2, log);
     // Beyond the numbers there is nothing to take apart: infinity and NaN stay, and -1 is the pole.
     let result = choose(one_more < f32::INFINITY, result, one_more);
     choose(
@@ -172,42 +200,41 @@ fn ln_1p(x: f32) -> f32 {
     )
 }
 
-/// tanh x = x + x³ p(x²) near 0, where the other form would cancel; else ±(1 - 2 / (e^2|x| + 1)).
+/// tanh x = ±m / (m + 2) with m = e^2|x| - 1, exact near 0 because m is.
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
-    const NEAR: f32 = 0.625;
-    // Least squares of the relative error at Chebyshev nodes in x² up to NEAR²; at most 5e-9 off before rounding.
+    const ONE_FROM: f32 = 10.0; // 1 - tanh 10 is below half a unit in the last place of 1
     let size = x.abs();
-    let square = x * x;
-    let sum = polynomial!(
-        square; -5.691_986e-3, 2.062_629e-2, -5.373_532e-2, 1.333_138e-1, -3.333_328e-1
-    );
-    let near = size + size * (square * sum);
-    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
-    choose(size < NEAR, near, far).copysign(x)
+    let size = choose(size > ONE_FROM, ONE_FROM, size);
+    let (n, less_one) = reduced(2.0 * size);
+    let power = power_of_two(n);
+    let m = power.mul_add(less_one, power - 1.0);
+    (m / (m + 2.0)).copysign(x)
 }
 
-/// erf x = x + x p(x²) near 0; else ±(1 - e^q(|x|)), where q is the logarithm of the complement.
+/// Φ(-|x|) = e^(-x²/2) R(|x|), where R falls like Mills' ratio: t p(t) with t = 1 / (1 + |x|/4).
 #[inline(always)]
-fn erf(x: f32) -> f32 {
-    const NEAR: f32 = 0.9;
-    const ONE_FROM: f32 = 4.0; // 1 - erf 4 is below half a unit in the last place of 1
-    // Both by least squares at Chebyshev nodes: in x² up to NEAR², at most 1.3e-8 off before rounding, and in |x| from
-    // NEAR to ONE_FROM, weighted so that 1 - e^q is at most 2e-9 off.
-    let square = x * x;
-    let p = polynomial!(
-        square; -6.107e-4, 5.015_363_6e-3, -2.678_134_2e-2, 1.128_221_2e-1, -3.761_253e-1,
-        1.283_791_6e-1
-    );
+fn normal(x: f32) -> (f32, f32) {
+    const ZERO_FROM: f32 = 14.5; // e^(-x²/2) is 0
     let size = x.abs();
-    let near = size + size * p;
-    let size = choose(size > ONE_FROM, ONE_FROM, size);
-    let q = polynomial!(
-        size; -1.729_628_2e-5, 3.841_404e-4, -3.896_722_6e-3, 2.432_139_2e-2, -1.069_405_7e-1,
-        -6.346_468_5e-1, -1.128_838, 2.842_488_6e-5
+    let size = choose(size > ZERO_FROM, ZERO_FROM, size);
+    let square = size * size;
+    let lost = size.mul_add(size, -square); // of the square, by rounding
+    let power = exp(-0.5 * square);
+    let power = power.mul_add(-0.5 * lost, power);
+    let t = 1.0 / size.mul_add(0.25, 1.0);
+    // By least squares of the relative error at Chebyshev nodes in t; at most 1e-8 off before rounding.
+    let p = polynomial!(
+        t; 1.718_990_4e-2, -6.614_414_3e-2, 5.963_523_5e-2, 1.763_650_9e-2, 2.184_056_1e-2,
+        8.166_564_8e-2, 7.376_163_5e-2, 9.512_887_7e-2, 9.954_041_4e-2, 9.974_536_3e-2
     );
-    let far = 1.0 - exp(q);
-    choose(size < NEAR, near, far).copysign(x)
+    let tail = power * (t * p);
+    (choose(x > 0.0, 1.0 - tail, tail), power)
+}
+
+fn normal_f64(x: f64) -> (f64, f64) {
+    let erf = candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2);
+    (0.5 + 0.5 * erf, (-0.5 * x * x).exp())
 }
 
 #[cfg(test)]
@@ -248,9 +275,18 @@ mod tests {
             let off = units_off(range, ln_1p, f64::ln_1p);
             assert!(off <= 3.0, "ln_1p in {range:?}: {off}");
         }
-        for range in [(-6.0, 6.0), (-1.0, 1.0), (0.85, 0.95), (1e-30, 1e-3)] {
-            let off = units_off(range, erf, candle_core::cpu::erf::erf_f64);
-            assert!(off <= 3.0, "erf in {range:?}: {off}");
+        for range in [(-20.0, 20.0), (-1.0, 1.0), (80.0, 88.7), (1e-30, 1e-3)] {
+            let off = units_off(range, exp_m1, f64::exp_m1);
+            assert!(off <= 3.0, "exp_m1 in {range:?}: {off}");
+        }
+        // Further down, erf loses in f64 what 1 + erf is.
+        for range in [(-4.0, 6.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
+            let off = units_off(range, |x| normal(x).0, |x| normal_f64(x).0);
+            assert!(off <= 7.0, "Φ in {range:?}: {off}");
+        }
+        for range in [(-13.0, 13.0), (-1.0, 1.0)] {
+            let off = units_off(range, |x| normal(x).1, |x| normal_f64(x).1);
+            assert!(off <= 4.0, "e^(-x²/2) in {range:?}: {off}");
         }
     }
 
@@ -272,14 +308,24 @@ mod tests {
         }
         assert_eq!(Real::sigmoid(f32::NEG_INFINITY), 0.0);
         assert_eq!(tanh(-0.0).to_bits(), (-0f32).to_bits());
-        assert_eq!((erf(f32::INFINITY), erf(-30.0)), (1.0, -1.0));
-        assert_eq!(erf(-0.0).to_bits(), (-0f32).to_bits());
+        assert_eq!(
+            (normal(f32::INFINITY), normal(-30.0)),
+            ((1.0, 0.0), (0.0, 0.0))
+        );
+        assert_eq!((normal(0.0), normal(-0.0)), ((0.5, 1.0), (0.5, 1.0)));
+        assert_eq!((exp_m1(-30.0), exp_m1(f32::NEG_INFINITY)), (-1.0, -1.0));
+        assert_eq!(
+            (exp_m1(89.0), exp_m1(f32::INFINITY)),
+            (f32::INFINITY, f32::INFINITY)
+        );
+        assert_eq!(exp_m1(-0.0).to_bits(), (-0f32).to_bits());
         assert_eq!(
             (ln_1p(-1.0), ln_1p(f32::INFINITY)),
             (f32::NEG_INFINITY, f32::INFINITY)
         );
         assert_eq!((ln_1p(0.0), ln_1p(1e-40)), (0.0, 1e-40));
         assert!(ln_1p(f32::NAN).is_nan() && ln_1p(-1.5).is_nan());
-        assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan() && erf(f32::NAN).is_nan());
+        assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan() && exp_m1(f32::NAN).is_nan());
+        assert!(normal(f32::NAN).0.is_nan() && normal(f32::NAN).1.is_nan());
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn parts<T, const N: usize>(row: &[T], hidden: usize) -> [&[T]; N] {
 }
 
 /// The parts of a row of `N` gates, to be changed.
-#[inline(always)]
+#[inline(never)] // inlined, LLVM asks once for all rows whether the parts overlap; row by row they don't, but all of them do
 pub(super) fn parts_mut<T, const N: usize>(row: &mut [T], hidden: usize) -> [&mut [T]; N] {
     let mut parts = row.chunks_exact_mut(hidden.max(1));
     std::array::from_fn(|_| parts.next().unwrap_or_default())

@@ -119,53 +119,52 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (h_before, hidden), (kept, hidden));
-                kernel::wide(|| {
-                    let all = gates
-                        .chunks_exact_mut(3 * hidden)
-                        .zip(kept.chunks_exact(hidden));
-                    for (gates, product) in all {
-                        let [r, _, n] = parts_mut(gates, hidden);
-                        for ((r, n), &product) in r.iter_mut().zip(n).zip(product) {
-                            *r = r.sigmoid();
-                            *n += *r * product;
+                kernel::wide(
+                    #[inline(always)]
+                    || {
+                        let all = gates
+                            .chunks_exact_mut(3 * hidden)
+                            .zip(kept.chunks_exact(hidden));
+                        for (gates, product) in all {
+                            let [r, _, n] = parts_mut(gates, hidden);
+                            reset_product(r, n, product);
                         }
-                    }
-                });
+                    },
+                );
             }
             Self::BeforeProduct => {
-                kernel::wide(|| {
-                    let all = gates
-                        .chunks_exact_mut(3 * hidden)
-                        .zip(h_before.chunks_exact(hidden))
-                        .zip(kept.chunks_exact_mut(hidden));
-                    for ((gates, h), reset) in all {
-                        let [r, _, _] = parts_mut(gates, hidden);
-                        for ((r, &h), reset) in r.iter_mut().zip(h).zip(reset) {
-                            *r = r.sigmoid();
-                            *reset = *r * h;
+                kernel::wide(
+                    #[inline(always)]
+                    || {
+                        let all = gates
+                            .chunks_exact_mut(3 * hidden)
+                            .zip(h_before.chunks_exact(hidden))
+                            .zip(kept.chunks_exact_mut(hidden));
+                        for ((gates, h), reset) in all {
+                            let [r, _, _] = parts_mut(gates, hidden);
+                            reset_state(r, reset, h);
                         }
-                    }
-                });
+                    },
+                );
                 let n = &mut gates[2 * hidden..];
                 weights
                     .last
                     .add_product(rows, (kept, hidden), (n, 3 * hidden));
             }
         }
-        kernel::wide(|| {
-            let all = gates
-                .chunks_exact_mut(3 * hidden)
-                .zip(h_before.chunks_exact(hidden))
-                .zip(h.chunks_exact_mut(hidden));
-            for ((gates, before), h) in all {
-                let [_, z, n] = parts_mut(gates, hidden);
-                for (((z, n), &before), h) in z.iter_mut().zip(n).zip(before).zip(h) {
-                    *z = z.sigmoid();
-                    *n = n.tanh();
-                    *h = *n + *z * (before - *n);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                let all = gates
+                    .chunks_exact_mut(3 * hidden)
+                    .zip(h_before.chunks_exact(hidden))
+                    .zip(h.chunks_exact_mut(hidden));
+                for ((gates, before), h) in all {
+                    let [_, z, n] = parts_mut(gates, hidden);
+                    mix(z, n, h, before);
                 }
-            }
-        });
+            },
+        );
     }
 
     fn backward<T: Real>(&self, step: Backward<T>) {
@@ -180,33 +179,25 @@ impl Cell for Reset {
             dh,
             ..
         } = step;
-        let one = T::ONE;
         // z and n; ∂l/∂h by way of z ∘ h
-        kernel::wide(|| {
-            let all = gates
-                .chunks_exact_mut(3 * hidden)
-                .zip(h_before.chunks_exact(hidden))
-                .zip(dy.chunks_exact(hidden))
-                .zip(dh.chunks_exact_mut(hidden))
-                .zip(kept.chunks_exact_mut(hidden));
-            for ((((gates, before), dy), dh), kept) in all {
-                let [r, z, n] = parts_mut(gates, hidden);
-                for j in 0..r.len() {
-                    let d = dy[j] + dh[j];
-                    dh[j] = d * z[j];
-                    let dn = d * (one - z[j]) * (one - n[j] * n[j]);
-                    z[j] = d * (before[j] - n[j]) * z[j] * (one - z[j]);
-                    n[j] = dn;
-                }
-                if let Self::AfterProduct = self {
-                    for j in 0..r.len() {
-                        let dr = n[j] * kept[j] * r[j] * (one - r[j]);
-                        kept[j] = n[j] * r[j]; // ∂l/∂(W_hn h + b_hn)
-                        r[j] = dr;
+        kernel::wide(
+            #[inline(always)]
+            || {
+                let all = gates
+                    .chunks_exact_mut(3 * hidden)
+                    .zip(h_before.chunks_exact(hidden))
+                    .zip(dy.chunks_exact(hidden))
+                    .zip(dh.chunks_exact_mut(hidden))
+                    .zip(kept.chunks_exact_mut(hidden));
+                for ((((gates, before), dy), dh), kept) in all {
+                    let [r, z, n] = parts_mut(gates, hidden);
+                    mix_gradient(z, n, dh, dy, before);
+                    if let Self::AfterProduct = self {
+                        reset_product_gradient(r, kept, n);
                     }
                 }
-            }
-        });
+            },
+        );
         match self {
             Self::AfterProduct => weights.last.add_product(rows, (kept, hidden), (dh, hidden)),
             Self::BeforeProduct => {
@@ -215,20 +206,20 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (n, 3 * hidden), (&mut reset, hidden));
-                kernel::wide(|| {
-                    let all = gates
-                        .chunks_exact_mut(3 * hidden)
-                        .zip(h_before.chunks_exact(hidden))
-                        .zip(dh.chunks_exact_mut(hidden))
-                        .zip(reset.chunks_exact(hidden));
-                    for (((gates, before), dh), reset) in all {
-                        let [r, _, _] = parts_mut(gates, hidden);
-                        for j in 0..r.len() {
-                            dh[j] += reset[j] * r[j];
-                            r[j] = reset[j] * before[j] * r[j] * (one - r[j]);
+                kernel::wide(
+                    #[inline(always)]
+                    || {
+                        let all = gates
+                            .chunks_exact_mut(3 * hidden)
+                            .zip(h_before.chunks_exact(hidden))
+                            .zip(dh.chunks_exact_mut(hidden))
+                            .zip(reset.chunks_exact(hidden));
+                        for (((gates, before), dh), reset) in all {
+                            let [r, _, _] = parts_mut(gates, hidden);
+                            reset_state_gradient(r, dh, reset, before);
                         }
-                    }
-                });
+                    },
+                );
             }
         }
         weights
@@ -242,5 +233,66 @@ impl Cell for Reset {
             Self::AfterProduct => column_sums(rows.kept, rows.hidden),
             Self::BeforeProduct => Vec::new(),
         }
+    }
+}
+
+// Slices as arguments are known not to overlap, so that the loops are vectorised.
+
+/// n = n + σ(r) ∘ product; the gate in place.
+#[inline(always)] // into `wide`, as all below
+fn reset_product<T: Real>(r: &mut [T], n: &mut [T], product: &[T]) {
+    for ((r, n), &product) in r.iter_mut().zip(n).zip(product) {
+        *r = r.sigmoid();
+        *n += *r * product;
+    }
+}
+
+/// reset = σ(r) ∘ h; the gate in place.
+#[inline(always)]
+fn reset_state<T: Real>(r: &mut [T], reset: &mut [T], h: &[T]) {
+    for ((r, reset), &h) in r.iter_mut().zip(reset).zip(h) {
+        *r = r.sigmoid();
+        *reset = *r * h;
+    }
+}
+
+/// h = (1 - σ(z)) ∘ tanh(n) + σ(z) ∘ before; the gates in place.
+#[inline(always)]
+fn mix<T: Real>(z: &mut [T], n: &mut [T], h: &mut [T], before: &[T]) {
+    for (((z, n), h), &before) in z.iter_mut().zip(n).zip(h).zip(before) {
+        *z = z.sigmoid();
+        *n = n.tanh();
+        *h = *n + *z * (before - *n);
+    }
+}
+
+/// From ∂l/∂h, which is dy + dh: those of z's and n's sums in their places, and what z hands to the state before in dh.
+#[inline(always)]
+fn mix_gradient<T: Real>(z: &mut [T], n: &mut [T], dh: &mut [T], dy: &[T], before: &[T]) {
+    for ((((z, n), dh), &dy), &before) in z.iter_mut().zip(n).zip(dh).zip(dy).zip(before) {
+        let d = dy + *dh;
+        *dh = d * *z;
+        let dn = d * (T::ONE - *z) * (T::ONE - *n * *n);
+        *z = d * (before - *n) * *z * (T::ONE - *z);
+        *n = dn;
+    }
+}
+
+/// From that of n's sum: that of r's sum in its place, and that of the product in its own.
+#[inline(always)]
+fn reset_product_gradient<T: Real>(r: &mut [T], product: &mut [T], n: &[T]) {
+    for ((r, product), &n) in r.iter_mut().zip(product).zip(n) {
+        let dr = n * *product * *r * (T::ONE - *r);
+        *product = n * *r;
+        *r = dr;
+    }
+}
+
+/// From that of r ∘ h: that of r's sum in its place, and the part of ∂l/∂h.
+#[inline(always)]
+fn reset_state_gradient<T: Real>(r: &mut [T], dh: &mut [T], d_reset: &[T], before: &[T]) {
+    for (((r, dh), &d), &before) in r.iter_mut().zip(dh).zip(d_reset).zip(before) {
+        *dh += d * *r;
+        *r = d * before * *r * (T::ONE - *r);
     }
 }

@@ -157,12 +157,7 @@ impl Cell for Peepholes {
                         see_memory(&weights.further, gates, c);
                     }
                     let [i, f, g, o] = parts_mut(gates, hidden);
-                    for j in 0..hidden.min(i.len()) {
-                        i[j] = i[j].sigmoid();
-                        f[j] = f[j].sigmoid();
-                        g[j] = g[j].tanh();
-                        c[j] = f[j] * c[j] + i[j] * g[j];
-                    }
+                    remember(i, f, g, c);
                     if self.0 {
                         let p = &weights.further[2 * hidden..];
                         o.iter_mut()
@@ -170,10 +165,7 @@ impl Cell for Peepholes {
                             .zip(&*c)
                             .for_each(|((o, &p), &c)| *o += p * c);
                     }
-                    for ((o, h), &c) in o.iter_mut().zip(h).zip(&*c) {
-                        *o = o.sigmoid();
-                        *h = *o * c.tanh();
-                    }
+                    show(o, h, c);
                 }
             },
         );
@@ -193,7 +185,6 @@ impl Cell for Peepholes {
             dc,
             ..
         } = step;
-        let one = T::ONE;
         kernel::wide(
             #[inline(always)]
             || {
@@ -206,14 +197,7 @@ impl Cell for Peepholes {
                     .zip(dc.chunks_exact_mut(hidden));
                 for (((((gates, c_before), c), dy), dh), dc) in all {
                     let [i, f, g, o] = parts_mut(gates, hidden);
-                    let n = i.len();
-                    for j in 0..n {
-                        let tanh_c = c[j].tanh();
-                        let dh_j = dy[j] + dh[j];
-                        dh[j] = T::ZERO;
-                        dc[j] += dh_j * o[j] * (one - tanh_c * tanh_c);
-                        o[j] = dh_j * tanh_c * o[j] * (one - o[j]);
-                    }
+                    show_gradient(o, dh, dc, dy, c);
                     if self.0 {
                         let p = &weights.further[2 * hidden..];
                         dc.iter_mut()
@@ -221,17 +205,10 @@ impl Cell for Peepholes {
                             .zip(&*o)
                             .for_each(|((dc, &p), &d)| *dc += p * d);
                     }
-                    for j in 0..n {
-                        let d = dc[j];
-                        dc[j] = d * f[j];
-                        f[j] = d * c_before[j] * f[j] * (one - f[j]);
-                        let di = d * g[j] * i[j] * (one - i[j]);
-                        g[j] = d * i[j] * (one - g[j] * g[j]);
-                        i[j] = di;
-                    }
+                    remember_gradient(i, f, g, dc, c_before);
                     if self.0 {
                         let [p_i, p_f] = parts(&weights.further, hidden);
-                        for j in 0..n {
+                        for j in 0..i.len() {
                             dc[j] += p_i[j] * i[j] + p_f[j] * f[j];
                         }
                     }
@@ -265,6 +242,53 @@ impl Cell for Peepholes {
             }
         }
         sums.into_iter().map(T::from_f64).collect()
+    }
+}
+
+// Slices as arguments are known not to overlap, so that the loops are vectorised.
+
+/// c = σ(f) ∘ c + σ(i) ∘ tanh(g); the gates in place.
+#[inline(always)] // into `wide`, as all below
+fn remember<T: Real>(i: &mut [T], f: &mut [T], g: &mut [T], c: &mut [T]) {
+    for (((i, f), g), c) in i.iter_mut().zip(f).zip(g).zip(c) {
+        *i = i.sigmoid();
+        *f = f.sigmoid();
+        *g = g.tanh();
+        *c = *f * *c + *i * *g;
+    }
+}
+
+/// h = σ(o) ∘ tanh(c); the gate in place.
+#[inline(always)]
+fn show<T: Real>(o: &mut [T], h: &mut [T], c: &[T]) {
+    for ((o, h), &c) in o.iter_mut().zip(h).zip(c) {
+        *o = o.sigmoid();
+        *h = *o * c.tanh();
+    }
+}
+
+/// From ∂l/∂h, which is dy + dh: that of the output gate's sum in its place, and the part of ∂l/∂c; dh is used up.
+#[inline(always)]
+fn show_gradient<T: Real>(o: &mut [T], dh: &mut [T], dc: &mut [T], dy: &[T], c: &[T]) {
+    for ((((o, dh), dc), &dy), &c) in o.iter_mut().zip(dh).zip(dc).zip(dy).zip(c) {
+        let tanh_c = c.tanh();
+        let d = dy + *dh;
+        *dh = T::ZERO;
+        *dc += d * *o * (T::ONE - tanh_c * tanh_c);
+        *o = d * tanh_c * *o * (T::ONE - *o);
+    }
+}
+
+/// From ∂l/∂c: those of the other gates' sums in their places, and that of the memory before.
+#[inline(always)]
+fn remember_gradient<T: Real>(i: &mut [T], f: &mut [T], g: &mut [T], dc: &mut [T], c_before: &[T]) {
+    for ((((i, f), g), dc), &before) in i.iter_mut().zip(f).zip(g).zip(dc).zip(c_before) {
+        let d = *dc;
+        *dc = d * *f;
+        *f = d * before * *f * (T::ONE - *f);
+        let di = d * *g * *i * (T::ONE - *i);
+        *g = d * *i * (T::ONE - *g * *g);
+        *i = di;
     }
 }
 

@@ -91,12 +91,20 @@ impl Cell for Nonlinearity {
         let (gates, zero) = (&*gates, T::ZERO);
         kernel::wide(
             #[inline(always)]
-            || match self {
-                Self::Tanh => h.iter_mut().zip(gates).for_each(|(h, &a)| *h = a.tanh()),
-                Self::Relu => h
-                    .iter_mut()
-                    .zip(gates)
-                    .for_each(|(h, &a)| *h = if a <= zero { zero } else { a }),
+            || {
+                let all = h.iter_mut().zip(gates);
+                match self {
+                    Self::Tanh => {
+                        for (h, &a) in all {
+                            *h = a.tanh();
+                        }
+                    }
+                    Self::Relu => {
+                        for (h, &a) in all {
+                            *h = if a <= zero { zero } else { a };
+                        }
+                    }
+                }
             },
         );
     }
@@ -118,14 +126,18 @@ impl Cell for Nonlinearity {
             || {
                 let all = gates.iter_mut().zip(h).zip(dy).zip(dh.iter_mut());
                 match self {
-                    Self::Tanh => all.for_each(|(((gate, &h), &dy), dh)| {
-                        *gate = (dy + *dh) * (one - h * h);
-                        *dh = zero;
-                    }),
-                    Self::Relu => all.for_each(|(((gate, &h), &dy), dh)| {
-                        *gate = if h > zero { dy + *dh } else { zero };
-                        *dh = zero;
-                    }),
+                    Self::Tanh => {
+                        for (((gate, &h), &dy), dh) in all {
+                            *gate = (dy + *dh) * (one - h * h);
+                            *dh = zero;
+                        }
+                    }
+                    Self::Relu => {
+                        for (((gate, &h), &dy), dh) in all {
+                            *gate = if h > zero { dy + *dh } else { zero };
+                            *dh = zero;
+                        }
+                    }
                 }
             },
         );

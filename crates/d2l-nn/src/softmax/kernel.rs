@@ -139,14 +139,20 @@ fn whole<T: Real>(y: &mut [T], x: &[T], function: Function) {
         Function::Softmax => {
             let sum = row::exponentials(y, x, largest);
             let factor = T::ONE / sum;
-            y.iter_mut().for_each(|y| *y *= factor);
+            for y in y {
+                *y *= factor;
+            }
         }
         Function::LogSoftmax => {
-            let sum = row::sum_of(x, |x| (x - largest).exp());
+            let sum = row::sum_of(
+                x,
+                #[inline(always)]
+                |x| (x - largest).exp(),
+            );
             let log_sum = T::from_f64(sum.to_f64().ln());
-            y.iter_mut()
-                .zip(x)
-                .for_each(|(y, &x)| *y = (x - largest) - log_sum);
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = (x - largest) - log_sum;
+            }
         }
     }
 }
@@ -162,9 +168,10 @@ fn masked<T: Real>(y: &mut [T], x: &[T], mask: &[u8]) {
     if largest == lowest {
         return y.fill(T::ZERO);
     }
-    y.iter_mut().for_each(|y| *y = (*y - largest).exp());
-    let factor = T::ONE / row::sum_of(y, |y| y);
-    y.iter_mut().for_each(|y| *y *= factor);
+    let factor = T::ONE / row::exponentials_in_place(y, largest);
+    for y in y {
+        *y *= factor;
+    }
 }
 
 /// Columns that are worked on together: their largest entries and sums stay in the first cache.
@@ -275,7 +282,9 @@ fn columns_gradient<T: Real>(dx: &mut [T], y: &[T], dy: &[T], inner: usize, func
             match function {
                 Function::Softmax => all.for_each(|(dx, ((&y, &dy), &s))| *dx = y * (dy - s)),
                 Function::LogSoftmax => {
-                    all.for_each(|(dx, ((&y, &dy), &s))| *dx = dy - y.exp() * s);
+                    for (dx, ((&y, &dy), &s)) in all {
+                        *dx = dy - y.exp() * s;
+                    }
                 }
             }
         }

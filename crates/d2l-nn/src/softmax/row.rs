@@ -60,6 +60,15 @@ pub(crate) fn sum_of_both<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T
     lanes.into_iter().fold(T::ZERO, |sum, lane| sum + lane)
 }
 
+/// x = exp(x - `largest`), and its sum.
+#[inline(always)]
+pub(crate) fn exponentials_in_place<T: Real>(x: &mut [T], largest: T) -> T {
+    for x in &mut *x {
+        *x = (*x - largest).exp();
+    }
+    sum_of(x, |x| x)
+}
+
 /// y = exp(x - `largest`), and its sum: the same bits as [`sum_of`] gives.
 #[inline(always)]
 pub(crate) fn exponentials<T: Real>(y: &mut [T], x: &[T], largest: T) -> T {

@@ -184,7 +184,11 @@ fn row<T: Real>(
 ) -> f64 {
     let largest = largest(logits);
     let sum = if gradient.is_empty() {
-        sum_of(logits, |o| (o - largest).exp())
+        sum_of(
+            logits,
+            #[inline(always)]
+            |o| (o - largest).exp(),
+        )
     } else {
         exponentials(gradient, logits, largest)
     };
