@@ -6,7 +6,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
     Gru, Initializer, Linear, Lstm, Mode, Network, Nonlinearity, ParamStore, RecurrentOptions,
-    Reset, Rnn, gru, linear, lstm, rnn,
+    Reset, Rnn, batch_first, gru, linear, lstm, rnn,
 };
 
 use crate::language_model::{OneHot, Recurrent, State};
@@ -105,16 +105,10 @@ impl RnnModel {
         state: Option<&[Tensor]>,
         mode: Mode,
     ) -> Result<([Tensor; 3], State)> {
-        let (batch, steps) = x.dims2()?;
         let one_hot = self.one_hot.forward(x)?;
         let (h, state) = self.rnn.forward(&one_hot, state, mode)?;
-        let o = self.linear.forward(&h.flatten_to(1)?)?; // [T B, V]
-        let o = o.reshape((steps, batch, ()))?.transpose(0, 1)?; // [B, T, V]
-        let parts = [
-            one_hot.transpose(0, 1)?,
-            h.transpose(0, 1)?,
-            o.contiguous()?,
-        ];
+        let o = batch_first(&self.linear.forward(&h)?)?; // [B, T, V]
+        let parts = [one_hot.transpose(0, 1)?, h.transpose(0, 1)?, o];
         Ok((parts, state))
     }
 }

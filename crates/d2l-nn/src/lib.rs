@@ -22,6 +22,7 @@ mod concat;
 mod conv;
 mod dropout;
 mod embedding;
+mod exchange;
 mod initializer;
 mod kernel;
 mod linear;
@@ -56,6 +57,7 @@ pub use conv::{
 };
 pub use dropout::Dropout;
 pub use embedding::{Embedding, embedding, embedding_with_padding};
+pub use exchange::batch_first;
 pub use initializer::Initializer;
 pub use linear::{Linear, linear};
 pub use loss::{

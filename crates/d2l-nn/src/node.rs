@@ -142,7 +142,7 @@ struct Binary<O>(O);
 struct Ternary<O>(O);
 
 /// As many of `all` as an operation has.
-fn exactly<T, const N: usize>(all: &[T]) -> Result<&[T; N]> {
+pub(crate) fn exactly<T, const N: usize>(all: &[T]) -> Result<&[T; N]> {
     match all.try_into() {
         Ok(all) => Ok(all),
         Err(_) => bail!("found {} inputs, wanted {N}", all.len()),

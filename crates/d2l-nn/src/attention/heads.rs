@@ -2,11 +2,10 @@
 //!
 //! y[b, h, t, i] = x[b, t, h d + i] with d = width / heads, and back.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, WithDType, bail};
-use rayon::prelude::*;
+use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::kernel::{self, Real, elements, pays_to_share};
+use crate::exchange::Exchange;
+use crate::kernel;
 use crate::node;
 use crate::observe::{Sees, report};
 
@@ -15,12 +14,18 @@ use crate::observe::{Sees, report};
 /// # Errors
 /// Where `x` isn't of rank 3 or its width isn't a multiple of `heads`.
 pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
-    let (_, _, width) = x.dims3()?;
+    let (batch, steps, width) = x.dims3()?;
     if heads == 0 || width % heads != 0 {
         bail!("split_heads: found width {width}, wanted a multiple of the {heads} heads");
     }
     let y = if kernel::has_kernel(x) {
-        node::apply1(Heads::Split(heads), x.contiguous()?)?
+        let axes = Exchange {
+            first: steps,
+            second: heads,
+            run: width / heads,
+            shape: Shape::from((batch, heads, steps, width / heads)),
+        };
+        node::apply1(axes, x.contiguous()?)?
     } else {
         split(x, heads)?
     };
@@ -33,9 +38,15 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
 /// # Errors
 /// Where `x` isn't of rank 4.
 pub fn join_heads(x: &Tensor) -> Result<Tensor> {
-    let (_, heads, _, _) = x.dims4()?;
+    let (batch, heads, steps, d) = x.dims4()?;
     let y = if kernel::has_kernel(x) {
-        node::apply1(Heads::Join(heads), x.contiguous()?)?
+        let axes = Exchange {
+            first: heads,
+            second: steps,
+            run: d,
+            shape: Shape::from((batch, steps, heads * d)),
+        };
+        node::apply1(axes, x.contiguous()?)?
     } else {
         join(x)?
     };
@@ -56,105 +67,9 @@ fn join(x: &Tensor) -> Result<Tensor> {
     x.transpose(1, 2)?.flatten_from(2)
 }
 
-#[derive(Clone, Copy)]
-enum Heads {
-    Split(usize),
-    Join(usize),
-}
-
-impl Heads {
-    fn heads(self) -> usize {
-        match self {
-            Self::Split(heads) | Self::Join(heads) => heads,
-        }
-    }
-
-    /// What takes the result back, and the gradient.
-    fn inverse(self) -> Self {
-        match self {
-            Self::Split(heads) => Self::Join(heads),
-            Self::Join(heads) => Self::Split(heads),
-        }
-    }
-
-    /// The shape of the result.
-    fn shape(self, dims: &[usize]) -> Result<Shape> {
-        match (self, dims) {
-            (Self::Split(heads), &[batch, steps, width]) => {
-                Ok(Shape::from((batch, heads, steps, width / heads)))
-            }
-            (Self::Join(heads), &[batch, _, steps, d]) => {
-                Ok(Shape::from((batch, steps, heads * d)))
-            }
-            _ => bail!("heads: found {dims:?}, wanted rank 3 to split and 4 to join"),
-        }
-    }
-
-    /// `x`, examples of `steps` vectors of `width` numbers, in the other order.
-    fn exchange<T: Real>(self, x: &[T], steps: usize, width: usize) -> Vec<T> {
-        let d = width / self.heads();
-        let mut y = vec![T::ZERO; x.len()];
-        let one = |(x, y): (&[T], &mut [T])| match self {
-            Self::Split(_) => {
-                for (head, y) in y.chunks_exact_mut(steps * d).enumerate() {
-                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(d)) {
-                        y.copy_from_slice(&x[head * d..][..d]);
-                    }
-                }
-            }
-            Self::Join(_) => {
-                for (head, x) in x.chunks_exact(steps * d).enumerate() {
-                    for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(width)) {
-                        y[head * d..][..d].copy_from_slice(x);
-                    }
-                }
-            }
-        };
-        let example = steps * width;
-        if pays_to_share(x.len()) {
-            let pairs = x
-                .par_chunks_exact(example)
-                .zip(y.par_chunks_exact_mut(example));
-            pairs.for_each(one);
-        } else if example > 0 {
-            let pairs = x.chunks_exact(example).zip(y.chunks_exact_mut(example));
-            pairs.for_each(one);
-        }
-        y
-    }
-}
-
-impl CustomOp1 for Heads {
-    fn name(&self) -> &'static str {
-        "heads"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let shape = self.shape(layout.dims())?;
-        let (steps, width) = match self {
-            Self::Split(_) => (layout.dims()[1], layout.dims()[2]),
-            Self::Join(_) => (shape.dims()[1], shape.dims()[2]),
-        };
-        let y = match x.dtype() {
-            DType::F32 => {
-                f32::to_cpu_storage_owned(self.exchange(elements(x, layout)?, steps, width))
-            }
-            DType::F64 => {
-                f64::to_cpu_storage_owned(self.exchange(elements(x, layout)?, steps, width))
-            }
-            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
-        };
-        Ok((y, shape))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(dy.contiguous()?.apply_op1_no_bwd(&self.inverse())?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

@@ -225,8 +225,8 @@ fn normal(x: f32) -> (f32, f32) {
     let t = 1.0 / size.mul_add(0.25, 1.0);
     // By least squares of the relative error at Chebyshev nodes in t; at most 1e-8 off before rounding.
     let p = polynomial!(
-        t; 1.718_990_4e-2, -6.614_414_3e-2, 5.963_523_5e-2, 1.763_650_9e-2, 2.184_056_1e-2,
-        8.166_564_8e-2, 7.376_163_5e-2, 9.512_887_7e-2, 9.954_041_4e-2, 9.974_536_3e-2
+        t; 1.718_990_4e-2, -6.614_414_3e-2, 5.963_523_5e-2, 1.763_651e-2, 2.184_056_1e-2,
+        8.166_565e-2, 7.376_163_5e-2, 9.512_888e-2, 9.954_041e-2, 9.974_536e-2
     );
     let tail = power * (t * p);
     (choose(x > 0.0, 1.0 - tail, tail), power)

@@ -7,14 +7,14 @@ use super::rows::{Inputs, Sizes};
 use super::steps::Steps;
 use crate::kernel::{self, Matrix, Real};
 
-/// The gradients of all parameters in a row, from those of the gates.
+/// The gradients of w_ih, w_hh, bias and further, from those of the gates.
 pub(super) fn of_parameters<C: Cell, T: Real>(
     steps_of: &Steps<C>,
     inputs: &Inputs<T>,
     d_gates: &[T],
     more: &[T],
     y: &[T],
-) -> Vec<T> {
+) -> [Vec<T>; 4] {
     let Sizes {
         steps,
         batch,
@@ -22,11 +22,12 @@ pub(super) fn of_parameters<C: Cell, T: Real>(
         hidden,
         gates,
     } = inputs.sizes;
-    let mut all = vec![T::ZERO; gates * (input + hidden)];
-    let (of_w_ih, of_w_hh) = all.split_at_mut(gates * input);
+    let mut of_w_ih = vec![T::ZERO; gates * input];
+    let mut of_w_hh = vec![T::ZERO; gates * hidden];
     let rows = steps * batch;
     let x = Matrix::new(inputs.x, rows, input);
-    kernel::multiply_shared(Matrix::new(d_gates, rows, gates).t(), x, of_w_ih, input);
+    let d = Matrix::new(d_gates, rows, gates);
+    kernel::multiply_shared(d.t(), x, &mut of_w_ih, input);
 
     let first = steps_of.first_gates(inputs.sizes);
     let (of_first, of_last) = of_w_hh.split_at_mut(first * hidden);
@@ -48,8 +49,7 @@ pub(super) fn of_parameters<C: Cell, T: Real>(
             kernel::multiply_shared(d_last, Matrix::new(more, rows, hidden), of_last, hidden);
         }
     }
-    all.extend(column_sums(d_gates, gates));
-    all.extend(steps_of.cell.further_gradient(Rows {
+    let of_further = steps_of.cell.further_gradient(Rows {
         hidden,
         d_gates,
         kept: more,
@@ -64,8 +64,8 @@ pub(super) fn of_parameters<C: Cell, T: Real>(
             };
             &more[start * hidden..][..hidden]
         }),
-    }));
-    all
+    });
+    [of_w_ih, of_w_hh, column_sums(d_gates, gates), of_further]
 }
 
 /// Σ over all rows of all steps of dᵀ h_before, where a row of d is the first `columns` of `width` numbers.

@@ -68,7 +68,10 @@ impl Sizes {
     }
 }
 
-/// The inputs of the operation, taken apart.
+/// How many inputs the operation has.
+pub(super) const INPUTS: usize = 7;
+
+/// The inputs of the operation. `further` and `c` are empty where the cell has none.
 pub(super) struct Inputs<'a, T> {
     pub sizes: Sizes,
     pub x: &'a [T],
@@ -81,12 +84,9 @@ pub(super) struct Inputs<'a, T> {
 }
 
 impl<'a, T: Real> Inputs<'a, T> {
-    pub fn new<C: Cell>(
-        sizes: Sizes,
-        x: &'a [T],
-        parameters: &'a [T],
-        state: &'a [T],
-    ) -> Result<Self> {
+    /// Those of `all`, in the order of the fields.
+    pub fn new<C: Cell>(sizes: Sizes, all: &[&'a [T]; INPUTS]) -> Result<Self> {
+        let &[x, w_ih, w_hh, bias, further, h, c] = all;
         let Sizes {
             steps,
             batch,
@@ -94,25 +94,22 @@ impl<'a, T: Real> Inputs<'a, T> {
             hidden,
             gates,
         } = sizes;
-        let of_state = if C::HAS_CELL { 2 } else { 1 } * batch * hidden;
-        let at_least = gates * (input + hidden + 1);
-        if x.len() != steps * batch * input
-            || parameters.len() < at_least
-            || state.len() != of_state
-        {
+        let state = batch * hidden;
+        let found = [x, w_ih, w_hh, bias, h, c].map(<[T]>::len);
+        let wanted = [
+            steps * batch * input,
+            gates * input,
+            gates * hidden,
+            gates,
+            state,
+            if C::HAS_CELL { state } else { 0 },
+        ];
+        if found != wanted {
             bail!(
-                "{}: found {} inputs, {} parameters and {} states, wanted {}, {at_least} or more, and {of_state}",
-                C::NAME,
-                x.len(),
-                parameters.len(),
-                state.len(),
-                steps * batch * input
+                "{}: found inputs of {found:?} numbers, wanted {wanted:?}",
+                C::NAME
             );
         }
-        let (w_ih, rest) = parameters.split_at(gates * input);
-        let (w_hh, rest) = rest.split_at(gates * hidden);
-        let (bias, further) = rest.split_at(gates);
-        let (h, c) = state.split_at(batch * hidden);
         Ok(Self {
             sizes,
             x,

@@ -8,16 +8,17 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
+use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp3, DType, Device, Layout, Module, Result, Shape, Tensor, bail,
+    CpuStorage, CustomOp1, DType, Device, Layout, Module, Result, Shape, Tensor, bail,
 };
 
 use super::cell::{Cell, Definition, State};
-use super::rows::{Inputs, Sizes};
+use super::rows::{INPUTS, Inputs, Sizes};
 use super::steps::{Kept, Steps};
 use crate::Linear;
-use crate::kernel::{self, Real};
-use crate::node;
+use crate::kernel::{self, Real, elements};
+use crate::node::{self, Operation};
 
 /// The parameters of a layer and direction, as the step uses them.
 pub(super) struct Parameters {
@@ -52,18 +53,16 @@ pub(super) fn run<C: Cell>(
         return composed(cell, x, parameters, past, reverse);
     }
     let (_, hidden) = parameters.w_hh.dims2()?;
-    let mut all = vec![
-        parameters.w_ih.flatten_all()?,
-        parameters.w_hh.flatten_all()?,
-        parameters.bias.clone(),
+    let none = Tensor::zeros(0, x.dtype(), x.device())?;
+    let inputs = [
+        x,
+        &parameters.w_ih,
+        &parameters.w_hh,
+        &parameters.bias,
+        parameters.further.as_ref().unwrap_or(&none),
+        &past.h,
+        past.c.as_ref().unwrap_or(&none),
     ];
-    all.extend(parameters.further.clone());
-    let parameters = Tensor::cat(&all, 0)?;
-    let state = match &past.c {
-        Some(c) => Tensor::cat(&[past.h.flatten_all()?, c.flatten_all()?], 0)?,
-        None => past.h.flatten_all()?.contiguous()?,
-    };
-    let x = x.contiguous()?;
     let shared = Arc::new(Shared::default());
     let op = Sequence {
         steps: Steps {
@@ -71,10 +70,11 @@ pub(super) fn run<C: Cell>(
             reverse,
             hidden,
         },
-        tracked: x.track_op() || parameters.track_op() || state.track_op(),
+        tracked: inputs.iter().any(|input| input.track_op()),
         shared: shared.clone(),
     };
-    let y = node::apply3(op, [x, parameters, state])?;
+    let inputs: Result<Vec<Tensor>> = inputs.iter().map(|input| input.contiguous()).collect();
+    let y = node::apply(op, inputs?)?;
     let last = if reverse { 0 } else { y.dim(0)? - 1 };
     let c = match &past.c {
         Some(c) => {
@@ -138,7 +138,7 @@ fn take<V>(slot: &Mutex<Option<V>>) -> Option<V> {
     slot.lock().ok()?.take()
 }
 
-/// x `[T, B, I]`, all parameters in a row and the state (h, c) in a row to the outputs `[T, B, H]`.
+/// x `[T, B, I]`, parameters and state, as [`Inputs`] has them, to the outputs `[T, B, H]`.
 struct Sequence<C> {
     steps: Steps<C>,
     tracked: bool,
@@ -149,11 +149,13 @@ impl<C: Cell> Sequence<C> {
     fn forward<T: Real>(
         &self,
         sizes: Sizes,
-        x: &[T],
-        parameters: &[T],
-        state: &[T],
+        inputs: &[(&CpuStorage, &Layout)],
     ) -> Result<CpuStorage> {
-        let inputs = Inputs::new::<C>(sizes, x, parameters, state)?;
+        let slices = inputs
+            .iter()
+            .map(|(storage, layout)| elements::<T>(storage, layout));
+        let slices: Vec<&[T]> = slices.collect::<Result<_>>()?;
+        let inputs = Inputs::new::<C>(sizes, node::exactly(&slices)?)?;
         let (y, last_c, kept) = self.steps.forward(&inputs, self.tracked);
         if C::HAS_CELL {
             put(&self.shared.last_c, T::to_cpu_storage_owned(last_c));
@@ -164,32 +166,29 @@ impl<C: Cell> Sequence<C> {
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    fn backward<T: Real>(
+    fn gradients<T: Real>(
         &self,
-        x: &Tensor,
-        parameters: &Tensor,
-        state: &Tensor,
+        inputs: &[Tensor],
         y: &Tensor,
         dy: &Tensor,
-    ) -> Result<[Option<Tensor>; 3]> {
+    ) -> Result<Vec<Option<Tensor>>> {
+        let tensors: &[Tensor; INPUTS] = node::exactly(inputs)?;
+        let [x, w_ih, w_hh, bias, further, h, c] = tensors;
         let sizes = Sizes::new::<C>(x.dims(), self.steps.hidden)?;
         let dc = match take(&self.shared.dc) {
             Some(dc) => kernel::read::<T, _>(&dc.contiguous()?, <[T]>::to_vec)?,
-            None => vec![
-                T::ZERO;
-                if C::HAS_CELL {
-                    sizes.batch * sizes.hidden
-                } else {
-                    0
-                }
-            ],
+            None => vec![T::ZERO; c.elem_count()],
         };
-        let wanted = [x.track_op(), parameters.track_op()];
+        let of_parameters = [w_ih, w_hh, bias, further];
+        let wanted = [
+            x.track_op(),
+            of_parameters.iter().any(|parameter| parameter.track_op()),
+        ];
         let kept = take(&self.shared.kept).and_then(|kept| kept.downcast::<Kept<T>>().ok());
-        let gradients = kernel::read_each::<T, _, 5>(
-            [x, parameters, state, y, dy],
-            |[x, parameters, state, y, dy]| {
-                let inputs = Inputs::new::<C>(sizes, x, parameters, state)?;
+        let gradients = kernel::read_each::<T, _, { INPUTS + 2 }>(
+            [x, w_ih, w_hh, bias, further, h, c, y, dy],
+            |[x, w_ih, w_hh, bias, further, h, c, y, dy]| {
+                let inputs = Inputs::new::<C>(sizes, &[x, w_ih, w_hh, bias, further, h, c])?;
                 // A second pass over the same graph starts from the beginning.
                 let kept = match kept {
                     Some(kept) => Some(*kept),
@@ -201,71 +200,45 @@ impl<C: Cell> Sequence<C> {
                 }
             },
         )??;
-        let tensor =
-            |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), &Device::Cpu);
-        let dx = gradients.x.map(|dx| tensor(dx, x)).transpose()?;
-        let d_parameters = gradients
-            .parameters
-            .map(|d| tensor(d, parameters))
-            .transpose()?;
-        let d_state = if state.track_op() {
-            Some(tensor(gradients.state, state)?)
-        } else {
-            None
+        let of_parameters = match gradients.parameters {
+            Some(gradients) => gradients.map(Some),
+            None => [const { None }; 4],
         };
-        Ok([dx, d_parameters, d_state])
+        let all = [gradients.x].into_iter().chain(of_parameters);
+        let all = all.chain([Some(gradients.h), Some(gradients.c)]);
+        let pairs = all.zip(tensors);
+        let tensor = |(values, input): (Option<Vec<T>>, &Tensor)| match values {
+            Some(values) if input.track_op() => {
+                Tensor::from_vec(values, input.shape(), &Device::Cpu).map(Some)
+            }
+            _ => Ok(None),
+        };
+        pairs.map(tensor).collect()
     }
 }
 
-impl<C: Cell> CustomOp3 for Sequence<C> {
+impl<C: Cell> Operation for Sequence<C> {
     fn name(&self) -> &'static str {
         C::NAME
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        parameters: &CpuStorage,
-        parameters_layout: &Layout,
-        state: &CpuStorage,
-        state_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        use candle_core::backend::BackendStorage;
-        use kernel::elements;
-        let sizes = Sizes::new::<C>(x_layout.dims(), self.steps.hidden)?;
+    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
+        let [(x, layout), ..] = node::exactly::<_, INPUTS>(inputs)?;
+        let sizes = Sizes::new::<C>(layout.dims(), self.steps.hidden)?;
         let y = match x.dtype() {
-            DType::F32 => self.forward::<f32>(
-                sizes,
-                elements(x, x_layout)?,
-                elements(parameters, parameters_layout)?,
-                elements(state, state_layout)?,
-            )?,
-            DType::F64 => self.forward::<f64>(
-                sizes,
-                elements(x, x_layout)?,
-                elements(parameters, parameters_layout)?,
-                elements(state, state_layout)?,
-            )?,
+            DType::F32 => self.forward::<f32>(sizes, inputs)?,
+            DType::F64 => self.forward::<f64>(sizes, inputs)?,
             other => bail!("{}: found type {other:?}, wanted f32 or f64", C::NAME),
         };
         Ok((y, Shape::from((sizes.steps, sizes.batch, sizes.hidden))))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        parameters: &Tensor,
-        state: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, inputs: &[Tensor], y: &Tensor, dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let dy = dy.contiguous()?;
-        let [dx, d_parameters, d_state] = match x.dtype() {
-            DType::F64 => self.backward::<f64>(x, parameters, state, y, &dy)?,
-            _ => self.backward::<f32>(x, parameters, state, y, &dy)?,
-        };
-        Ok((dx, d_parameters, d_state))
+        match dy.dtype() {
+            DType::F64 => self.gradients::<f64>(inputs, y, &dy),
+            _ => self.gradients::<f32>(inputs, y, &dy),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use candle_nn::{Init, VarBuilder};
 use super::RecurrentOptions;
 use super::cell::{Cell, LastGate, State};
 use super::sequence::{self, Parameters};
-use crate::{Dropout, Initializer, Mode};
+use crate::{Dropout, Initializer, Mode, add, batch_first, concat};
 
 /// All layers and directions.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl<C: Cell> Stack<C> {
         let mut x = match *x.dims() {
             [first, second, features] if first > 0 && second > 0 && features == self.input_size => {
                 if self.options.batch_first {
-                    x.transpose(0, 1)?
+                    batch_first(x)?
                 } else {
                     x.clone()
                 }
@@ -153,14 +153,14 @@ impl<C: Cell> Stack<C> {
             }
             x = match outputs.as_slice() {
                 [one] => one.clone(),
-                both => Tensor::cat(both, 2)?,
+                both => concat(&both.iter().collect::<Vec<_>>(), 2)?,
             };
             if let Some(dropout) = self.dropouts.get(layer) {
                 x = dropout.forward_t(&x, mode)?;
             }
         }
         if self.options.batch_first {
-            x = x.transpose(0, 1)?.contiguous()?;
+            x = batch_first(&x)?;
         }
         let c = if C::HAS_CELL {
             Some(Tensor::stack(&last_c, 0)?)
@@ -221,11 +221,11 @@ impl Direction {
                 let added = b_hh.narrow(0, 0, rows - hidden)?;
                 let added = Tensor::cat(&[added, zeros(hidden)?], 0)?;
                 (
-                    (b_ih + added)?,
+                    add(b_ih, &added)?,
                     Some(b_hh.narrow(0, rows - hidden, hidden)?),
                 )
             }
-            (Some((b_ih, b_hh)), _) => ((b_ih + b_hh)?, self.peepholes.clone()),
+            (Some((b_ih, b_hh)), _) => (add(b_ih, b_hh)?, self.peepholes.clone()),
         };
         Ok(Parameters {
             w_ih: self.w_ih.clone(),

@@ -14,8 +14,10 @@ pub(super) struct Kept<T> {
 /// The gradients of the inputs of the operation.
 pub(super) struct Gradients<T> {
     pub x: Option<Vec<T>>,
-    pub parameters: Option<Vec<T>>,
-    pub state: Vec<T>,
+    /// Of w_ih, w_hh, bias and further.
+    pub parameters: Option<[Vec<T>; 4]>,
+    pub h: Vec<T>,
+    pub c: Vec<T>,
 }
 
 /// A layer and direction.
@@ -190,11 +192,11 @@ impl<C: Cell> Steps<C> {
         });
         let parameters =
             wants_parameters.then(|| gradients::of_parameters(self, inputs, &gates, &more, y));
-        dh.append(&mut dc);
         Gradients {
             x,
             parameters,
-            state: dh,
+            h: dh,
+            c: dc,
         }
     }
 

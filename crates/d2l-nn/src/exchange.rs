@@ -1,0 +1,127 @@
+//! Two axes in the other order, written out: what steps and examples, or steps and heads, are to each other.
+//!
+//! y[o, j, i, …] = x[o, i, j, …];   ∂l/∂x is ∂l/∂y with the axes exchanged back
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, WithDType, bail};
+use rayon::prelude::*;
+
+use crate::kernel::{self, Real, elements, pays_to_share};
+use crate::node;
+use crate::observe::{Sees, report};
+
+/// `[T, B, F] -> [B, T, F]`: the examples of a sequence first, or the steps again. What `x.transpose(0, 1)?.contiguous()` is
+/// in candle, on all threads, and without sums of gradients as large as x.
+///
+/// # Errors
+/// Where `x` isn't of rank 3.
+pub fn batch_first(x: &Tensor) -> Result<Tensor> {
+    let (steps, batch, features) = x.dims3()?;
+    let y = if kernel::has_kernel(x) {
+        let axes = Exchange {
+            first: steps,
+            second: batch,
+            run: features,
+            shape: Shape::from((batch, steps, features)),
+        };
+        node::apply1(axes, x.contiguous()?)?
+    } else {
+        x.transpose(0, 1)?.contiguous()?
+    };
+    report(x, &y, Sees::Same, 0);
+    Ok(y)
+}
+
+/// From `[…, first, second, run]` to `[…, second, first, run]`, which is of the shape `shape` then.
+pub(crate) struct Exchange {
+    pub first: usize,
+    pub second: usize,
+    pub run: usize,
+    pub shape: Shape,
+}
+
+impl Exchange {
+    fn of<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let Self {
+            first, second, run, ..
+        } = *self;
+        let mut y = vec![T::ZERO; x.len()];
+        let one = |(number, y): (usize, &mut [T])| {
+            let (outer, j) = (number / second, number % second);
+            for (i, y) in y.chunks_exact_mut(run).enumerate() {
+                y.copy_from_slice(&x[((outer * first + i) * second + j) * run..][..run]);
+            }
+        };
+        let size = (first * run).max(1);
+        if pays_to_share(x.len()) {
+            let parts = y.par_chunks_exact_mut(size).enumerate();
+            parts
+                .with_min_len((kernel::CHUNK / size).max(1))
+                .for_each(one);
+        } else {
+            y.chunks_exact_mut(size).enumerate().for_each(one);
+        }
+        y
+    }
+}
+
+impl CustomOp1 for Exchange {
+    fn name(&self) -> &'static str {
+        "exchange"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let y = match x.dtype() {
+            DType::F32 => f32::to_cpu_storage_owned(self.of(elements(x, layout)?)),
+            DType::F64 => f64::to_cpu_storage_owned(self.of(elements(x, layout)?)),
+            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
+        };
+        Ok((y, self.shape.clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let back = Self {
+            first: self.second,
+            second: self.first,
+            run: self.run,
+            shape: x.shape().clone(),
+        };
+        Ok(Some(dy.contiguous()?.apply_op1_no_bwd(&back)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::testing::{check_gradients, filled};
+
+    #[test]
+    fn kernel_and_gradients_are_the_definitions() -> anyhow::Result<()> {
+        for shape in [(1, 1, 1), (3, 4, 5), (5, 3, 1), (64, 33, 17)] {
+            let x = Var::from_tensor(&filled(shape, 1, 1.0, DType::F64, &Device::Cpu)?)?;
+            let flat = |x: &Tensor| x.flatten_all()?.to_vec1::<f64>();
+            let y = batch_first(&x)?;
+            assert_eq!(y.dims(), [shape.1, shape.0, shape.2]);
+            assert_eq!(flat(&y)?, flat(&x.transpose(0, 1)?)?);
+            assert_eq!(flat(&batch_first(&x.transpose(0, 1)?)?)?, flat(&x)?);
+            if x.elem_count() < 200 {
+                let factors = filled(y.shape(), 2, 1.0, DType::F64, &Device::Cpu)?;
+                let loss = || (batch_first(&x)?.sqr()? * &factors)?.sum_all();
+                check_gradients(std::slice::from_ref(&x), loss, 1e-7)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_of_something_is_nothing() -> Result<()> {
+        let x = Tensor::zeros((4, 0, 3), DType::F32, &Device::Cpu)?;
+        assert_eq!(batch_first(&x)?.dims(), [0, 4, 3]);
+        let x = Tensor::zeros((4, 3, 0), DType::F32, &Device::Cpu)?;
+        assert_eq!(batch_first(&x)?.dims(), [3, 4, 0]);
+        assert!(batch_first(&x.get(0)?).is_err());
+        Ok(())
+    }
+}
