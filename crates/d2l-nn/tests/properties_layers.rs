@@ -98,6 +98,9 @@ fn what_only_moves_numbers_can_be_taken_back() {
     );
 }
 
+/// Outputs and the last h of an input.
+type Run = Box<dyn Fn(&Tensor) -> candle_core::Result<(Tensor, Tensor)>>;
+
 #[test]
 fn recurrent_layers_see_the_past_of_their_own_example_only() {
     let sizes = (2usize..7, 2usize..10, 1usize..6, 1usize..20);
@@ -112,7 +115,7 @@ fn recurrent_layers_see_the_past_of_their_own_example_only() {
                 ..RecurrentOptions::default()
             };
             let rule = Initializer::PytorchDefault;
-            let run: Box<dyn Fn(&Tensor) -> candle_core::Result<(Tensor, Tensor)>> = if is_lstm {
+            let run: Run = if is_lstm {
                 let layer = lstm(inputs, hidden, options, &rule, vb)?;
                 Box::new(move |x| {
                     let (y, (h, _)) = layer.forward_t(x, None, Mode::Evaluate)?;
