@@ -236,8 +236,6 @@ impl Cell for Reset {
     }
 }
 
-// Slices as arguments are known not to overlap, so that the loops are vectorised.
-
 /// n = n + σ(r) ∘ product; the gate in place.
 #[inline(always)] // into `wide`, as all below
 fn reset_product<T: Real>(r: &mut [T], n: &mut [T], product: &[T]) {

@@ -245,8 +245,6 @@ impl Cell for Peepholes {
     }
 }
 
-// Slices as arguments are known not to overlap, so that the loops are vectorised.
-
 /// c = σ(f) ∘ c + σ(i) ∘ tanh(g); the gates in place.
 #[inline(always)] // into `wide`, as all below
 fn remember<T: Real>(i: &mut [T], f: &mut [T], g: &mut [T], c: &mut [T]) {
