@@ -15,7 +15,8 @@ use crate::node::{self, Node};
 ///
 /// Candle makes zeros for the gradient of all that is computed and adds to them what an operation returns, on one thread:
 /// four passes over as much memory, and only one of a step's threads has work. This pass goes through the layers of this
-/// crate itself and hands a gradient on as it is; it is added to another only where something is used twice. What was computed with candle's own operations in between, candle's pass goes through.
+/// crate itself and hands a gradient on as it is; it is added to another only where something is used twice. What was
+/// computed with candle's own operations in between, candle's pass goes through.
 ///
 /// # Errors
 /// Those of the operations' backward passes, and of candle's. `loss.backward()` itself is an error where layers of this

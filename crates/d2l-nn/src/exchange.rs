@@ -18,13 +18,7 @@ use crate::observe::{Sees, report};
 pub fn batch_first(x: &Tensor) -> Result<Tensor> {
     let (steps, batch, features) = x.dims3()?;
     let y = if kernel::has_kernel(x) {
-        let axes = Exchange {
-            first: steps,
-            second: batch,
-            run: features,
-            shape: Shape::from((batch, steps, features)),
-        };
-        node::apply1(axes, x.contiguous()?)?
+        exchange(x, [steps, batch, features], (batch, steps, features))?
     } else {
         x.transpose(0, 1)?.contiguous()?
     };
@@ -32,12 +26,26 @@ pub fn batch_first(x: &Tensor) -> Result<Tensor> {
     Ok(y)
 }
 
-/// From `[…, first, second, run]` to `[…, second, first, run]`, which is of the shape `shape` then.
-pub(crate) struct Exchange {
-    pub first: usize,
-    pub second: usize,
-    pub run: usize,
-    pub shape: Shape,
+/// x, read as `[…, first, second, run]`, as `[…, second, first, run]`, which is of the shape `shape` then. On the CPU.
+pub(crate) fn exchange(
+    x: &Tensor,
+    [first, second, run]: [usize; 3],
+    shape: impl Into<Shape>,
+) -> Result<Tensor> {
+    let op = Exchange {
+        first,
+        second,
+        run,
+        shape: shape.into(),
+    };
+    node::apply1(op, x.contiguous()?)
+}
+
+struct Exchange {
+    first: usize,
+    second: usize,
+    run: usize,
+    shape: Shape,
 }
 
 impl Exchange {

@@ -179,16 +179,9 @@ impl<T: Real> Head<'_, T> {
 fn softmax<T: Real>(row: &mut [T], seen: usize, log_sum: &mut T) {
     let (row, unseen) = row.split_at_mut(seen);
     unseen.fill(T::ZERO);
-    let largest = row::largest(row);
-    if largest == T::from_f64(f64::NEG_INFINITY) {
-        return row.fill(T::ZERO);
+    if let Some((largest, sum)) = row::softmax_in_place(row) {
+        *log_sum = largest + T::from_f64(sum.to_f64().ln());
     }
-    let sum = row::exponentials_in_place(row, largest);
-    let factor = T::ONE / sum;
-    for x in row {
-        *x *= factor;
-    }
-    *log_sum = largest + T::from_f64(sum.to_f64().ln());
 }
 
 /// The piece of `all` that belongs to a head.

@@ -2,11 +2,10 @@
 //!
 //! y[b, h, t, i] = x[b, t, h d + i] with d = width / heads, and back.
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use crate::exchange::Exchange;
+use crate::exchange::exchange;
 use crate::kernel;
-use crate::node;
 use crate::observe::{Sees, report};
 
 /// `[B, T, width] -> [B, heads, T, width / heads]`: each head's part of every vector.
@@ -19,13 +18,8 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
         bail!("split_heads: found width {width}, wanted a multiple of the {heads} heads");
     }
     let y = if kernel::has_kernel(x) {
-        let axes = Exchange {
-            first: steps,
-            second: heads,
-            run: width / heads,
-            shape: Shape::from((batch, heads, steps, width / heads)),
-        };
-        node::apply1(axes, x.contiguous()?)?
+        let d = width / heads;
+        exchange(x, [steps, heads, d], (batch, heads, steps, d))?
     } else {
         split(x, heads)?
     };
@@ -40,13 +34,7 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
 pub fn join_heads(x: &Tensor) -> Result<Tensor> {
     let (batch, heads, steps, d) = x.dims4()?;
     let y = if kernel::has_kernel(x) {
-        let axes = Exchange {
-            first: heads,
-            second: steps,
-            run: d,
-            shape: Shape::from((batch, steps, heads * d)),
-        };
-        node::apply1(axes, x.contiguous()?)?
+        exchange(x, [heads, steps, d], (batch, steps, heads * d))?
     } else {
         join(x)?
     };

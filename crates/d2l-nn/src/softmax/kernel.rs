@@ -164,14 +164,7 @@ fn masked<T: Real>(y: &mut [T], x: &[T], mask: &[u8]) {
     for ((y, &x), &counts) in y.iter_mut().zip(x).zip(mask) {
         *y = if counts != 0 { x } else { lowest };
     }
-    let largest = row::largest(y);
-    if largest == lowest {
-        return y.fill(T::ZERO);
-    }
-    let factor = T::ONE / row::exponentials_in_place(y, largest);
-    for y in y {
-        *y *= factor;
-    }
+    row::softmax_in_place(y);
 }
 
 /// Columns that are worked on together: their largest entries and sums stay in the first cache.

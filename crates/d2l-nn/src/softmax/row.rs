@@ -60,13 +60,24 @@ pub(crate) fn sum_of_both<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T
     lanes.into_iter().fold(T::ZERO, |sum, lane| sum + lane)
 }
 
-/// x = exp(x - `largest`), and its sum.
+/// The softmax of a row in place; its largest entry, and the sum of the exponentials of what all are below it. Where all
+/// entries are -∞, zeros and nothing.
 #[inline(always)]
-pub(crate) fn exponentials_in_place<T: Real>(x: &mut [T], largest: T) -> T {
-    for x in &mut *x {
+pub(crate) fn softmax_in_place<T: Real>(row: &mut [T]) -> Option<(T, T)> {
+    let largest = largest(row);
+    if largest == T::from_f64(f64::NEG_INFINITY) {
+        row.fill(T::ZERO);
+        return None;
+    }
+    for x in &mut *row {
         *x = (*x - largest).exp();
     }
-    sum_of(x, |x| x)
+    let sum = sum_of(row, |x| x);
+    let factor = T::ONE / sum;
+    for x in row {
+        *x *= factor;
+    }
+    Some((largest, sum))
 }
 
 /// y = exp(x - `largest`), and its sum: the same bits as [`sum_of`] gives.
