@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, the CUDA build's types, and
-# the same with its tests for fetch-data.
-# One line per step with its time; a step's output only where it fails, and then the script stops.
+# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, the CUDA build's types; for
+# fetch-data the same and its tests.
+# Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,9 +26,9 @@ step 'formatting' cargo fmt --all --check
 step 'lints' cargo clippy --all-targets -- -D warnings
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
 
-# The profile turns overflow checks and debug assertions off, candle's with ours. Here they are on in our crates that
-# count and index, and candle stays as `cargo test` built it. d2l belongs to the selection for that reason too: without
-# it cargo would choose fewer features of shared dependencies and build candle anew.
+# The profile turns overflow checks and debug assertions off, in candle and in our crates. Here they are on in our
+# crates that count and index, and candle stays as `cargo test` built it. d2l is in the selection for that reason too:
+# without it cargo would choose fewer features of shared dependencies and rebuild candle.
 packages=() settings=()
 for package in d2l-random d2l-nn d2l-data d2l-log d2l; do
   packages+=(-p "$package")
@@ -43,9 +43,9 @@ step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" 
   CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
   cargo check --all-targets --features cuda
 
-# Last, since nothing waits for it: fetch-data, which is no default member. It builds candle and some others a second
-# time, with the features that candle-datasets asks for; both builds stay in the one target folder, and what hasn't
-# other features is built once. In a folder of its own all of it would be built again.
+# fetch-data comes last, because nothing waits for it; it is no default member. It builds candle and some other crates a
+# second time, with the features that candle-datasets needs. Both builds share one target folder, so crates with the
+# same features are built once. In a separate folder all of them would be built again.
 step 'fetch-data: lints' cargo clippy -p fetch-data --all-targets -- -D warnings
 step 'fetch-data: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc -p fetch-data --no-deps
 step 'fetch-data: tests' cargo test -p fetch-data

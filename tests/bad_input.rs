@@ -34,8 +34,15 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
 #[test]
 fn wrong_calls_exit_with_two() -> Result<()> {
     let desk = Desk::new()?;
-    let calls: [(&[&str], &[&str]); 22] = [
-        (&["--model", "perceptron"], &["perceptron", "mlp"]),
+    let calls: [(&[&str], &[&str]); 26] = [
+        (&["perceptron"], &["perceptron"]),
+        (&["drop-out"], &["drop-out", "dropout"]),
+        (&["--model", "dropout"], &["--model", "subcommand"]),
+        (&["--dropout1", "0.5"], &["--dropout1 belongs to dropout"]),
+        (
+            &["titanic", "--num-hiddens", "5"],
+            &["--num-hiddens belongs to mlp, dropout"],
+        ),
         (&["--batch-size", "0"], &["--batch-size", "1 or more"]),
         (&["--batch-size", "-1"], &["--batch-size"]),
         (&["--learning-rate", "0"], &["--learning-rate", "above 0"]),
@@ -101,7 +108,7 @@ fn wrong_calls_exit_with_two() -> Result<()> {
         "linear-regression",
         &["--implementation", "scratch", "--accumulate", "2"],
         2,
-        &["--accumulate 2", "after every batch"],
+        &["--accumulate", "after every"],
     )?;
     ensure!(
         !desk.path().join("runs").exists(),
@@ -110,7 +117,7 @@ fn wrong_calls_exit_with_two() -> Result<()> {
     Ok(())
 }
 
-/// Writes an IDX file as the data sets have it.
+/// Writes an IDX file in the form of the data sets' files.
 fn write_idx(path: &Path, dims: &[u32], bytes: &[u8]) -> Result<()> {
     let mut content = vec![0, 0, 8, dims.len() as u8];
     for dim in dims {
@@ -121,7 +128,7 @@ fn write_idx(path: &Path, dims: &[u32], bytes: &[u8]) -> Result<()> {
     Ok(std::fs::write(path, content)?)
 }
 
-/// A whole data set of the published sizes in the folder `data` of the desk, blank but for its labels.
+/// A whole data set of the published sizes in the desk's folder `data`; its pictures are blank.
 fn write_data(desk: &Desk) -> Result<std::path::PathBuf> {
     let folder = desk.path().join("data").join("fashion-mnist");
     for (split, examples) in [("train", 60_000), ("t10k", 10_000)] {
@@ -156,7 +163,7 @@ fn missing_and_damaged_data_files_exit_with_one() -> Result<()> {
     let folder = write_data(&desk)?;
     let images = folder.join("train-images-idx3-ubyte");
     let labels = folder.join("train-labels-idx1-ubyte");
-    desk.succeed("mlp", &real)?; // what is damaged below was whole
+    desk.succeed("mlp", &real)?; // the files that are damaged below were whole
     let whole = std::fs::read(&images)?;
     let whole_labels = std::fs::read(&labels)?;
 
@@ -267,7 +274,7 @@ fn a_diverging_run_names_the_step_and_the_cause_and_closes_its_log() -> Result<(
 #[test]
 fn a_descent_that_diverges_leaves_the_figure_that_shows_why() -> Result<()> {
     let desk = Desk::new()?;
-    let flags = ["--model", "airfoil-descent", "--name", "wild", "--quiet"];
+    let flags = ["airfoil-descent", "--name", "wild", "--quiet"];
     let large = ["--learning-rate", "3", "--epochs", "200"];
     refuse(
         &desk,
@@ -281,7 +288,7 @@ fn a_descent_that_diverges_leaves_the_figure_that_shows_why() -> Result<()> {
         .join("figures/descent.svg");
     let svg = std::fs::read_to_string(figure)?;
     ensure!(svg.contains("η = 3") && !svg.contains("NaN") && !svg.contains("inf"));
-    let few = ["--model", "airfoil-descent", "--examples", "1"];
+    let few = ["airfoil-descent", "--examples", "1"];
     refuse(
         &desk,
         "linear-regression",

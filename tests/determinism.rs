@@ -2,27 +2,22 @@
 
 use anyhow::{Result, ensure};
 
-use crate::support::{CHAPTERS, Desk, IMPLEMENTATIONS, assert_equal_runs, comparable, log};
+use crate::support::{Desk, assert_equal_runs, comparable, implementations, log, programs};
 
 const SHORT: [&str; 6] = ["--epochs", "2", "--examples", "1500", "--data", "builtin"];
 
 #[test]
 fn one_seed_gives_one_result_on_one_two_and_three_threads() -> Result<()> {
     let desk = Desk::new()?;
-    for chapter in CHAPTERS {
-        for implementation in IMPLEMENTATIONS {
-            let train = |threads: &str| {
-                let flags = ["--implementation", implementation, "--threads", threads];
-                desk.train(
-                    chapter,
-                    &format!("{implementation}-{threads}"),
-                    &[&flags[..], &SHORT].concat(),
-                )
-            };
-            let one = train("1")?;
-            for threads in ["2", "3"] {
-                assert_equal_runs(&one, &train(threads)?)?;
-            }
+    for (chapter, implementation) in implementations() {
+        let train = |threads: &str| {
+            let flags = ["--implementation", &implementation, "--threads", threads];
+            let name = format!("{implementation}-{threads}");
+            desk.train(chapter, &name, &[&flags[..], &SHORT].concat())
+        };
+        let one = train("1")?;
+        for threads in ["2", "3"] {
+            assert_equal_runs(&one, &train(threads)?)?;
         }
     }
     Ok(())
@@ -107,7 +102,7 @@ fn accumulated_batches_train_as_one_large_batch() -> Result<()> {
 #[test]
 fn another_seed_gives_another_result() -> Result<()> {
     let desk = Desk::new()?;
-    for chapter in CHAPTERS {
+    for chapter in programs() {
         let zero = comparable(&desk.train(chapter, "zero", &SHORT)?)?;
         let one =
             comparable(&desk.train(chapter, "one", &[&SHORT[..], &["--seed", "1"]].concat())?)?;

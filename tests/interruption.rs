@@ -1,4 +1,4 @@
-//! A run that was stopped or killed and resumed ends as one that was not.
+//! A run that was stopped or killed and then resumed ends like an uninterrupted one.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command};
@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::support::{Desk, assert_equal_runs, log};
 
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
+    "mlp",
     "--epochs",
     "4",
     "--data",
@@ -18,7 +19,7 @@ const FLAGS: [&str; 8] = [
     "64",
 ];
 
-/// Starts training and returns when the second epoch's line is out.
+/// Starts training and returns once the second epoch's line is printed.
 fn train_until_second_epoch(desk: &Desk, name: &str, more: &[&str]) -> Result<Child> {
     let mut child = desk
         .command("mlp", &[&FLAGS[..], &["--name", name], more].concat())
@@ -49,7 +50,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() -> Result<()> {
     go_on_after_ctrl_c(&[])
 }
 
-/// With gradients in the checkpoint that wait for their step, which ends the epoch.
+/// The checkpoint holds accumulated gradients, whose step ends the epoch.
 #[test]
 #[cfg(unix)]
 fn an_interrupted_accumulation_goes_on_where_it_stopped() -> Result<()> {
@@ -91,7 +92,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() -> Result<()> {
     child.wait()?;
     let killed = desk.run_folder("mlp", "killed");
     ensure!(log(&killed)?.end.is_none(), "a killed log has no end");
-    // What a crash in the middle of a line leaves behind.
+    // The log after a crash in the middle of a line.
     let log_file = killed.join("log.jsonl");
     let mut text = std::fs::read_to_string(&log_file)?;
     text.push_str("{\"kind\":\"epo");
@@ -131,14 +132,7 @@ fn resuming_with_other_flags_is_refused() -> Result<()> {
 #[test]
 #[cfg(unix)]
 fn a_cross_validation_goes_on_in_the_fold_where_it_was_killed() -> Result<()> {
-    let flags = [
-        "--model",
-        "house-price",
-        "--preset",
-        "zh",
-        "--data",
-        "builtin",
-    ];
+    let flags = ["house-price", "--preset", "zh", "--data", "builtin"];
     let flags = [&flags[..], &["--epochs", "60", "--patience", "40"]].concat();
     let desk = Desk::new()?;
     let whole = desk.train("mlp", "whole", &flags)?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::support::{CHAPTERS, Desk, root};
+use crate::support::{Desk, programs, root};
 
 fn keys(value: &Value) -> Vec<&str> {
     value
@@ -23,7 +23,7 @@ fn lines(desk: &Desk, chapter: &str, flags: &[&str]) -> Result<Vec<Value>> {
 #[test]
 fn every_chapter_writes_run_epochs_and_end() -> Result<()> {
     let desk = Desk::new()?;
-    for chapter in CHAPTERS {
+    for chapter in programs() {
         let lines = lines(
             &desk,
             chapter,

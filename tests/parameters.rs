@@ -1,4 +1,4 @@
-//! Parameters have PyTorch's names and shapes, and go from run to run unchanged.
+//! Parameters have PyTorch's names and shapes, and pass from run to run unchanged.
 
 use anyhow::{Result, ensure};
 use candle_core::{Device, safetensors};

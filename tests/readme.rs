@@ -1,11 +1,11 @@
-//! Every command in a README is one that works.
+//! Every command in a README works.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::support::{CHAPTERS, Desk, root};
+use crate::support::{Desk, programs, root};
 
 fn readmes(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
@@ -44,7 +44,7 @@ fn chapter_commands(text: &str) -> Vec<(String, Vec<String>)> {
             .iter()
             .take_while(|word| *word != "--")
             .any(|word| word == "--example");
-        if CHAPTERS.contains(&package.as_str()) && !is_example {
+        if programs().contains(&package.as_str()) && !is_example {
             commands.push((
                 package,
                 rest.into_iter()
@@ -62,11 +62,11 @@ fn every_chapter_command_is_understood() -> Result<()> {
     let desk = Desk::new()?;
     let mut files = Vec::new();
     readmes(&root(), &mut files)?;
-    let mut tried = BTreeSet::new(); // one command may stand in several READMEs
+    let mut tried = BTreeSet::new(); // several READMEs may have the same command
     for file in files {
         let text = std::fs::read_to_string(&file)?;
         for (chapter, arguments) in chapter_commands(&text) {
-            // `--summary` builds the data set and the model that the flags ask for, and stops there.
+            // `--summary` makes the data set and the model that the flags ask for, and stops there.
             let mut call: Vec<&str> = Vec::new();
             let mut words = arguments.iter().map(String::as_str).peekable();
             while let Some(word) = words.next() {
@@ -92,7 +92,7 @@ fn every_chapter_command_is_understood() -> Result<()> {
         }
     }
     ensure!(
-        tried.len() >= CHAPTERS.len(),
+        tried.len() >= programs().len(),
         "only {tried:?} found: the search is broken"
     );
     Ok(())
@@ -126,5 +126,95 @@ fn every_example_exists() -> Result<()> {
         }
     }
     ensure!(found >= 2, "only {found} found: the search is broken");
+    Ok(())
+}
+
+/// The local files that a text links to or shows, as the text writes them.
+fn local_links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let files = targets.map(|target| target.split('#').next().unwrap_or(target));
+    files.filter(|file| !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:"))
+}
+
+#[test]
+fn every_local_link_and_figure_exists() -> Result<()> {
+    let mut files = Vec::new();
+    readmes(&root(), &mut files)?;
+    let mut found = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        let folder = file.parent().context("a file has a folder")?;
+        for link in local_links(&text) {
+            ensure!(folder.join(link).exists(), "{}: no {link}", file.display());
+            found += 1;
+        }
+    }
+    ensure!(found >= 20, "only {found} found: the search is broken");
+    Ok(())
+}
+
+/// The Rust snippets of a text, each as its pieces between lines of dots.
+fn snippets(text: &str) -> Vec<Vec<&str>> {
+    let mut pieces = Vec::new();
+    for block in text.split("```rust\n").skip(1) {
+        let block = block.split("```").next().unwrap_or(block);
+        let lines: Vec<&str> = block.lines().map(str::trim).collect();
+        let is_gap = |line: &&str| matches!(*line, "…" | "// …" | "...");
+        let parts = lines.split(is_gap).map(<[&str]>::to_vec);
+        pieces.extend(parts.filter(|part| part.iter().any(|line| !line.is_empty())));
+    }
+    pieces
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            rust_files(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_rust_snippet_stands_in_a_source_file() -> Result<()> {
+    let (mut files, mut paths) = (Vec::new(), Vec::new());
+    readmes(&root(), &mut files)?;
+    rust_files(&root().join("crates"), &mut paths)?;
+    let mut sources: Vec<Vec<String>> = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path)?;
+        sources.push(text.lines().map(|line| line.trim().to_string()).collect());
+    }
+    let mut found = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        for snippet in snippets(&text) {
+            let first = snippet
+                .iter()
+                .position(|line| !line.is_empty())
+                .unwrap_or(0);
+            let last = snippet
+                .iter()
+                .rposition(|line| !line.is_empty())
+                .unwrap_or(0);
+            let wanted = &snippet[first..=last];
+            let stands =
+                |source: &Vec<String>| source.windows(wanted.len()).any(|part| part == wanted);
+            ensure!(
+                sources.iter().any(stands),
+                "{}: no source file has these lines:\n{}",
+                file.display(),
+                wanted.join("\n")
+            );
+            found += 1;
+        }
+    }
+    ensure!(found >= 5, "only {found} found: the search is broken");
     Ok(())
 }

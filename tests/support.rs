@@ -1,30 +1,49 @@
-//! Running the workspace's programs as a reader does, in a folder of their own.
+//! Running the workspace's programs as a reader does, each in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
+use d2l::Chapter;
 use d2l_log::Log;
 use tempfile::TempDir;
 
-/// The chapters whose programs take the shared flags.
-pub const CHAPTERS: [&str; 5] = [
-    "linear-regression",
-    "softmax-regression",
-    "mlp",
-    "convolutional",
-    "recurrent",
-];
-pub const IMPLEMENTATIONS: [&str; 2] = ["scratch", "concise"];
+/// The chapters. Tests of all chapters take them from here.
+pub fn chapters() -> [Chapter; 7] {
+    [
+        linear_regression::chapter(),
+        softmax_regression::chapter(),
+        mlp::chapter(),
+        convolutional::chapter(),
+        recurrent::chapter(),
+        attention::chapter(),
+        transformer::chapter(),
+    ]
+}
 
-/// The model that a chapter's program trains without `--model`.
-pub fn default_model(chapter: &str) -> &str {
-    match chapter {
-        "convolutional" => "lenet",
-        "recurrent" => "rnn",
-        chapter => chapter,
+/// The chapters' programs, each with an implementation of its first model.
+pub fn implementations() -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for chapter in chapters() {
+        let experiments = chapter
+            .models
+            .iter()
+            .take(1)
+            .flat_map(|model| &model.experiments);
+        for one in experiments {
+            let pair = (chapter.name, one.implementation.to_string());
+            if !all.contains(&pair) {
+                all.push(pair);
+            }
+        }
     }
+    all
+}
+
+/// The names of the chapters' programs.
+pub fn programs() -> [&'static str; 7] {
+    chapters().map(|chapter| chapter.name)
 }
 
 /// The workspace's root.
@@ -35,13 +54,13 @@ pub fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// The program `name`, built if need be: `cargo test` alone doesn't build the programs of other packages.
+/// The program `name`, or `examples/name`. Builds it if necessary: `cargo test` doesn't build other packages' programs.
 pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--bins"])
+            .args(["build", "--quiet", "--bins", "--examples"])
             .current_dir(root())
             .status()
             .expect("cargo can be started");
@@ -62,9 +81,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Result<Self> {
-        Ok(Self {
-            folder: tempfile::tempdir()?,
-        })
+        Ok(Self { folder: tempfile::tempdir()? })
     }
 
     pub fn path(&self) -> &Path {
@@ -92,7 +109,7 @@ impl Desk {
             .with_context(|| format!("{name} {arguments:?}"))
     }
 
-    /// Runs a program that must succeed; its stdout.
+    /// Runs a program that must succeed, and returns its stdout.
     pub fn succeed(&self, name: &str, arguments: &[&str]) -> Result<String> {
         let output = self.run(name, arguments)?;
         ensure!(
@@ -115,7 +132,7 @@ impl Desk {
     }
 }
 
-/// The log with everything taken out that two equal runs may differ in: times, speeds, memory, threads, name.
+/// The log without the fields in which two equal runs may differ: times, speeds, memory, threads, name.
 pub fn comparable(folder: &Path) -> Result<Vec<serde_json::Value>> {
     let text = std::fs::read_to_string(folder.join("log.jsonl"))?;
     let mut lines = Vec::new();

@@ -34,8 +34,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def rank(rounds: int) -> int:
-    """The k for which the k-th smallest and the k-th largest of so many independent values hold the median between them
-    with CONFIDENCE: the number of values below the median is binomial with probability 1/2. 0 where there is none."""
+    """The k for which the median lies between the k-th smallest and the k-th largest of the independent values with
+    CONFIDENCE: the number of values below the median is binomial with probability 1/2. 0 where there is none."""
     below, k = 0.0, 0
     while True:
         below += math.comb(rounds, k) / 2**rounds  # P(at most k values lie below)
@@ -98,7 +98,7 @@ def chosen(models: str | None, ours: list[str], theirs: dict[str, dict]) -> list
 
 
 def compare_values(ours: list[list[float]], theirs: list[list[float]]) -> None:
-    """Fails where a step of one side computed something else than the other's."""
+    """Fails if a step of one side computed something else than the other's."""
     for step, (left, right) in enumerate(zip(ours, theirs, strict=True), 1):
         if len(left) != len(right):
             raise Failed(f"step {step}: ours computed {len(left)} numbers, PyTorch {len(right)}")
@@ -149,7 +149,7 @@ def launches(start) -> tuple[float, float]:
 def paired(
     ours: Ours, pytorch: PyTorch, name: str, variants: list[str], threads: int, rounds: int, seconds: float
 ) -> dict:
-    """Step times of a row and what else the two processes tell, once they compute the same."""
+    """Step times of a row and the processes' other numbers, once both are known to compute the same."""
     with ExitStack() as stack:
         init = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "init.safetensors"
         mine = stack.enter_context(ours.start(name, threads, save_init=init))
@@ -189,7 +189,7 @@ def paired(
 
 
 def matrix_rate(ours: Ours, pytorch: PyTorch, threads: int) -> dict:
-    """Operations per second of a large product on so many threads, in 10^9; the machine's is the faster side's."""
+    """Operations per second of a large product on these threads, in 10^9; the faster side's counts as the machine's."""
     result = paired(ours, pytorch, RATE, ["default"], threads, RATE_ROUNDS, 3.0)
     rates = {side: result["flops"] / result[f"{side}_ms"] / 1e6 for side in ("ours", "pytorch")}
     return {"ours_gflops": rates["ours"], "pytorch_gflops": rates["pytorch"], "gflops": max(rates.values())}

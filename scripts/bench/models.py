@@ -1,5 +1,5 @@
-"""Twins of models whose chapters have none under scripts/pytorch, with the book's layers and initial values as they
-come: the benchmark loads ours. Names of layers must be those of the Rust model; `load_state_dict` is strict.
+"""PyTorch references for models that have none under scripts/pytorch, with the book's layers. Their initial values are
+PyTorch's, since the benchmark loads ours. Layers must have the names of the Rust model's; `load_state_dict` is strict.
 """
 
 import torch
@@ -41,7 +41,7 @@ class Lookup(nn.Embedding):
 
 
 class Rectified(nn.BatchNorm2d):
-    """Batch normalisation and a ReLU behind it."""
+    """Batch normalisation, then ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(super().forward(x))

@@ -1,4 +1,4 @@
-"""What the benchmark says: lines while it runs, the table, and the two files."""
+"""The benchmark's output: lines while it runs, the table, and the two files."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def cells(row: dict) -> list[str]:
 
 
 def line(row: dict) -> str:
-    """What is said when a row is done."""
+    """The line for a row that is done."""
     start = f"{row['model']}, {threads(row['threads'])}"
     if "error" in row:
         return f"{start}: {row['error']}"
@@ -55,7 +55,7 @@ def line(row: dict) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """Aligned text; a row that failed says why."""
+    """Aligned text; the line of a row that failed gives the reason."""
     lines = [COLUMNS] + [cells(row) for row in rows if "error" not in row]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     widths[0] = max([widths[0]] + [len(row["model"]) for row in rows])
@@ -95,7 +95,7 @@ def write_json(path: Path, header: dict, rows: list[dict]) -> None:
 
 
 def output(*command: str) -> str:
-    """What a command prints, or `unknown`."""
+    """The output of a command, or `unknown`."""
     try:
         folder = Path(__file__).resolve().parent
         return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
@@ -139,6 +139,6 @@ def header(torch: str, options, checked_steps: int, tolerance: float) -> dict:
 
 
 def busy(machine: dict) -> None:
-    """Says so where something else is running."""
+    """Warns if something else is running."""
     if machine["load_before"] > 0.3:
         say(f"the load average is {machine['load_before']}: other programs compute too, and ratios will scatter")

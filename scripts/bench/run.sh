@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Training steps of this workspace beside PyTorch's: builds our side, installs the other into an environment of its own
+# Training steps of this workspace beside PyTorch's: builds our side, installs PyTorch into its own environment
 # (target/bench-venv; D2L_BENCH_PYTHON names a Python that has it already) and times both in turn.
 #
 #   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--rounds N] [--json FILE] [--markdown FILE]
@@ -12,7 +12,7 @@ python=${D2L_BENCH_PYTHON:-}
 if [ -z "$python" ]; then
   environment=$target/bench-venv
   python=$environment/bin/python
-  # The copy of the requirements is made last: without it, or with another one, the installation isn't whole.
+  # The copy of the requirements is written last: if it is missing or differs, the installation is incomplete.
   if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
     echo "installing PyTorch into $environment" >&2
     python3 -m venv --clear "$environment"

@@ -1,4 +1,4 @@
-"""The kinds of work that rows repeat, as crates/bench/src has them: training, update, operation, product.
+"""The kinds of work that rows repeat, as crates/bench/src has them: training, evaluation, update, operation, product.
 
 Each has `step()`, which is timed; `values()`, what the last step computed, the same on both sides; `load(path)`,
 which takes over the other side's initial parameters; and `flops()`, the floating-point operations of a step that are
@@ -32,7 +32,7 @@ def classes(shape: tuple[int, ...], count: int, salt: int = CLASS_SALT) -> Tenso
 
 
 def load(module: nn.Module, path: str) -> None:
-    """Strict, but for the counters of batch normalisation's steps, which the other side may not keep."""
+    """Strict, except for the counters of batch normalisation's steps, which the other side may lack."""
     tensors = load_file(path)
     for name, buffer in module.named_buffers():
         if name.endswith("num_batches_tracked"):
@@ -44,10 +44,12 @@ def load(module: nn.Module, path: str) -> None:
 
 
 def recurrent(layer: nn.RNNBase, x: Tensor) -> int:
-    """Multiply-adds of forward and backward: [T, B, D] by the input's weights, [B, H] by the state's at every step. The
-    first state is zero and has no gradient."""
+    """Multiply-adds of forward and, for parameters with gradients, backward: [T, B, D] by the input's weights, [B, H] by
+    the state's at every step. The first state is zero and has no gradient."""
     steps, batch, _ = x.shape
     inputs, states = layer.weight_ih_l0.numel(), layer.weight_hh_l0.numel()
+    if not layer.weight_ih_l0.requires_grad:
+        return batch * steps * (inputs + states)
     passes = 2 + x.requires_grad
     return batch * (steps * inputs * passes + states * (3 * steps - 1))
 
@@ -68,7 +70,7 @@ def multiply_adds(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor)
 
 
 def flops(module: nn.Module, *inputs: Tensor) -> int | None:
-    """Twice the multiply-adds of all layers; None where there are no products."""
+    """Twice the multiply-adds of all layers; None if there are no products."""
     total = 0
 
     def count(layer, inputs, output):
@@ -100,6 +102,27 @@ class Training:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
         self.optimizer.step()
         self.last = loss.detach()
+
+    def values(self):
+        return [self.last.item()]
+
+    def load(self, path: str):
+        load(self.module, path)
+
+    def flops(self):
+        return flops(self.module, self.x)
+
+
+class Evaluation:
+    """Forward and loss on one batch, without gradients."""
+
+    def __init__(self, module, loss, x: Tensor, y: Tensor):
+        self.module, self.loss, self.x, self.y = module.eval().requires_grad_(False), loss, x, y
+        self.last = None
+
+    @torch.no_grad()
+    def step(self):
+        self.last = self.loss(self.module(self.x), self.y)
 
     def values(self):
         return [self.last.item()]

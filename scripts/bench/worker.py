@@ -13,15 +13,15 @@ HERE = Path(__file__).resolve().parent
 
 
 class Failed(Exception):
-    """A worker went away, or said something else than what it was asked."""
+    """A worker ended, or gave an unexpected answer."""
 
 
 class Worker:
-    """Started at once. It computes only between a request and its answer; use it in a `with` statement."""
+    """The process starts at once. It computes only between a request and its answer; use it in a `with` statement."""
 
     def __init__(self, name: str, command: list[str], threads: int):
         # PyTorch's threads keep their usual policy: they spin for some milliseconds after the last operation, then
-        # sleep. Told to sleep at once (OMP_WAIT_POLICY=passive) they take a quarter longer for small models.
+        # sleep. If they sleep at once (OMP_WAIT_POLICY=passive), small models take a quarter longer.
         environment = os.environ | {
             "RAYON_NUM_THREADS": str(threads),
             "CANDLE_NUM_THREADS": "1",  # the spinning pool, off as in the chapters
@@ -79,7 +79,7 @@ class Worker:
         return json.loads(line)
 
     def last_words(self) -> str:
-        """Why the worker is gone."""
+        """Why the worker ended."""
         code = self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().split("\n")

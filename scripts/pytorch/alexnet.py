@@ -1,4 +1,4 @@
-"""AlexNet: the twin of crates/04-convolutional/src/alexnet.rs."""
+"""AlexNet: the PyTorch reference for crates/04-convolutional/src/alexnet.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ SMALL = ((5, 2, 3), (48, 128, 192, 192, 128), 1024)
 
 
 class AlexNet(DenseHead):
-    """D2L zh 7.1, en 8.1: poolings behind the first, second and fifth convolution."""
+    """D2L zh 7.1, en 8.1: pooling after the first, second and fifth convolution."""
 
     def __init__(self, sizes, channels_in: int, side: int):
         super().__init__()

@@ -1,5 +1,5 @@
-"""LeNet with batch normalisation on Fashion-MNIST (D2L zh 7.5, en 8.5), the twin of crates/04-convolutional's
-`batchnorm-lenet`.
+"""LeNet with batch normalisation on Fashion-MNIST (D2L zh 7.5, en 8.5), the PyTorch reference for
+crates/04-convolutional's `batchnorm-lenet`.
 
     python batch_norm_lenet.py --implementation scratch --preset en --data-dir ../../data
 """

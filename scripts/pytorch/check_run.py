@@ -1,9 +1,9 @@
-"""Loads the parameters of a run of chapter 04 into the PyTorch twin of its model, by their names, and evaluates them.
+"""Loads the parameters of a run of chapter 04 into the model's PyTorch reference, by their names, and evaluates them.
 
     python check_run.py ../../runs/convolutional/densenet-concise-quick-cpu-s0 --data-dir ../../data
 
-Prints validation loss and accuracy beside the log's, and exits with 1 where they differ by more than the rounding of
-f32 explains. Needs Fashion-MNIST as files, and Pillow where the run enlarged its pictures.
+Prints validation loss and accuracy beside the log's, and exits with 1 if they differ by more than the rounding of f32
+explains. Needs Fashion-MNIST as files, and Pillow if the run enlarged its pictures.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def twin(model: str, implementation: str, side: int) -> nn.Module:
         "regnet": lambda: RegNet(1),
     }
     if model not in builders:
-        raise common.UsageError(f"no twin of the model {model}; wanted one of alexnet, vgg, {', '.join(builders)}")
+        raise common.UsageError(f"no PyTorch reference for {model}; wanted one of alexnet, vgg, {', '.join(builders)}")
     return builders[model]()
 
 

@@ -1,4 +1,4 @@
-"""What the twins share beside the loop (training.py): flags, data, parameters, numbers, and the training log."""
+"""What the PyTorch references share beside the loop (training.py): flags, data, parameters, numbers, the log."""
 
 import argparse
 import gzip
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 class UsageError(Exception):
-    """Something the caller can mend; told in one line, without a traceback."""
+    """An error that the caller can correct; reported in one line, without a traceback."""
 
 
 # --- Settings ---------------------------------------------------------------------------------------------------------
@@ -26,7 +26,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Preset:
-    """One column of the book: what a section trains with, and which numbers it reports."""
+    """One edition of the book: how a section trains, and which numbers it reports."""
 
     section: str
     batch_size: int
@@ -39,6 +39,8 @@ class Preset:
     train_after: bool = False
     weight_decay: float = 0.0
     optimizer: str = "sgd"
+    # The largest norm of all gradients together; a larger one is scaled down to it.
+    clip_norm: float | None = None
 
 
 def folder(variable: str, default: str) -> Path:
@@ -47,7 +49,7 @@ def folder(variable: str, default: str) -> Path:
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
-    """The flags of every twin; they mean what the same flags of the Rust chapters mean."""
+    """The flags of every PyTorch reference; they mean the same as in the Rust chapters."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--implementation", choices=["scratch", "concise"], default="concise")
     parser.add_argument("--preset", choices=["zh", "en"], default="zh", help="which edition's settings")
@@ -69,12 +71,15 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 @dataclass
 class Data:
-    """Inputs and targets of the two splits. Images stay one byte per pixel until their batch is used."""
+    """Inputs and targets of the two splits. Images stay one byte per pixel until their batch is used.
+
+    The inputs are one tensor, or a tuple of tensors for a model that takes several.
+    """
 
     name: str
     source: str
-    train: tuple[Tensor, Tensor]
-    valid: tuple[Tensor, Tensor] | None
+    train: tuple[Tensor | tuple[Tensor, ...], Tensor]
+    valid: tuple[Tensor | tuple[Tensor, ...], Tensor] | None
     sha256: str
 
     def first(self, examples: int | None) -> "Data":
@@ -83,7 +88,7 @@ class Data:
             return self
         if examples < 1:
             raise UsageError(f"--examples {examples}: wanted 1 or more")
-        cut = lambda split: split and tuple(tensor[:examples] for tensor in split)
+        cut = lambda split: split and (rows(split[0], slice(examples)), split[1][:examples])
         return Data(self.name, self.source, cut(self.train), cut(self.valid), self.sha256)
 
 
@@ -116,7 +121,7 @@ def read_idx(path: Path) -> tuple[numpy.ndarray, bytes]:
 
 
 def fashion_mnist(data_dir: Path) -> Data:
-    """60,000 and 10,000 flattened images; the book validates on the test set, and so do the twins."""
+    """60,000 and 10,000 flattened images; like the book, the PyTorch references validate on the test set."""
     splits, parts = [], []
     for split in ["train", "t10k"]:
         images, image_file = read_idx(data_dir / "fashion-mnist" / f"{split}-images-idx3-ubyte")
@@ -125,6 +130,16 @@ def fashion_mnist(data_dir: Path) -> Data:
         splits.append((pixels, torch.from_numpy(labels.astype(numpy.int64))))
         parts += [image_file, label_file]
     return Data("fashion-mnist", "real", *splits, digest(parts))
+
+
+def rows(inputs: Tensor | tuple[Tensor, ...], chosen: Tensor | slice) -> Tensor | tuple[Tensor, ...]:
+    """The chosen rows of a model's inputs."""
+    return tuple(tensor[chosen] for tensor in inputs) if isinstance(inputs, tuple) else inputs[chosen]
+
+
+def output(model, inputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """What the model makes of its inputs."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(to_float(inputs))
 
 
 def to_float(inputs: Tensor) -> Tensor:
@@ -153,7 +168,7 @@ class SGD:
 
 def load_parameters(model: nn.Module, path: Path) -> None:
     """Puts the parameters of a safetensors file into the model; names and shapes must agree, but for batch
-    normalisation's `num_batches_tracked`, which the Rust side hasn't and PyTorch doesn't miss."""
+    normalisation's `num_batches_tracked`, which the Rust side lacks and PyTorch doesn't need."""
     if not path.exists():
         raise UsageError(f"--init {path}: no such file")
     found = load_file(path)
@@ -186,7 +201,7 @@ class Mean:
 
 @dataclass
 class Window:
-    """The mean over the last complete window of `size` minibatches; windows run on across epochs."""
+    """The mean over the last complete window of `size` minibatches; a window may continue in the next epoch."""
 
     size: int
     values: list[float] = field(default_factory=list)
@@ -205,16 +220,19 @@ def accuracy(outputs: Tensor, targets: Tensor) -> float:
 
 
 @torch.no_grad()
-def evaluate(model, loss, split, batch_size: int, classes: bool) -> tuple[dict, dict]:
-    """Loss and accuracy of a split: averaged over the examples, and over the minibatches with equal weight."""
+def evaluate(model, loss, split, batch_size: int, classes: bool, weight=len) -> tuple[dict, dict]:
+    """Loss and accuracy of a split: averaged over the examples, and over the minibatches with equal weight.
+
+    `weight(targets)` is what a minibatch counts in the first of the two.
+    """
     names = ["loss", "accuracy"] if classes else ["loss"]
     by_example, by_batch = {name: Mean() for name in names}, {name: Mean() for name in names}
     model.eval()
-    for inputs, targets in zip(split[0].split(batch_size), split[1].split(batch_size)):
-        outputs = model(to_float(inputs))
+    for indices in torch.arange(len(split[1])).split(batch_size):
+        outputs, targets = output(model, rows(split[0], indices)), split[1][indices]
         values = [loss(outputs, targets).item()] + ([accuracy(outputs, targets)] if classes else [])
         for name, value in zip(names, values):
-            by_example[name].add(value, len(targets))
+            by_example[name].add(value, weight(targets))
             by_batch[name].add(value)
     return tuple({name: mean.value for name, mean in means.items()} for means in (by_example, by_batch))
 
@@ -250,7 +268,7 @@ class Log:
 
 
 def main(parser: argparse.ArgumentParser, train) -> None:
-    """Parses the flags and trains; what the caller can mend is told in one line."""
+    """Parses the flags and trains; an error that the caller can correct is reported in one line."""
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:

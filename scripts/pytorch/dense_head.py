@@ -1,4 +1,4 @@
-"""What AlexNet and VGG end with: the twin of crates/04-convolutional/src/dense_head.rs."""
+"""What AlexNet and VGG end with: the PyTorch reference for crates/04-convolutional/src/dense_head.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

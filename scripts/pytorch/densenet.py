@@ -1,4 +1,4 @@
-"""DenseNet: the twin of crates/04-convolutional/src/densenet.rs."""
+"""DenseNet: the PyTorch reference for crates/04-convolutional/src/densenet.rs."""
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ class Layer(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """D2L zh 7.7, en 8.7, with so many blocks."""
+    """D2L zh 7.7, en 8.7, with the given number of blocks."""
 
     def __init__(self, blocks: int, channels_in: int):
         super().__init__()

@@ -1,7 +1,8 @@
-"""The networks of Nielsen's ladder, chapter 6: the twins of crates/04-convolutional's `digits-convolution` to
-`digits-dropout`.
+"""The networks of Nielsen's ladder, chapter 6: the PyTorch references for crates/04-convolutional's
+`digits-convolution` to `digits-dropout`.
 
-Nielsen 2015, *Neural Networks and Deep Learning*; his program network3.py is the source of what the text leaves open.
+Nielsen 2015, *Neural Networks and Deep Learning*; his program network3.py is the source of the details that the text
+omits.
 """
 
 import torch
@@ -12,7 +13,7 @@ DROPPED = 0.5
 
 
 class Digits(nn.Module):
-    """Convolutions of 5 x 5 with pooling behind them, dense layers, and an output layer."""
+    """Convolutions of 5 x 5, each with pooling after it, dense layers, and an output layer."""
 
     def __init__(self, feature_maps: list[int], hiddens: list[int], activation, dropout: bool = False):
         super().__init__()
@@ -31,7 +32,7 @@ class Digits(nn.Module):
         self.output = nn.Linear(width, 10)
 
     def thin(self, x: Tensor) -> Tensor:
-        """Dropout as his program has it: what stays is not scaled up in training but down in use."""
+        """Dropout as in his program: kept units are not scaled up in training but down in evaluation."""
         return F.dropout(x, DROPPED, self.training) * (1 - DROPPED) if self.dropout else x
 
     def forward(self, x: Tensor) -> Tensor:  # [B, 1, 28, 28] -> [B, 10]

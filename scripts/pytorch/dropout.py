@@ -1,4 +1,5 @@
-"""A multilayer perceptron with dropout on Fashion-MNIST (D2L zh 4.6, en 5.6), the twin of crates/03-mlp's `dropout`.
+"""A multilayer perceptron with dropout on Fashion-MNIST (D2L zh 4.6, en 5.6), the PyTorch reference for crates/03-mlp's
+`dropout`.
 
     python dropout.py --implementation concise --preset en --data-dir ../../data
 """

@@ -1,4 +1,5 @@
-"""Learning an edge kernel from one picture (D2L zh 6.2, en 7.2), the twin of crates/04-convolutional's `edge-kernel`.
+"""Learning an edge kernel from one picture (D2L zh 6.2, en 7.2), the PyTorch reference for crates/04-convolutional's
+`edge-kernel`.
 
     python edge_kernel.py --preset en
 """
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from common import Data, Preset, UsageError, arguments, digest, main
 from training import training
 
-# Both editions: the one picture ten times. An epoch is one step, so that `train.loss` of an epoch is the loss in front
-# of its step, which the book prints.
+# Both editions train on the one picture ten times. An epoch is one step, so `train.loss` of an epoch is the loss before
+# its step, which the book prints.
 PRESETS = {
     "zh": Preset("zh 6.2", batch_size=1, learning_rate=0.03, epochs=10),
     "en": Preset("en 7.2", batch_size=1, learning_rate=0.03, epochs=10),
@@ -20,7 +21,7 @@ PRESETS = {
 
 
 def stripe() -> Data:
-    """Ones with a stripe of zeros, [1, 1, 6, 8], and where they turn into one another, [1, 1, 6, 7]."""
+    """Ones with a stripe of zeros, [1, 1, 6, 8], and the edges between them, [1, 1, 6, 7]."""
     picture = torch.ones(1, 1, 6, 8)
     picture[..., 2:6] = 0
     edges = picture[..., :-1] - picture[..., 1:]

@@ -2,9 +2,9 @@
 
     python golden_attention.py        writes ../../crates/d2l-nn/tests/golden/attention.json
 
-Queries [2, 2, 3, 4], keys [2, 2, 5, 4] and values [2, 2, 5, 2] are the filler of golden_models.py with salts 1, 2, 3 and
-scale 4. The loss is the sum of the outputs times the filler of salt 4 and scale 2. Lengths are 3 and 5; the mask that is
-added is [3, 5] of salt 5 and scale 3. The file holds, computed in f64, outputs and gradients by case.
+Queries [2, 2, 3, 4], keys [2, 2, 5, 4] and values [2, 2, 5, 2] are the filler of golden_models.py with salts 1, 2, 3
+and scale 4. The loss is the sum of the outputs times the filler of salt 4 and scale 2. Lengths are 3 and 5; the mask
+that is added is [3, 5] of salt 5 and scale 3. The file holds, computed in f64, outputs and gradients by case.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""Golden pictures of crates/d2l-data: what torchvision's random transforms make of pictures of bytes at fixed parameters.
+"""Golden pictures of crates/d2l-data: pictures of bytes after torchvision's random transforms at fixed parameters.
 
     python golden_augment.py        writes ../../crates/d2l-data/tests/pictures/augment.json
 
-Pictures, and what is stored of the results, are those of golden_resize.py. `colours` is the picture of [3, 32, 32] turned
-to all hues one after the other, its digest over all of them: every step of hue once.
+Pictures, and what is stored of the results, are those of golden_resize.py. `colours` is the picture of [3, 32, 32]
+turned to all hues one after the other, its digest over all of them: every step of hue once.
 """
 
 import hashlib

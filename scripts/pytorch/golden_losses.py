@@ -2,8 +2,8 @@
 
     python golden_losses.py        writes ../../crates/d2l-nn/tests/golden/losses.json
 
-The file holds, all in f64, values and gradients of the sum of the values times the filler of salt 4 and scale 2. Where a
-loss is a scalar the filler is its first number alone. Reductions are PyTorch's.
+The file holds, all in f64, values and gradients of the sum of the values times the filler of salt 4 and scale 2. If a
+loss is a scalar, only the filler's first number is used. Reductions are PyTorch's.
 
     cross_entropy  logits [3, 4, 5] (salt 1, scale 6) and classes [3, 4] (salt 99), those at 1 and 10 replaced by 7 where
                    7 is ignored; class weights are the filler of salt 3 and scale 1, plus 0.6; lengths 3, 0 and 4, as

@@ -2,8 +2,8 @@
 
     python golden_pool.py        writes ../../crates/d2l-nn/tests/golden/pool.json
 
-The input of a case has the shape `shape`, salt 1 and scale 8, and is rounded, so that windows hold ties (the filler:
-golden_models.py). `y` is the output and `dx` the gradient of Σ y · w, with w the filler of salt 2 and scale 2.
+The input of a case has the shape `shape`, salt 1 and scale 8 (the filler: golden_models.py). It is rounded, so that
+pooling regions hold ties. `y` is the output and `dx` the gradient of Σ y · w, with w the filler of salt 2 and scale 2.
 """
 
 import torch

@@ -3,9 +3,9 @@
     python golden_recurrent.py        writes ../../crates/d2l-nn/tests/golden/recurrent.json
 
 A case is a layer of 3 features and 4 hidden units on 5 steps of 2 examples, computed in f64. All tensors are the filler
-of golden_models.py: x [5, 2, 3] (salt 1, scale 2), h [layers * directions, 2, 4] (salt 2, scale 2), c likewise (salt 3),
-and the parameters in PyTorch's order (salts 10, 11, …, scale 1). The loss is the sum of the outputs times the filler of
-salt 4 and scale 2, plus the sum of the squares of the final states. The file holds by case
+of golden_models.py: x [5, 2, 3] (salt 1, scale 2), h [layers * directions, 2, 4] (salt 2, scale 2), c likewise (salt
+3), and the parameters in PyTorch's order (salts 10, 11, …, scale 1). The loss is the sum of the outputs times the
+filler of salt 4 and scale 2, plus the sum of the squares of the final states. The file holds by case
 
     y, h, c       outputs and final states
     gradients     of x, h, c (where there is one) and the parameters, by name

@@ -1,12 +1,12 @@
-"""Golden pictures of crates/d2l-data: what torchvision's transforms make of pictures of bytes, by way of Pillow.
+"""Golden pictures of crates/d2l-data: pictures of bytes after torchvision's transforms, which call Pillow.
 
     python golden_resize.py        writes ../../crates/d2l-data/tests/pictures/resize.json
 
-Needs torchvision and a Pillow below 13, which resizes rows first and columns then, as every version did that the book's
-builds ran on; later ones choose the order by the sizes, and round differently where one side grows and the other shrinks.
+Needs torchvision and a Pillow below 13. It resizes rows first and then columns, as all versions did on which the book's
+builds ran. Later ones choose the order by the sizes, and round differently if one side grows and the other shrinks.
 
-Pixel i of a picture is (i * i * 7 + i * 31) // 3 % 256, counted over its planes [C, H, W] in order; the test fills its own
-in the same way, so that only results are stored, whole where they are small, else as SHA-256 of their bytes.
+Pixel i of a picture is (i * i * 7 + i * 31) // 3 % 256, counted over its planes [C, H, W] in order. The test fills its
+own in the same way, so only results are stored: small ones whole, others as the SHA-256 of their bytes.
 
     resize.json   `transforms.Resize`, up, down, in one direction alone, grey and in colour
 """

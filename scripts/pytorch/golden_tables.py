@@ -1,18 +1,18 @@
-"""Golden numbers of the tables of crates/d2l-data: what pandas and numpy make of the same files.
+"""Golden numbers of the tables of crates/d2l-data: the features that pandas and numpy prepare from the same files.
 
     python golden_tables.py --data-dir ../../data        writes ../../crates/d2l-data/tests/tables/golden.json
 
-The file holds, for the little made-up tables beside it, every prepared feature:
+The file holds, for the small made-up tables beside it, every prepared feature:
 
     houses       names and rows (training file, then test file), by edition
     titanic      names and rows; medians, means and standard deviations from the first TRAIN rows alone
     diabetes     rows of the forms Raw and Filled, likewise
 
-and for the published files, of which no row is kept,
+and for the published files, without any of their rows,
 
     house-prices names, the sums over the training and over the test file of (1 + row % 7) * feature, by edition
     airfoil      the same sums of the five features and of the target, over the book's 1,500 rows
-    counts       facts that say that a file is the published one
+    counts       facts by which a file is recognised as the published one
 """
 
 import argparse
@@ -26,7 +26,7 @@ from reference import write_json
 
 FOLDER = Path(__file__).resolve().parents[2] / "crates" / "d2l-data" / "tests" / "tables"
 TRAIN = 5  # rows of the little tables that statistics may come from
-# The editions' pandas differ in what they read as missing: zh's, before 2.0, takes the text None as it stands.
+# The editions' pandas differ in what they read as missing: zh's, before 2.0, keeps the text None.
 MISSING = {"zh": {"keep_default_na": False, "na_values": ["", "NA"]}, "en": {}}
 
 

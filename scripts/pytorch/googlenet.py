@@ -1,4 +1,4 @@
-"""GoogLeNet: the twin of crates/04-convolutional/src/googlenet.rs."""
+"""GoogLeNet: the PyTorch reference for crates/04-convolutional/src/googlenet.rs."""
 
 import torch
 import torch.nn.functional as F

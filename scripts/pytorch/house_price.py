@@ -1,4 +1,4 @@
-"""House prices by linear regression and 5-fold cross-validation (D2L zh 4.10 and en 5.7), the twin of
+"""House prices by linear regression and 5-fold cross-validation (D2L zh 4.10 and en 5.7), the PyTorch reference for
 crates/03-mlp/src/house_price.rs.
 
     python house_price.py --preset en --data-dir ../../data
@@ -23,7 +23,7 @@ PRESETS = {
     ("concise", "zh"): Preset("zh 4.10", batch_size=64, learning_rate=5.0, epochs=100, optimizer="adam"),
     ("concise", "en"): Preset("en 5.7", batch_size=64, learning_rate=0.01, epochs=10, windows=True),
 }
-# What counts as missing: the zh builds read the file with a pandas that took the word None for a category.
+# The texts that mean a missing value. The pandas of the zh builds read the word None as a category.
 MISSING = {"zh": ["NA", ""], "en": ["NA", "", "None"]}
 
 

@@ -1,4 +1,4 @@
-"""LeNet on Fashion-MNIST (D2L zh 6.6, en 7.6), the twin of crates/04-convolutional's `lenet`.
+"""LeNet on Fashion-MNIST (D2L zh 6.6, en 7.6), the PyTorch reference for crates/04-convolutional's `lenet`.
 
     python lenet.py --preset en --data-dir ../../data
 """
@@ -37,9 +37,9 @@ class LeNet(nn.Module):
 
 
 def xavier(module: nn.Module) -> None:
-    """What both editions do to convolutions and dense layers: Xavier's weights, PyTorch's own biases.
+    """The initial values of convolutions and dense layers in both editions: Xavier's weights, PyTorch's own biases.
 
-    en 7.6 and 8.5 ask for it once the lazy layers know their shapes, so that it takes effect there too.
+    en 7.6 and 8.5 set them once the lazy layers know their shapes, so they take effect there too.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight)

@@ -1,10 +1,11 @@
-"""Linear regression on synthetic data (D2L zh 3.2 and 3.3, en 3.4 and 3.5), the twin of crates/01-linear-regression.
+"""Linear regression on synthetic data (D2L zh 3.2 and 3.3, en 3.4 and 3.5), the PyTorch reference for
+crates/01-linear-regression.
 
     python linear_regression.py --implementation scratch --preset zh
 
-The data are drawn from the seed, so they are other numbers than the Rust run's. To follow another run example by
-example, give its data with `--data FILE`, a safetensors file with `train.features` [N, 2], `train.targets` [N, 1],
-`valid.features` and `valid.targets`. Two runs on the same numbers have the same `sha256` in their logs.
+The data are drawn from the seed, so they differ from the Rust run's. To train on another run's data, give them with
+`--data FILE`, a safetensors file with `train.features` [N, 2], `train.targets` [N, 1], `valid.features` and
+`valid.targets`. Two runs on the same numbers have the same `sha256` in their logs.
 """
 
 from pathlib import Path
@@ -75,7 +76,7 @@ def half_squared_error(y_hat: Tensor, y: Tensor) -> Tensor:
 
 
 class Concise(nn.Module):
-    """With the library; its loss has no 1/2, so that each step is twice as long."""
+    """With the library; its loss has no 1/2, so each step is twice as large."""
 
     def __init__(self, preset: str):
         super().__init__()
@@ -83,7 +84,7 @@ class Concise(nn.Module):
         if preset == "zh":
             nn.init.normal_(self.linear.weight, std=0.01)
             nn.init.zeros_(self.linear.bias)
-        # en 3.5 asks for the same while its lazy layer has no parameters yet, so that nothing comes of it.
+        # en 3.5 does the same while its lazy layer has no parameters yet, so it has no effect.
 
     def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, 1]
         return self.linear(x)

@@ -1,4 +1,4 @@
-"""A multilayer perceptron on Fashion-MNIST (D2L zh 4.2 and 4.3, en 5.2), the twin of crates/03-mlp.
+"""A multilayer perceptron on Fashion-MNIST (D2L zh 4.2 and 4.3, en 5.2), the PyTorch reference for crates/03-mlp.
 
     python mlp.py --implementation concise --preset en --data-dir ../../data
 """

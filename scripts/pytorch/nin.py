@@ -1,4 +1,4 @@
-"""Network in network: the twin of crates/04-convolutional/src/nin.rs."""
+"""Network in network: the PyTorch reference for crates/04-convolutional/src/nin.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,5 +1,5 @@
-"""Polynomials of too low, right and too high a degree (D2L zh 4.4), the twin of crates/01-linear-regression's
-`polynomial-cubic`, `polynomial-linear` and `polynomial-degree19`.
+"""Polynomials of too low, right and too high a degree (D2L zh 4.4), the PyTorch reference for
+crates/01-linear-regression's `polynomial-cubic`, `polynomial-linear` and `polynomial-degree19`.
 
     python polynomial.py --model polynomial-cubic
 """

@@ -57,7 +57,7 @@ class Rnn(Gates):
 
 
 class Gru(Gates):
-    """zh 9.1, en 10.2: the reset gate multiplies the state in front of the product."""
+    """zh 9.1, en 10.2: the reset gate multiplies the state before the product."""
 
     def __init__(self, num_inputs: int, num_hiddens: int):
         super().__init__("zrh", num_inputs, num_hiddens)

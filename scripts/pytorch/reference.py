@@ -1,18 +1,15 @@
-"""Runs the twins over many seeds and sets the result beside the official builds of the book.
+"""Trains the PyTorch reference over many seeds and prints its results beside the official builds of the book.
 
     python reference.py --data-dir ../../data                          writes ../../tests/reference/en-*.json
-    python reference.py --data-dir ../../data --preset zh --seeds 10   only compares the zh twins with the book
+    python reference.py --data-dir ../../data --preset zh --seeds 10   compares the zh programs with the book
     python reference.py --data-dir ../../data --model lenet --seeds 20 --runs-dir runs   keeps the runs
 
-The book's zh numbers come from 28 builds or more: a band of their own. The English ones come from 11, too few to tell
-chance from a mistake, so that their presets take the band from here: the twin's values and the book's builds pooled,
-mean ± 3 standard deviations (n - 1 in the denominator) of the pool.
+Which numbers are wanted, and what the book's builds have, is read from the chapters' bands.toml. The book's zh numbers
+come from 28 builds or more, whose range is the band, and nothing is written; but those of kernel regression from 15.
+These and the English ones, from 12 builds or fewer, are too few to tell chance from a mistake: `Band::pooled` of
+crates/d2l makes their bands of the builds and of the values that are written here.
 
-Of the 11 builds the book's table (../../tests/reference/book.toml) keeps low, p10, median, p90 and high. By linear
-interpolation between order statistics these are exactly the builds at positions 0, 1, 5, 9 and 10 of the sorted list;
-the six between them are interpolated linearly. Of 5 builds (en 3.7, concise) the five numbers give all.
-
-One run is a few seconds of one core, of LeNet a minute. With `--runs-dir` the runs are kept, and a finished one that is
+One run is a few seconds of one core, of LeNet and the translation models a minute. With `--runs-dir` the runs are kept, and a finished one that is
 found there is not repeated: what was interrupted goes on, and seeds can be added. `nice -n 10 python reference.py …`
 leaves the machine usable.
 """
@@ -27,23 +24,26 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy
 import torch
 
+import bahdanau
 import batch_norm_lenet
 import dropout
 import edge_kernel
 import house_price
+import kernel_regression
 import lenet
 import linear_regression
 import mlp
 import polynomial
+import seq2seq
 import softmax_regression
+import transformer
 import weight_decay
 from common import folder
 from training import default_name
 
-TWINS = {
+PROGRAMS = {
     "linear-regression": linear_regression,
     "softmax-regression": softmax_regression,
     "mlp": mlp,
@@ -57,26 +57,16 @@ TWINS = {
     "edge-kernel": edge_kernel,
     "lenet": lenet,
     "batchnorm-lenet": batch_norm_lenet,
+    "kernel-regression": kernel_regression,
+    "seq2seq": seq2seq,
+    "bahdanau": bahdanau,
+    "translation": transformer,
 }
-REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "reference"
-# Where a twin's log has what the book calls `train` and `valid`, by the way the book computes it.
-GROUPS = {
-    "whole-train-eval": ("train", "train_after"),
-    "window-mean": ("train", "train_window"),
-    "batch-mean-eval": ("valid", "valid_batches"),
-}
-ENOUGH_BUILDS = 20
-# What is kept of a band of the book; `volatile` where it says so.
-BOOK_KEYS = ("low", "p10", "median", "p90", "high", "builds", "book", "volatile")
-# At which point of a cross-validation a number was taken.
-FOLD = re.compile(r"fold \d+|mean of folds")
-STEP = re.compile(r"step (\d+)")
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "tests" / "reference"
 ABOUT = [
-    "Made by scripts/pytorch/reference.py: the PyTorch twin with the book's settings over seeds 0, 1, 2, …",
-    "twin: one value per seed, rounded to 7 significant digits, their mean and sample standard deviation.",
-    "book: the official builds, from book.toml; build_values: the builds put in order, of which the lowest two, the "
-    "middle one and the highest two are exact and the others interpolated linearly between them.",
-    "band: mean ± 3 sample standard deviations of twin values and build_values together.",
+    "Made by scripts/pytorch/reference.py: results of the PyTorch reference, our PyTorch program for the model.",
+    "values: of the seeds 0, 1, 2, …, rounded to 7 significant digits.",
 ]
 
 
@@ -85,60 +75,51 @@ def rounded(value: float) -> float:
     return float(f"{value:.7g}")
 
 
-def metric_in_log(band: dict) -> str:
-    """The log's name of a number of the book: `train_window.loss`, `folds.valid.log_rmse`, `error.bias`, …"""
-    old, new = GROUPS.get(band["how"], ("", ""))
-    metric = band["metric"].replace(old, new, 1)
-    if metric.endswith("log_mse"):  # what en 5.7 trains on
-        metric = metric.replace("log_mse", "loss")
-    if step := STEP.fullmatch(band["point"]):
-        return f"{metric}.epoch{step[1]}"  # of one batch, where an epoch is a step
-    fold = FOLD.search(band["point"])
-    return f"{fold[0].replace('mean of ', '').replace(' ', '')}.{metric}" if fold else metric
+def experiments() -> list[dict]:
+    """The experiments of all chapters' bands.toml."""
+    files = sorted(ROOT.glob("crates/*/bands.toml"))
+    return [found for file in files for found in tomllib.loads(file.read_text(encoding="utf-8"))["experiment"]]
 
 
-def value_in_log(run: Path, metric: str, point: str) -> float:
-    """The metric of a finished run at the book's point: after an epoch, at the end, or the best of all epochs."""
-    *epochs, end = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()][1:]
-    if point.startswith(("epoch ", "step ")):
-        group, name, *_ = metric.split(".")
-        return epochs[int(point.split()[1]) - 1][group][name]
-    if metric.endswith(".best"):
-        return end["best"][metric.removesuffix(".best")]["value"]
+def metrics(experiment: dict) -> list[str]:
+    """The metrics that have bands; if the best epoch's has one, the last epoch's comes before it, with or without."""
+    names = []
+    for band in experiment["bands"]:
+        metric = band["metric"]
+        names += [metric.removesuffix(".best"), metric] if metric.endswith(".best") else [metric]
+    return list(dict.fromkeys(names))
+
+
+def value_in_log(lines: list[dict], metric: str) -> float:
+    """The metric of a finished run: of an epoch, the best of all epochs, or at the end."""
+    _, *epochs, end = lines
+    name, _, point = metric.rpartition(".")
+    if number := re.fullmatch(r"epoch(\d+)", point):
+        group, quantity = name.split(".")
+        return epochs[int(number[1]) - 1][group][quantity]
+    if point == "best":
+        return end["best"][name]["value"]
     return end["final"][metric]
 
 
-def build_values(band: dict) -> list[float]:
-    """The builds in order, from the five numbers that the table keeps of them."""
-    last = band["builds"] - 1
-    low, p10, median, p90, high = (band[key] for key in ("low", "p10", "median", "p90", "high"))
-    at = 0.1 * last  # where p10 lies; before position 1 for fewer than 11 builds, on the line from the lowest to it
-    second = max(1.0, at)
-    known = [low, low + (p10 - low) * second / at, median, high - (high - p90) * second / at, high]
-    positions = [0, second, 0.5 * last, last - second, last]
-    return [rounded(value) for value in numpy.interp(range(last + 1), positions, known)]
-
-
-def mean_and_std(values: list[float]) -> dict:
-    return {"mean": rounded(statistics.fmean(values)), "std": rounded(statistics.stdev(values))}
-
-
-def one_run(work: tuple[dict, int, Path, Path | None]) -> list[float]:
-    """The book's numbers of one entry from one run of its twin."""
-    entry, seed, data_dir, kept = work
+def one_run(work: tuple[dict, int, Path, Path | None]) -> tuple[dict, list[float]]:
+    """The recipe of one run of an experiment's program, and its values of the experiment's metrics."""
+    experiment, seed, data_dir, kept = work
+    model, implementation, preset = experiment["id"].split()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as runs_dir:
         options = SimpleNamespace(
-            model=entry["model"], implementation=entry["implementation"], preset=entry["edition"], seed=seed,
-            data_dir=data_dir, runs_dir=kept or Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None,
-            name=None, quiet=True,
+            model=model, implementation=implementation, preset=preset, seed=seed, data_dir=data_dir,
+            runs_dir=kept or Path(runs_dir), init=None, epochs=None, no_shuffle=False, examples=None, name=None,
+            quiet=True,
         )
-        run = finished_run(options) or TWINS[entry["model"]].train(options)
-        return [value_in_log(run, metric_in_log(band), band["point"]) for band in entry["bands"]]
+        run = finished_run(options) or PROGRAMS[model].train(options)
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        return lines[0]["recipe"], [value_in_log(lines, metric) for metric in metrics(experiment)]
 
 
 def finished_run(options) -> Path | None:
-    """The run with these settings that is there already, if it came to its end."""
+    """The finished run with these settings, if there is one."""
     for run in options.runs_dir.glob(f"*/{default_name(options.model, options)}"):
         log = run / "log.jsonl"
         if log.exists() and '"status":"finished"' in log.read_text():
@@ -146,32 +127,16 @@ def finished_run(options) -> Path | None:
     return None
 
 
-def reference(entry: dict, values: list[list[float]]) -> dict:
-    """What is committed for one entry; `values` holds one list per band."""
-    metrics = []
-    for band, twin in zip(entry["bands"], values):
-        twin, builds = [rounded(value) for value in twin], build_values(band)
-        pool = mean_and_std(twin + builds)
-        metrics.append({
-            "metric": metric_in_log(band),
-            "point": band["point"],
-            "band": {"low": rounded(pool["mean"] - 3 * pool["std"]), "high": rounded(pool["mean"] + 3 * pool["std"]),
-                     **pool, "values": len(twin) + len(builds)},
-            "book": {key: band[key] for key in BOOK_KEYS if key in band}
-            | {"build_values": builds},
-            "twin": {**mean_and_std(twin), "values": twin},
-        })
+def reference(experiment: dict, recipe: dict, columns: dict[str, list[float]]) -> dict:
+    """The content of one experiment's file; `columns` has each metric's values by seed."""
     return {
         "about": ABOUT,
-        "id": entry["id"],
-        "edition": entry["edition"],
-        "section": entry["section"],
-        "model": entry["model"],
-        "implementation": entry["implementation"],
-        "settings": {key: entry[key] for key in ("data", "architecture", "init", "optimizer", "loss")},
+        "id": experiment["id"],
+        "recipe": recipe,
         "versions": {"torch": torch.__version__},
-        "seeds": len(values[0]),
-        "metrics": metrics,
+        "metrics": [
+            {"metric": metric, "values": [rounded(value) for value in values]} for metric, values in columns.items()
+        ],
     }
 
 
@@ -183,19 +148,20 @@ def write_json(path: Path, content: dict) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def report(entry: dict, values: list[list[float]]) -> None:
-    """The twin beside the book, one line per number."""
-    for band, twin in zip(entry["bands"], values):
-        digits = band.get("decimals") if band["read"] == "printed" else None
-        shown = [value if digits is None else round(value, digits) for value in twin]
-        inside = sum(band["low"] <= value <= band["high"] for value in shown)
-        pool = mean_and_std(twin + build_values(band))
+def report(experiment: dict, columns: dict[str, list[float]]) -> None:
+    """PyTorch's results beside the book's, one line per band: lowest, median, highest; how many seeds lie within."""
+    for band in experiment["bands"]:
+        values, digits, builds = columns[band["metric"]], band.get("decimals"), band["builds"]
+        if isinstance(builds, list):
+            low, median, high = min(builds), statistics.median(builds), max(builds)
+        else:
+            low, median, high = (band[key] for key in ("low", "median", "high"))
+        shown = [value if digits is None else round(value, digits) for value in values]
+        inside = sum(low <= value <= high for value in shown)
         print(
-            f"{entry['id']:38} {metric_in_log(band):28} {band['point']:18}"
-            f" book {band['low']:<10.6g} {band['median']:<10.6g} {band['high']:<10.6g}"
-            f" twin {min(twin):<10.4g} {statistics.median(twin):<10.4g} {max(twin):<10.4g}"
-            f" inside {inside}/{len(twin)}"
-            f" pooled {pool['mean'] - 3 * pool['std']:.5g} .. {pool['mean'] + 3 * pool['std']:.5g}",
+            f"{experiment['id']:38} {band['metric']:28} book {low:<10.6g} {median:<10.6g} {high:<10.6g}"
+            f" PyTorch {min(values):<10.4g} {statistics.median(values):<10.4g} {max(values):<10.4g}"
+            f" inside {inside}/{len(values)}",
             flush=True,
         )
 
@@ -204,30 +170,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, default=folder("D2L_DATA", "data"), metavar="DIR")
     parser.add_argument("--preset", choices=["en", "zh"], default="en")
-    parser.add_argument("--model", choices=list(TWINS), help="only this one")
+    parser.add_argument("--model", choices=list(PROGRAMS), help="only this one")
     parser.add_argument("--implementation", choices=["scratch", "concise"], help="only this one")
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="keep the runs there; take those that are there")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
 
-    entries = tomllib.loads((REFERENCE / "book.toml").read_text(encoding="utf-8"))["entry"]
-    models = [options.model] if options.model else list(TWINS)
-    entries = [entry for entry in entries if entry["edition"] == options.preset and entry["model"] in models]
-    if options.implementation:
-        entries = [entry for entry in entries if entry["implementation"] == options.implementation]
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for entry in entries:
-            runs = pool.map(
-                one_run,
-                [(entry, seed, options.data_dir, options.runs_dir) for seed in range(options.seeds)],
-                chunksize=1,
-            )
-            values = [list(column) for column in zip(*runs)]
-            report(entry, values)
-            if all(band["builds"] < ENOUGH_BUILDS for band in entry["bands"]):
-                name = f"{entry['edition']}-{entry['model']}-{entry['implementation']}.json"
-                write_json(REFERENCE / name, reference(entry, values))
+        for experiment in experiments():
+            model, implementation, preset = experiment["id"].split()
+            is_wanted = preset == options.preset and options.model in (None, model)
+            if not (is_wanted and model in PROGRAMS and options.implementation in (None, implementation)):
+                continue
+            work = [(experiment, seed, options.data_dir, options.runs_dir) for seed in range(options.seeds)]
+            recipes, rows = zip(*pool.map(one_run, work, chunksize=1))
+            columns = {metric: list(values) for metric, values in zip(metrics(experiment), zip(*rows))}
+            report(experiment, columns)
+            if name := experiment.get("reference"):
+                write_json(REFERENCE / f"{name}.json", reference(experiment, recipes[0], columns))
 
 
 if __name__ == "__main__":

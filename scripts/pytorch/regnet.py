@@ -1,4 +1,4 @@
-"""RegNetX-32: the twin of crates/04-convolutional/src/regnet.rs."""
+"""RegNetX-32: the PyTorch reference for crates/04-convolutional/src/regnet.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

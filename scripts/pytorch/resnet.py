@@ -1,11 +1,11 @@
-"""ResNet-18: the twin of crates/04-convolutional/src/resnet.rs."""
+"""ResNet-18: the PyTorch reference for crates/04-convolutional/src/resnet.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions and what goes around them; 1x1 where the shape changes. He et al. 2016, arXiv:1512.03385."""
+    """Two 3x3 convolutions and a shortcut, 1x1 if the shape changes. He et al. 2016, arXiv:1512.03385."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int):
         super().__init__()

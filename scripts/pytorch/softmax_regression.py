@@ -1,4 +1,5 @@
-"""Softmax regression on Fashion-MNIST (D2L zh 3.6 and 3.7, en 4.4 and 4.5), the twin of crates/02-softmax-regression.
+"""Softmax regression on Fashion-MNIST (D2L zh 3.6 and 3.7, en 4.4 and 4.5), the PyTorch reference for
+crates/02-softmax-regression.
 
     python softmax_regression.py --implementation concise --preset en --data-dir ../../data
 """

@@ -1,7 +1,7 @@
-"""The loop of the twins: batch, loss, backward, step, record; then evaluate and write the epoch's line.
+"""The loop of the PyTorch references: batch, loss, backward, step, record; then evaluate and write the epoch's line.
 
-A twin writes the log that the Rust chapters write (`runs/<chapter>/<name>/log.jsonl`), so that PyTorch is one more
-run to list and compare.
+A PyTorch reference writes the same log as the Rust chapters (`runs/<chapter>/<name>/log.jsonl`), so its run can be
+listed and compared with theirs.
 """
 
 import math
@@ -17,18 +17,19 @@ from safetensors.torch import save_file
 from torch import nn
 
 from common import Data, Log, Mean, Preset, UsageError, Window
-from common import accuracy, evaluate, load_parameters, run_folder, to_float
+from common import accuracy, evaluate, load_parameters, output, rows, run_folder
 
 
 def training(
     chapter: str, options, preset: Preset, data: Data, model: nn.Module, loss, optimizer, errors=None, model_name=None,
-    evaluation_loss=None,
+    evaluation_loss=None, weight=len, objective=None,
 ) -> Path:
     """Trains the model as its section does; returns the run's folder, with the log and the parameters.
 
     `loss(outputs, targets)` is the mean over a batch. `errors(model)` gives numbers that are known only after training.
     `model_name` is what the log calls the model where it isn't the chapter's name, `evaluation_loss` the loss of the
-    measurements where it isn't the one that is trained on.
+    measurements where it isn't the one that is trained on. `weight(targets)` is what a batch counts in the means, its
+    examples unless stated. `objective(batch_loss, targets)` is what the gradient is of, where it isn't the loss.
     """
     model_name = model_name or chapter
     if options.init:
@@ -36,8 +37,9 @@ def training(
     epochs = preset.epochs if options.epochs is None else options.epochs
     data = data.first(options.examples)
     inputs, targets = data.train
-    classes = not targets.is_floating_point()
-    window = Window(max(1, math.ceil(len(inputs) / preset.batch_size) // 2))
+    examples = len(targets)
+    classes = targets.dim() == 1 and not targets.is_floating_point()
+    window = Window(max(1, math.ceil(examples / preset.batch_size) // 2))
     shuffle = torch.Generator().manual_seed(options.seed)
 
     folder = run_folder(options.runs_dir / chapter, options.name, default_name(model_name, options))
@@ -47,17 +49,20 @@ def training(
     step, best = 0, {}
 
     for epoch in range(1, epochs + 1) if epochs else [0]:  # 0: no steps, only an evaluation
-        order = torch.arange(len(inputs)) if options.no_shuffle else torch.randperm(len(inputs), generator=shuffle)
+        order = torch.arange(examples) if options.no_shuffle else torch.randperm(examples, generator=shuffle)
         train, gradient_norm = {name: Mean() for name in (["loss", "accuracy"] if classes else ["loss"])}, Mean()
         epoch_started = time.perf_counter()
         model.train()
         for indices in order.split(preset.batch_size) if epoch else []:
-            x, y = to_float(inputs[indices]), targets[indices]
-            y_hat = model(x)
+            y = targets[indices]
+            y_hat = output(model, rows(inputs, indices))
             batch_loss = loss(y_hat, y)
             optimizer.zero_grad()
-            batch_loss.backward()
-            gradient_norm.add(nn.utils.get_total_norm([p.grad for p in model.parameters()]).item())
+            (objective(batch_loss, y) if objective else batch_loss).backward()
+            norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
+            gradient_norm.add(norm.item())
+            if preset.clip_norm:
+                nn.utils.clip_grads_with_norm_(model.parameters(), preset.clip_norm, norm)
             optimizer.step()
 
             step += 1
@@ -67,7 +72,7 @@ def training(
                 log.write("end", **ending("failed", epoch - 1, started, {}, {}), reason=reason)
                 raise UsageError(f"{reason}; try a lower learning rate")
             window.add(value)
-            train["loss"].add(value, len(y))
+            train["loss"].add(value, weight(y))
             if classes:
                 train["accuracy"].add(accuracy(y_hat, y), len(y))
         seconds = time.perf_counter() - epoch_started
@@ -75,14 +80,14 @@ def training(
         groups = {"train": {name: mean.value for name, mean in train.items()} if epoch else {}}
         if preset.windows and window.last is not None:
             groups["train_window"] = {"loss": window.last}
-        groups |= evaluations(model, evaluation_loss or loss, data, preset, classes)
+        groups |= evaluations(model, evaluation_loss or loss, data, preset, classes, weight)
         for metric, value in flat(groups).items():
             sign = 1 if metric.endswith("accuracy") else -1
             if metric not in best or sign * value > sign * best[metric]["value"]:
                 best[metric] = {"value": value, "epoch": epoch}
         log.write("epoch", epoch=epoch, step=step, learning_rate=preset.learning_rate, **groups,
                   gradient_norm=gradient_norm.value, seconds=seconds,
-                  examples_per_second=len(inputs) / seconds if epoch else 0.0)
+                  examples_per_second=examples / seconds if epoch else 0.0)
         if not options.quiet:
             print(f"epoch {epoch}/{epochs}  {line(flat(groups))}  {seconds:.1f} s", flush=True)
 
@@ -94,15 +99,17 @@ def training(
     return folder
 
 
-def evaluations(model: nn.Module, loss, data: Data, preset: Preset, classes: bool) -> dict[str, dict[str, float]]:
+def evaluations(
+    model: nn.Module, loss, data: Data, preset: Preset, classes: bool, weight
+) -> dict[str, dict[str, float]]:
     """What is measured with fixed parameters, by the log's groups."""
     groups = {}
     if data.valid:
-        groups["valid"], by_batch = evaluate(model, loss, data.valid, preset.batch_size, classes)
+        groups["valid"], by_batch = evaluate(model, loss, data.valid, preset.batch_size, classes, weight)
         if preset.windows:
             groups["valid_batches"] = by_batch
     if preset.train_after:
-        groups["train_after"], _ = evaluate(model, loss, data.train, preset.batch_size, classes)
+        groups["train_after"], _ = evaluate(model, loss, data.train, preset.batch_size, classes, weight)
     return groups
 
 
@@ -146,15 +153,15 @@ def header(
             "nesterov": False,
             "weight_decay": preset.weight_decay,
             "schedule": "constant",
-            "clip_norm": None,
+            "clip_norm": preset.clip_norm,
             "shuffle": not options.no_shuffle,
         }
         | ({"init": str(options.init)} if options.init else {}),
         "data": {
             "name": data.name,
             "source": data.source,
-            "train": len(data.train[0]),
-            "valid": len(data.valid[0]) if data.valid else 0,
+            "train": len(data.train[1]),
+            "valid": len(data.valid[1]) if data.valid else 0,
             "sha256": data.sha256,
         },
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -164,7 +171,7 @@ def header(
 
 
 def ending(status: str, epochs: int, started: float, final: dict, best: dict) -> dict:
-    """The log's last line. A twin judges nothing: `bands` is empty."""
+    """The log's last line. A PyTorch reference judges nothing: `bands` is empty."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, KiB elsewhere
     return {
         "status": status,

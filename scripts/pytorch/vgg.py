@@ -1,4 +1,4 @@
-"""VGG: the twin of crates/04-convolutional/src/vgg.rs."""
+"""VGG: the PyTorch reference for crates/04-convolutional/src/vgg.rs."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ SMALL = (((1, 16), (1, 32), (2, 64), (2, 128)), 512)
 
 
 class Vgg(DenseHead):
-    """D2L zh 7.2, en 8.2: 3x3 convolutions with ReLU, and a pooling behind each block."""
+    """D2L zh 7.2, en 8.2: 3x3 convolutions with ReLU, and pooling after each block."""
 
     def __init__(self, sizes, channels_in: int, side: int):
         super().__init__()

@@ -1,5 +1,5 @@
-"""Weight decay on 20 examples of 200 features (D2L zh 4.5, en 3.7), the twin of crates/01-linear-regression's
-`weight-decay-lambda0` and `weight-decay-lambda3`.
+"""Weight decay on 20 examples of 200 features (D2L zh 4.5, en 3.7), the PyTorch reference for
+crates/01-linear-regression's `weight-decay-lambda0` and `weight-decay-lambda3`.
 
     python weight_decay.py --model weight-decay-lambda3 --implementation concise --preset zh
 """
@@ -73,7 +73,7 @@ def decaying_sgd(model: Concise, learning_rate: float, weight_decay: float) -> t
 
 @torch.no_grad()
 def norms(model: nn.Module) -> dict[str, float]:
-    """What zh prints, the norm of the weight, and what en prints."""
+    """The numbers that the editions print: zh the norm of the weight, en its own."""
     weight = model.w if isinstance(model, Scratch) else model.linear.weight
     return {"norm.weight": weight.norm().item(), "l2_penalty": l2_penalty(weight).item()}
 
@@ -86,7 +86,7 @@ def train(options, data: Data | None = None) -> Path:
     if options.implementation == "scratch":
         model = Scratch(options.preset)
         loss = lambda y_hat, y: half_squared_error(y_hat, y) + preset.weight_decay * l2_penalty(model.w)
-        # zh evaluates the squared error alone; the validation curve of en has the penalty in it.
+        # zh evaluates the squared error alone; en's validation loss includes the penalty.
         evaluation_loss = half_squared_error if options.preset == "zh" else loss
         optimizer = SGD(model.parameters(), preset.learning_rate)
     else:

@@ -4,8 +4,8 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use linear_regression::data::{TRUE_BIAS, TRUE_WEIGHT};
 use linear_regression::loss_conventions::{Convention, error_after_training, loss_and_gradient};
+use linear_regression::synthetic::{TRUE_BIAS, TRUE_WEIGHT};
 
 const RATE: f64 = 0.03;
 const EPOCHS: usize = 3;

@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 const LENGTH: usize = 10_000;
 /// Rows and columns of a matrix.
 const SIDE: usize = 256;
-/// Each way is timed so often; the median is printed, since single times jump.
+/// How often each way is timed. The median is printed, since single times vary.
 const REPEATS: usize = 31;
 
 fn main() -> Result<()> {
@@ -57,7 +57,7 @@ fn add_slices(a: &[f32], b: &[f32]) -> Vec<f32> {
     c
 }
 
-/// The same through the tensors, as the book's loop does it: each `get` makes a new tensor.
+/// The same on tensors, element by element, as in the book's loop: each `get` makes a new tensor.
 fn add_elements(a: &Tensor, b: &Tensor) -> Result<Vec<f32>> {
     let mut c = vec![0.0; a.dim(0)?];
     for (i, c) in c.iter_mut().enumerate() {
@@ -81,7 +81,7 @@ fn multiply_slices(a: &[f32], b: &[f32]) -> Vec<f32> {
     c
 }
 
-/// An error where the two ways differ by more than rounding.
+/// An error if the two ways differ by more than rounding.
 fn agree(ours: &[f32], tensor: &Tensor) -> Result<()> {
     let theirs: Vec<f32> = tensor.to_vec1()?;
     let gaps = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());

@@ -4,8 +4,8 @@
 //!
 //! XᵀX w = Xᵀy,  so that  w* = (XᵀX)⁻¹ Xᵀy.
 //!
-//! A column of ones in X makes the bias one of the weights. Few models have such a formula; all others have to be
-//! trained, and here one can see how close training comes.
+//! A column of ones in X makes the bias one of the weights. Few models have such a formula. Here it shows how close
+//! training comes to the best weights.
 
 use anyhow::{Result, bail, ensure};
 use d2l::data::{Column, Dataset};
@@ -26,7 +26,7 @@ impl ClosedForm {
     /// Solves XᵀX w = Xᵀy for features `[N, D]` and targets `[N, 1]`, in f64.
     ///
     /// # Errors
-    /// Where XᵀX has no inverse: fewer examples than unknowns, or features that are sums of others.
+    /// If XᵀX has no inverse: fewer examples than unknowns, or a feature that is a weighted sum of others.
     pub fn of(data: &Dataset<2>) -> Result<Self> {
         let (x, y) = (floats(data, 0)?, floats(data, 1)?);
         ensure!(!y.is_empty(), "there are no examples to fit a line to");
@@ -45,7 +45,7 @@ impl ClosedForm {
         let Some(mut weight) = solve(rows) else {
             bail!(
                 "XᵀX has no inverse: {} examples for {unknowns} unknowns; wanted at least as many, and no feature that \
-                 is a sum of others",
+                 is a weighted sum of others",
                 y.len()
             )
         };
@@ -53,7 +53,7 @@ impl ClosedForm {
         Ok(Self { weight, bias })
     }
 
-    /// ‖(w, b) − (w*, b*)‖, how far other parameters are from these.
+    /// ‖(w, b) − (w*, b*)‖, the distance of other parameters from these.
     pub fn distance(&self, weight: &[f64], bias: f64) -> f64 {
         let gaps = self.weight.iter().zip(weight).map(|(best, w)| best - w);
         let squares: f64 = gaps.chain([self.bias - bias]).map(|gap| gap * gap).sum();
@@ -69,15 +69,15 @@ fn floats(data: &Dataset<2>, column: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// Solves A w = b by elimination for a symmetric positive definite A, whose rows need no exchange; `None` where A is
-/// singular. Each row comes as a row of A with its b behind it.
+/// Solves A w = b by Gaussian elimination for a symmetric positive definite A, which needs no exchange of rows; `None`
+/// if A is singular. Each of `rows` is a row of A with its element of b as the last number.
 fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     let diagonal: Vec<f64> = rows
         .iter()
         .enumerate()
         .filter_map(|(i, row)| row.get(i).copied())
         .collect();
-    // The triangle: the first row has all unknowns in it, each further one begins an unknown later.
+    // The triangle: the first row has all unknowns, each further row has one less.
     let mut triangle: Vec<Vec<f64>> = Vec::new();
     for size in diagonal {
         let top = rows.remove(0);

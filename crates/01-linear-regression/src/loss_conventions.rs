@@ -1,13 +1,15 @@
 //! One squared error, four conventions: sum or mean over the batch, with or without ½.
 //!
-//! D2L zh 3.2.5 and 3.3.5, en 3.4.2 and 3.5.2. All have their minimum at the same place. What differs is the size of
-//! the gradient, and with it what a learning rate means: twice the gradient at half the rate is the same step.
+//! D2L zh 3.2.5 and 3.3.5, en 3.4.2 and 3.5.2. All have their minimum at the same place. They differ in the size of the
+//! gradient, and so in what a learning rate means: twice the gradient at half the rate is the same step.
 //! `cargo run -p linear-regression --example loss_conventions` prints the numbers.
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use d2l::data::Dataset;
-use d2l::nn::{Initializer, Optimizer, ParamGroup, ParamStore, Sgd, backward, gradient_norm};
+use d2l::nn::{
+    Initializer, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, backward, gradient_norm,
+};
 use d2l::random::{Purpose, Stream};
 
 use crate::scratch::LinearRegression;
@@ -15,11 +17,11 @@ use crate::scratch::LinearRegression;
 /// How the squared errors of a batch become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
-    /// (1/B) Σ ½ (ŷ − y)²: [`crate::scratch`], and the book's by hand, whose SGD divides the sum by B.
+    /// (1/B) Σ ½ (ŷ − y)²: [`crate::scratch`], and the book's code by hand, whose SGD divides the sum by B.
     HalfMean,
     /// (1/B) Σ (ŷ − y)²: [`crate::concise`], PyTorch's `MSELoss`.
     Mean,
-    /// Σ ½ (ŷ − y)²: the book's loss by hand before that division.
+    /// Σ ½ (ŷ − y)²: the loss of the book's code by hand, before that division.
     HalfSum,
     /// Σ (ŷ − y)²: PyTorch's `MSELoss(reduction='sum')`.
     Sum,
@@ -29,7 +31,7 @@ impl Convention {
     /// From the smallest gradient to the largest.
     pub const ALL: [Self; 4] = [Self::HalfMean, Self::Mean, Self::HalfSum, Self::Sum];
 
-    /// What the tables call it.
+    /// The name in the tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::HalfMean => "½ mean",
@@ -50,7 +52,7 @@ impl Convention {
         }
     }
 
-    /// The learning rate with which this loss of `batch_size` examples takes the step that the mean takes with `rate`.
+    /// The learning rate at which this loss of `batch_size` examples takes the step that the mean takes at `rate`.
     pub fn same_step(self, rate: f64, batch_size: usize) -> f64 {
         let examples = batch_size as f64;
         match self {
@@ -62,7 +64,10 @@ impl Convention {
     }
 }
 
-/// A line with weights from N(0, 0.01²), the same for every convention, and where its parameters are.
+/// Linear regression computes the same in every mode.
+const MODE: Mode = Mode::Evaluate;
+
+/// Linear regression with weights from N(0, 0.01²), the same for every convention, and its parameters.
 fn model(features: usize) -> Result<(LinearRegression, ParamStore)> {
     let params = ParamStore::new(0, &Device::Cpu);
     let start = Initializer::NormalZeroBias { std: 0.01 };
@@ -72,13 +77,13 @@ fn model(features: usize) -> Result<(LinearRegression, ParamStore)> {
 /// Loss of one batch `[B, D]`, `[B, 1]` before the first step, and the norm of its gradient.
 pub fn loss_and_gradient(convention: Convention, [x, y]: &[Tensor; 2]) -> Result<(f64, f64)> {
     let (model, params) = model(x.dim(1)?)?;
-    let loss = convention.loss(&model.forward(x)?, y)?;
+    let loss = convention.loss(&model.forward(x, MODE)?, y)?;
     let norm = gradient_norm(&params.parameters(), &backward(&loss)?)?;
     Ok((f64::from(loss.to_scalar::<f32>()?), norm))
 }
 
-/// The mean squared error of all examples, whatever was minimized, after `epochs` of SGD in shuffled batches. It is
-/// not finite where training diverged.
+/// The mean squared error of all examples after `epochs` of SGD with this loss in shuffled minibatches. It is not
+/// finite if training diverged.
 pub fn error_after_training(
     convention: Convention,
     data: &Dataset<2>,
@@ -99,10 +104,10 @@ pub fn error_after_training(
         };
         for batch in data.batches(order.permutation(data.len()), batch_size, &Device::Cpu) {
             let [x, y] = batch?;
-            sgd.step(&backward(&convention.loss(&model.forward(&x)?, &y)?)?)?;
+            sgd.step(&backward(&convention.loss(&model.forward(&x, MODE)?, &y)?)?)?;
         }
     }
     let [x, y] = all;
-    let error = Convention::Mean.loss(&model.forward(&x)?, &y)?;
+    let error = Convention::Mean.loss(&model.forward(&x, MODE)?, &y)?;
     Ok(f64::from(error.to_scalar::<f32>()?))
 }

@@ -5,98 +5,34 @@
 
 use anyhow::Result;
 use candle_core::{Device, Module, Tensor};
+use clap::builder::RangedU64ValueParser;
+use d2l::PresetName::Zh;
 use d2l::data::{Splits, polynomial_features, synthetic_polynomial};
 use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore};
-use d2l::{Band, Implementation, Preset, PresetName, Recipe, Regressor, Run, fit, plot};
+use d2l::{Model, Preset, Recipe, Regressor, Run, fit, plot};
+use serde::Serialize;
 
-/// The features 1, x, x²/2!, x³/3!: all that made the data.
-pub const CUBIC: &str = "polynomial-cubic";
-/// The features 1 and x: too few.
-pub const LINEAR: &str = "polynomial-linear";
-/// The features up to x¹⁹/19!: more than the data have a use for.
-pub const DEGREE19: &str = "polynomial-degree19";
+const ZH: Recipe = Recipe {
+    epochs: 400,
+    batch_size: 10,
+    learning_rate: 0.01,
+    ..Recipe::SGD
+};
+/// The book trains the model with the most terms for longer.
+const ZH_DEGREE19: Recipe = Recipe { epochs: 1500, ..ZH };
 
-/// The weights that made the data.
-const COEFFICIENTS: [f64; 4] = [5.0, 1.2, -3.4, 5.6];
-/// Standard deviation of the noise ε. No model gets a mean squared error below its square, 0.01, on fresh data.
-const NOISE: f64 = 0.1;
-/// Examples in each of the two parts.
-const EXAMPLES: usize = 100;
-
-/// The experiments, for each degree a quick one, which is the book's, and the book's.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        bands: &[],
-        ..ZH_CUBIC
-    },
-    ZH_CUBIC,
-    Preset {
-        name: PresetName::Quick,
-        bands: &[],
-        ..ZH_LINEAR
-    },
-    ZH_LINEAR,
-    Preset {
-        name: PresetName::Quick,
-        bands: &[],
-        ..ZH_DEGREE19
-    },
-    ZH_DEGREE19,
+const CUBIC: &[Preset<Options>] = &[
+    Preset::quick(400, "zh 4.4", ZH, Options { terms: 4 }),
+    Preset::new(Zh, "zh 4.4", ZH, Options { terms: 4 }),
 ];
-
-const ZH_CUBIC: Preset = Preset {
-    model: CUBIC,
-    implementation: Implementation::Concise,
-    name: PresetName::Zh,
-    section: "zh 4.4",
-    recipe: Recipe {
-        epochs: 400,
-        batch_size: 10,
-        learning_rate: 0.01,
-        initializer: Initializer::PytorchDefault,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train_after.loss", 0.00744, 0.00972, 0.0568, 45),
-        Band::book("valid.loss", 0.00808, 0.0102, 0.4405, 45),
-        Band::book("weight.0", 4.8873, 4.996, 5.0248, 45),
-        Band::book("weight.1", 1.1747, 1.2066, 1.654, 45),
-        Band::book("weight.2", -3.4329, -3.3986, -3.0154, 45),
-        Band::book("weight.3", 3.8494, 5.583, 5.6482, 45),
-    ],
-};
-
-const ZH_LINEAR: Preset = Preset {
-    model: LINEAR,
-    bands: &[
-        Band::book("train_after.loss", 1.4052, 7.359, 37.7892, 45),
-        Band::book("valid.loss", 2.8738, 9.7537, 32.6933, 45),
-    ],
-    ..ZH_CUBIC
-};
-
-const ZH_DEGREE19: Preset = Preset {
-    model: DEGREE19,
-    recipe: Recipe {
-        epochs: 1500,
-        ..ZH_CUBIC.recipe
-    },
-    bands: &[
-        Band::book("train_after.loss", 0.00714, 0.0109, 0.0154, 45),
-        Band::book("valid.loss", 0.0087, 0.0139, 0.092, 45),
-    ],
-    ..ZH_CUBIC
-};
-
-/// How many of the features 1, x, x²/2!, … a model of this chapter sees.
-fn terms(model: &str) -> usize {
-    match model {
-        LINEAR => 2,
-        DEGREE19 => 20,
-        _ => COEFFICIENTS.len(),
-    }
-}
+const LINEAR: &[Preset<Options>] = &[
+    Preset::quick(400, "zh 4.4", ZH, Options { terms: 2 }),
+    Preset::new(Zh, "zh 4.4", ZH, Options { terms: 2 }),
+];
+const DEGREE19: &[Preset<Options>] = &[
+    Preset::quick(1500, "zh 4.4", ZH_DEGREE19, Options { terms: 20 }),
+    Preset::new(Zh, "zh 4.4", ZH_DEGREE19, Options { terms: 20 }),
+];
 
 /// ŷ = Σ w_i xⁱ/i!, without a bias: the first feature is 1.
 pub struct Polynomial {
@@ -108,34 +44,73 @@ impl Polynomial {
     pub fn new(terms: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
         let layer = params.builder().pp("linear");
         let weight = layer.get_with_hints((1, terms), "weight", initializer.weight(terms, 1))?;
-        Ok(Self {
-            linear: Linear::new(weight, None)?,
-        })
+        Ok(Self { linear: Linear::new(weight, None)? })
     }
 }
 
 impl Network for Polynomial {
     /// `[B, terms] -> [B, 1]`
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         self.linear.forward(x)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(vec![("linear".into(), self.linear.forward(x)?)])
     }
 }
 
-/// Trains and reports.
-pub fn train(run: &mut Run) -> Result<()> {
-    let terms = terms(run.model());
-    let data = synthetic_polynomial(run.seed(), &COEFFICIENTS, NOISE, terms, EXAMPLES, EXAMPLES)?;
-    let data = run.first_examples(data);
-    let model = Polynomial::new(terms, &run.recipe().initializer, run.params())?;
-    if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
+/// What the three models differ in.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Model")]
+pub struct Options {
+    /// How many of the features 1, x, x²/2!, x³/3!, … the model sees
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=100))]
+    pub terms: usize,
+}
+
+/// The three polynomials in the chapter's list.
+pub fn models() -> Vec<Model> {
+    let model = |name, about, presets| Model::new(name, about, train, &[], presets);
+    vec![
+        model(
+            "polynomial-cubic",
+            "A polynomial of degree 3, the degree of the data (D2L zh 4.4, en 3.6)",
+            CUBIC,
+        ),
+        model(
+            "polynomial-linear",
+            "A polynomial of degree 1: underfitting (D2L zh 4.4, en 3.6)",
+            LINEAR,
+        ),
+        model(
+            "polynomial-degree19",
+            "A polynomial of degree 19: overfitting (D2L zh 4.4, en 3.6)",
+            DEGREE19,
+        ),
+    ]
+}
+
+/// The weights that made the data.
+const COEFFICIENTS: [f64; 4] = [5.0, 1.2, -3.4, 5.6];
+/// Standard deviation of the noise ε. No model gets a mean squared error below its square, 0.01, on fresh data.
+const NOISE: f64 = 0.1;
+/// Examples in each of the two parts.
+const EXAMPLES: usize = 100;
+
+fn train(run: &mut Run, &Options { terms }: &Options) -> Result<()> {
+    let settings = &run.settings;
+    let data = synthetic_polynomial(
+        settings.seed,
+        &COEFFICIENTS,
+        NOISE,
+        terms,
+        EXAMPLES,
+        EXAMPLES,
+    )?;
+    let data = settings.first_examples(data);
+    let [x, _] = data.train.batch(&[0], &settings.device)?;
+    let model = Polynomial::new(terms, &settings.recipe.initializer, &run.params)?;
+    if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
     let task = Regressor::new(model);
-    let mut optimizer = run.optimizer()?;
+    let mut optimizer = run.settings.optimizer(&run.params)?;
     fit(&task, &data, &mut optimizer, run)?;
     report(run, &data, task.network.linear.weight())
 }
@@ -185,6 +160,6 @@ fn draw_fit(run: &Run, data: &Splits<2>, weight: &[f64]) -> Result<()> {
             .collect(),
     };
     let curves = [curve("true", &COEFFICIENTS), curve("learned", weight)];
-    let title = format!("{}: data and fit", run.model());
+    let title = format!("{}: data and fit", run.settings.model);
     plot::scatter_with_fit(&path, &title, "x", "target y", &points, &curves)
 }

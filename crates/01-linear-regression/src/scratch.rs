@@ -1,66 +1,30 @@
 //! Linear regression by hand: model, loss, optimizer and the training loop.
 //!
-//! D2L zh 3.2, en 3.4. This is the loop that [`d2l::fit`] holds for all later chapters, written out once: every call
-//! to `run` only reads a setting or writes the log.
+//! D2L zh 3.2, en 3.4. [`d2l::fit`] holds this loop for all later chapters. Here it is written out once: every call to
+//! `run` only reads a setting or writes the log.
 
 use anyhow::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
+use d2l::PresetName::{En, Zh};
 use d2l::data::{Dataset, Splits};
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, backward};
-use d2l::{
-    Band, Evaluation, Implementation, OptimizerKind, Preset, PresetName, Recipe, Run, Scores, usage,
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, State, backward};
+use d2l::{Evaluation, OptimizerKind, Preset, Recipe, Run, Scores, usage};
+
+const ZH: Recipe = Recipe {
+    epochs: 3,
+    batch_size: 10,
+    learning_rate: 0.03,
+    initializer: Initializer::NormalZeroBias { std: 0.01 },
+    ..Recipe::SGD
 };
-
-use crate::data;
-
-/// The experiments: the Chinese edition's setting is quick enough to be the first.
+const EN: Recipe = Recipe { batch_size: 32, ..ZH };
+/// The experiments on synthetic data.
 pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        bands: &[],
-        ..ZH
-    },
-    ZH,
-    Preset {
-        name: PresetName::En,
-        section: "en 3.4",
-        recipe: Recipe {
-            batch_size: 32,
-            ..ZH.recipe
-        },
-        bands: &[
-            Band::pooled("train_window.loss", 0.03997554, 0.08342049, 0.1268654, 51),
-            Band::pooled("valid_batches.loss", 0.01816394, 0.04881398, 0.07946402, 51),
-            Band::pooled("error.weight1", 0.00682521, 0.1025772, 0.1983292, 51),
-            Band::pooled("error.weight2", -0.2972176, -0.188997, -0.08077641, 51),
-            Band::pooled("error.bias", 0.1619296, 0.221517, 0.2811044, 51),
-        ],
-        ..ZH
-    },
+    Preset::quick(3, "zh 3.2", ZH, ()),
+    Preset::plain(Zh, "zh 3.2", ZH),
+    Preset::plain(En, "en 3.4", EN),
 ];
-
-const ZH: Preset = Preset {
-    model: "linear-regression",
-    implementation: Implementation::Scratch,
-    name: PresetName::Zh,
-    section: "zh 3.2",
-    recipe: Recipe {
-        epochs: 3,
-        batch_size: 10,
-        learning_rate: 0.03,
-        initializer: Initializer::NormalZeroBias { std: 0.01 },
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train_after.loss.epoch1", 0.023696, 0.037697, 0.061779, 55).printed(6),
-        Band::book("train_after.loss.epoch2", 8.4e-5, 1.39e-4, 3.1e-4, 55).printed(6),
-        Band::book("train_after.loss", 4.5e-5, 5e-5, 5.5e-5, 55).printed(6),
-        Band::book("error.weight1", -0.0005, 0.0002, 0.0013, 55),
-        Band::book("error.weight2", -0.00141, -0.000296, 0.0006, 55),
-        Band::book("error.bias", -0.0004, 0.0005, 0.0013, 55),
-    ],
-};
 
 /// ŷ = Xw + b.
 pub struct LinearRegression {
@@ -73,28 +37,19 @@ pub struct LinearRegression {
 impl LinearRegression {
     /// w `[D, 1]` and b `[1]`, drawn by `initializer`.
     pub fn new(num_inputs: usize, initializer: &Initializer, params: &ParamStore) -> Result<Self> {
-        let parameters = params.builder();
-        let w =
-            parameters.get_with_hints((num_inputs, 1), "w", initializer.weight(num_inputs, 1))?;
-        let b = parameters.get_with_hints(1, "b", initializer.bias(num_inputs))?;
-        Ok(Self { w, b })
-    }
-
-    /// `[B, D] -> [B, 1]`
-    pub fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.matmul(&self.w)?.broadcast_add(&self.b)
+        let vb = params.builder();
+        let weight = initializer.weight(num_inputs, 1);
+        Ok(Self {
+            w: vb.get_with_hints((num_inputs, 1), "w", weight)?,
+            b: vb.get_with_hints(1, "b", initializer.bias(num_inputs))?,
+        })
     }
 }
 
 impl Network for LinearRegression {
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
-        self.forward(x)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        let product = x.matmul(&self.w)?;
-        let output = product.broadcast_add(&self.b)?;
-        Ok(vec![("w".into(), product), ("b".into(), output)])
+    /// `[B, D] -> [B, 1]`
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+        x.matmul(&self.w)?.broadcast_add(&self.b)
     }
 }
 
@@ -128,6 +83,8 @@ impl Sgd {
     }
 }
 
+impl State for Sgd {}
+
 impl Optimizer for Sgd {
     fn step(&mut self, gradients: &GradStore) -> candle_core::Result<()> {
         for (_, w) in &self.parameters {
@@ -147,35 +104,32 @@ impl Optimizer for Sgd {
     }
 }
 
-/// Trains and reports.
-pub fn train(run: &mut Run) -> Result<()> {
-    let data = data::synthetic_data(run)?;
-    let model = LinearRegression::new(
-        data::TRUE_WEIGHT.len(),
-        &run.recipe().initializer,
-        run.params(),
-    )?;
-    if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
-        return Ok(());
+/// Trains on features `[N, D]` and targets `[N, 1]` and returns w and b; nothing after `--summary`.
+pub fn train(run: &mut Run, data: &Splits<2>) -> Result<Option<(Tensor, Tensor)>> {
+    let [x, _] = data.train.batch(&[0], &run.settings.device)?;
+    let initializer = &run.settings.recipe.initializer;
+    let model = LinearRegression::new(x.dim(1)?, initializer, &run.params)?;
+    if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
+        return Ok(None);
     }
-    fit(&model, &data, run)?;
-    data::report(run, &data, &model.w, &model.b)
+    fit(&model, data, run)?;
+    Ok(Some((model.w, model.b)))
 }
 
 /// The training loop.
-pub fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<()> {
-    run.steps_after_every_batch()?;
-    let mut optimizer = Sgd::new(run.params(), run.recipe())?;
+fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<()> {
+    let why = "the loop by hand makes a step after every batch";
+    run.settings.refuse(&["accumulate"], why)?;
+    let mut optimizer = Sgd::new(&run.params, &run.settings.recipe)?;
+    let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
 
     run.start(data, &mut optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        for batch in data
-            .train
-            .batches(run.order(), run.batch_size(), &run.device())
-        {
+        for batch in data.train.batches(run.order(), batch_size, &device) {
             let [x, y] = batch?;
-            let loss = squared_loss(&model.forward(&x)?, &y)?;
+            let y_hat = model.forward(&x, Mode::Train(run.step()))?;
+            let loss = squared_loss(&y_hat, &y)?;
             let mut gradients = backward(&loss)?;
             run.clip(&mut gradients)?;
             optimizer.step(&gradients)?;
@@ -193,9 +147,10 @@ pub fn fit(model: &LinearRegression, data: &Splits<2>, run: &mut Run) -> Result<
 /// Loss on all examples of `data`.
 pub(crate) fn evaluate(model: &impl Network, data: &Dataset<2>, run: &Run) -> Result<Scores> {
     let mut scores = Scores::default();
-    for batch in data.batches((0..data.len()).collect(), run.batch_size(), &run.device()) {
+    let (all, settings) = ((0..data.len()).collect(), &run.settings);
+    for batch in data.batches(all, settings.recipe.batch_size, &settings.device) {
         let [x, y] = batch?;
-        let y_hat = model.forward_t(&x, Mode::Evaluate)?;
+        let y_hat = model.forward(&x, Mode::Evaluate)?;
         scores.add_mean("loss", &squared_loss(&y_hat, &y)?, x.dim(0)?)?;
     }
     Ok(scores)

@@ -35,8 +35,8 @@ fn scratch_and_concise_agree() -> Result<()> {
         filled((7, 2), 1, 2.0, DType::F64, &DEVICE)?,
         filled((7, 1), 2, 2.0, DType::F64, &DEVICE)?,
     );
-    let ours = scratch.forward_t(&x, Mode::Evaluate)?;
-    let theirs = concise.forward_t(&x, Mode::Evaluate)?;
+    let ours = scratch.forward(&x, Mode::Evaluate)?;
+    let theirs = concise.forward(&x, Mode::Evaluate)?;
     let gap = (&ours - &theirs)?.abs()?.max_all()?.to_scalar::<f64>()?;
     ensure!(gap < 1e-14, "outputs differ by {gap}");
 
@@ -74,7 +74,7 @@ fn the_loss_by_hand_has_the_gradient_of_its_definition() -> Result<()> {
         .collect();
     check_gradients(
         &parameters,
-        || scratch::squared_loss(&model.forward(&x)?, &y),
+        || scratch::squared_loss(&model.forward(&x, Mode::Evaluate)?, &y),
         1e-6,
     )
 }

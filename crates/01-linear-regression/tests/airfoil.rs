@@ -1,4 +1,5 @@
-//! The bowl is the loss, its largest learning rate is the limit, and a step of training is a step on it.
+//! The bowl has the heights of the loss, training takes the same steps on it, and its largest learning rate is the
+//! limit.
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -11,7 +12,7 @@ use linear_regression::scratch::squared_loss;
 
 const DEVICE: Device = Device::Cpu;
 
-/// Features `[N, 2]` that are much alike, and targets `[N, 1]`.
+/// Two correlated features `[N, 2]`, and targets `[N, 1]`.
 struct Examples {
     x: Vec<[f64; 2]>,
     y: Vec<f64>,
@@ -25,10 +26,7 @@ fn examples() -> Result<Examples> {
     let y = draws
         .iter()
         .map(|row| 1.5 * row[0] - 0.7 * row[1] + 0.2 * row[2]);
-    Ok(Examples {
-        x: x.collect(),
-        y: y.collect(),
-    })
+    Ok(Examples { x: x.collect(), y: y.collect() })
 }
 
 #[test]
@@ -47,7 +45,7 @@ fn heights_and_steps_are_those_of_the_model() -> Result<()> {
         let place = model.place()?;
         let gap = (place.0 - w1).hypot(place.1 - w2);
         ensure!(gap < 1e-6, "{place:?} and ({w1}, {w2})");
-        let loss = squared_loss(&model.forward_t(&x, Mode::Evaluate)?, &y)?;
+        let loss = squared_loss(&model.forward(&x, Mode::Evaluate)?, &y)?;
         let gap = f64::from(loss.to_scalar::<f32>()?) - bowl.height(w1, w2);
         ensure!(gap.abs() < 1e-6, "losses differ by {gap}");
         let gradients = backward(&loss)?;
@@ -87,7 +85,7 @@ fn below_the_limit_it_arrives_and_above_it_goes_away() -> Result<()> {
     Ok(())
 }
 
-/// For features and targets with mean 0 the best bias is 0, so that the closed form, which has one, is the minimum.
+/// For features and targets with mean 0 the best bias is 0, so the minimum without a bias is the closed form.
 #[test]
 fn the_minimum_is_the_closed_form() -> Result<()> {
     let Examples { mut x, mut y } = examples()?;

@@ -1,4 +1,4 @@
-//! The closed form against known lines and against numpy.
+//! The closed form finds known lines and agrees with numpy.
 
 use anyhow::{Result, ensure};
 use candle_core::Device;
@@ -7,14 +7,8 @@ use linear_regression::closed_form::ClosedForm;
 
 fn data(features: usize, x: &[f32], y: &[f32]) -> Result<Dataset<2>> {
     Dataset::new([
-        Column::Floats {
-            values: x.to_vec(),
-            shape: vec![features],
-        },
-        Column::Floats {
-            values: y.to_vec(),
-            shape: vec![1],
-        },
+        Column::Floats { values: x.to_vec(), shape: vec![features] },
+        Column::Floats { values: y.to_vec(), shape: vec![1] },
     ])
 }
 
@@ -60,7 +54,7 @@ fn no_step_away_from_it_lowers_the_squared_error() -> Result<()> {
         squares.sum()
     };
     let least = error(&best.weight, best.bias);
-    ensure!(least > 1.0, "there is noise to leave over: {least}");
+    ensure!(least > 1.0, "the noise leaves an error: {least}");
     for direction in 0..3 {
         for step in [-1e-3, 1e-3] {
             let mut other = best.clone();
@@ -79,10 +73,7 @@ fn no_step_away_from_it_lowers_the_squared_error() -> Result<()> {
 
 #[test]
 fn the_distance_is_that_of_all_parameters_together() {
-    let line = ClosedForm {
-        weight: vec![1.0, 2.0],
-        bias: 3.0,
-    };
+    let line = ClosedForm { weight: vec![1.0, 2.0], bias: 3.0 };
     assert_eq!(line.distance(&[1.0, 2.0], 3.0), 0.0);
     assert_eq!(line.distance(&[3.0, 5.0], 9.0), 7.0); // 2, 3, 6
 }
@@ -92,7 +83,7 @@ fn a_matrix_without_an_inverse_is_named() -> Result<()> {
     let cases = [
         data(2, &[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0])?, // 2 examples, 3 unknowns
         data(2, &[1.0, 2.0, 2.0, 4.0, 3.0, 6.0, 4.0, 8.0], &[1.0; 4])?, // the second is twice the first
-        data(1, &[5.0, 5.0, 5.0], &[1.0; 3])?, // a feature that never changes is a second bias
+        data(1, &[5.0, 5.0, 5.0], &[1.0; 3])?, // a constant feature is a second bias
     ];
     for case in cases {
         let error = ClosedForm::of(&case).expect_err("there is no single best line");

@@ -1,4 +1,4 @@
-//! Sum, mean and ½: the ratios of the gradients, and that a rate for the same step takes the same steps.
+//! Sum, mean and ½: the gradients have the stated ratios, and the rates for the same step give the same steps.
 
 use anyhow::{Result, ensure};
 use candle_core::Device;
@@ -36,7 +36,7 @@ fn losses_and_gradients_differ_by_two_and_by_the_batch_size() -> Result<()> {
     Ok(())
 }
 
-/// 20 divides the number of examples: in a shorter last batch the sum has another rate for the same step.
+/// 20 divides the number of examples. A smaller last batch would need another rate for the sum.
 #[test]
 fn with_the_rate_for_the_same_step_all_end_at_the_same_error() -> Result<()> {
     let data = data()?;

@@ -1,4 +1,4 @@
-//! The polynomials against PyTorch, and that the right degree finds the weights that made the data.
+//! The polynomials agree with PyTorch, and the right degree finds the weights that made the data.
 
 use std::path::Path;
 
@@ -22,12 +22,12 @@ fn the_model_agrees_with_pytorch() -> Result<()> {
     d2l::testing::check_against_golden(&golden, build, mse_loss)
 }
 
-/// Losses on training and validation data and the weights after 400 epochs, as many as the book makes.
+/// Losses on training and validation data and the weights after 400 epochs, the book's number.
 fn trained(terms: usize) -> Result<(f64, f64, Vec<f32>)> {
     let data = synthetic_polynomial(0, &COEFFICIENTS, 0.1, terms, 100, 100)?;
     let params = ParamStore::new(0, &DEVICE);
     let model = Polynomial::new(terms, &Initializer::PytorchDefault, &params)?;
-    let loss = |[x, y]: &[Tensor; 2]| mse_loss(&model.forward_t(x, Mode::Evaluate)?, y);
+    let loss = |[x, y]: &[Tensor; 2]| mse_loss(&model.forward(x, Mode::Evaluate)?, y);
     let whole = |data: &Dataset<2>| -> Result<f64> {
         let batch = data.batch(&(0..data.len()).collect::<Vec<_>>(), &DEVICE)?;
         Ok(f64::from(loss(&batch)?.to_scalar::<f32>()?))

@@ -12,85 +12,76 @@ pub mod weights;
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::{ImageClasses, ImageSet};
-use d2l::nn::{Network, Optimizer};
-use d2l::{Classifier, Implementation, Outcome, Preset, Run, fit};
+use d2l::nn::{Mode, Network, Optimizer};
+use d2l::{Chapter, Classifier, Implementation, Model, Run, as_text, fit};
+use linear_regression::scratch::Sgd;
+use serde::Serialize;
 
-/// Flags of this chapter.
-#[derive(Debug, clap::Parser)]
-#[command(
-    name = "softmax-regression",
-    version,
-    about = "Chapter 02: softmax regression, a linear image classifier"
-)]
-pub struct Args {
-    /// The flags that every chapter has.
-    #[command(flatten)]
-    pub common: d2l::Args,
-    /// Which images [default: fashion-mnist]
-    #[arg(
-        long,
-        value_name = "fashion-mnist|mnist|cifar-10",
-        help_heading = "Data"
-    )]
-    pub data_set: Option<ImageSet>,
+/// The chapter's only model.
+pub fn chapter() -> Chapter {
+    let about = "A linear image classifier (D2L zh 3.6-3.7, en 4.4-4.5)";
+    let (scratch, concise) = (scratch::PRESETS, concise::PRESETS);
+    Chapter {
+        name: "softmax-regression",
+        about: "Chapter 02: softmax regression, a linear image classifier",
+        models: vec![Model::new(
+            "softmax-regression",
+            about,
+            train,
+            scratch,
+            concise,
+        )],
+        bands: include_str!("../bands.toml"),
+    }
 }
 
-/// All experiments of this chapter.
-pub fn presets() -> Vec<Preset> {
-    [scratch::PRESETS, concise::PRESETS].concat()
+/// What the model is trained on.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Pictures")]
+pub struct Options {
+    /// Data set
+    #[arg(long, value_name = "fashion-mnist|mnist|cifar-10")]
+    #[serde(serialize_with = "as_text")]
+    pub data_set: ImageSet,
 }
 
-/// Trains what the flags ask for.
-pub fn run(args: &Args) -> Result<Outcome> {
-    d2l::chapter("softmax-regression", &presets(), &args.common, |run| {
-        let images = run.images(args.data_set, ImageSet::FashionMnist)?;
-        let (num_inputs, num_outputs) = (images.pixels(), images.class_names.len());
-        let initializer = run.recipe().initializer;
-        match run.implementation() {
-            Implementation::Scratch => {
-                let model = scratch::SoftmaxRegression::new(
-                    num_inputs,
-                    num_outputs,
-                    &initializer,
-                    run.params(),
-                )?;
-                let optimizer = linear_regression::scratch::Sgd::new(run.params(), run.recipe())?;
-                let weight = model.w.t()?;
-                train(
-                    run,
-                    &images,
-                    Classifier::with_loss(model, scratch::cross_entropy),
-                    optimizer,
-                    &weight,
-                )
-            }
-            Implementation::Concise => {
-                let model = concise::SoftmaxRegression::new(
-                    num_inputs,
-                    num_outputs,
-                    &initializer,
-                    run.params(),
-                )?;
-                let optimizer = run.optimizer()?;
-                let weight = model.linear.weight().clone();
-                train(run, &images, Classifier::new(model), optimizer, &weight)
-            }
+impl Options {
+    /// The book's.
+    pub const BOOK: Self = Self { data_set: ImageSet::FashionMnist };
+}
+
+fn train(run: &mut Run, options: &Options) -> Result<()> {
+    let images = run.settings.images(options.data_set)?;
+    let (num_inputs, num_outputs) = (images.pixels(), images.class_names.len());
+    let recipe = &run.settings.recipe;
+    let (initializer, params) = (&recipe.initializer, &run.params);
+    match run.settings.implementation {
+        Implementation::Scratch => {
+            let model =
+                scratch::SoftmaxRegression::new(num_inputs, num_outputs, initializer, params)?;
+            let (weight, optimizer) = (model.w.t()?, Sgd::new(params, recipe)?);
+            let task = Classifier::with_loss(model, scratch::cross_entropy);
+            train_and_draw(run, &images, task, optimizer, &weight)
         }
-    })
+        Implementation::Concise => {
+            let model =
+                concise::SoftmaxRegression::new(num_inputs, num_outputs, initializer, params)?;
+            let (weight, optimizer) = (model.linear.weight().clone(), recipe.optimizer(params)?);
+            train_and_draw(run, &images, Classifier::new(model), optimizer, &weight)
+        }
+    }
 }
 
-/// Trains and draws; `weight` is `[K, pixels]` and follows the training.
-fn train<M: Network>(
+/// `weight` is the model's, `[K, pixels]`, and changes with it.
+fn train_and_draw<M: Network>(
     run: &mut Run,
     images: &ImageClasses,
     task: Classifier<M>,
     mut optimizer: impl Optimizer,
     weight: &Tensor,
 ) -> Result<()> {
-    if run.shows_summary(
-        &task.network,
-        &images.splits.train.batch(&[0], &run.device())?[0],
-    )? {
+    let [x, _] = images.splits.train.batch(&[0], &run.settings.device)?;
+    if run.shows_summary(&[&x], || task.network.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
     fit(&task, &images.splits, &mut optimizer, run)?;

@@ -5,8 +5,8 @@ use candle_core::{Device, Tensor};
 use d2l::data::ImageClasses;
 use d2l::{Run, plot};
 
-/// Draws `figures/weights.svg`: for each class the weights as a picture; red pixels speak for the class, blue ones
-/// against it.
+/// Draws `figures/weights.svg`: for each class the weights as a picture. Red pixels have positive weights, blue ones
+/// negative.
 ///
 /// Shapes: `weight` `[K, height · width]`.
 pub fn draw(run: &Run, weight: &Tensor, images: &ImageClasses) -> Result<()> {

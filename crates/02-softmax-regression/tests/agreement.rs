@@ -41,8 +41,8 @@ fn scratch_and_concise_agree() -> Result<()> {
     }
     let x = filled((5, 1, 3, 4), 1, 4.0, DType::F64, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1, 1, 2], &DEVICE)?;
-    let probabilities = scratch.forward_t(&x, Mode::Evaluate)?;
-    let logits = concise.forward_t(&x, Mode::Evaluate)?;
+    let probabilities = scratch.forward(&x, Mode::Evaluate)?;
+    let logits = concise.forward(&x, Mode::Evaluate)?;
     let sums: Vec<f64> = probabilities.sum(1)?.to_vec1()?;
     ensure!(
         sums.iter().all(|sum| (sum - 1.0).abs() < 1e-14),
@@ -86,7 +86,7 @@ fn the_loss_by_hand_has_the_gradient_of_its_definition() -> Result<()> {
         .collect();
     check_gradients(
         &parameters,
-        || scratch::cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y),
+        || scratch::cross_entropy(&model.forward(&x, Mode::Evaluate)?, &y),
         1e-6,
     )
 }

@@ -4,22 +4,24 @@ use std::fmt::{self, Display};
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
-use d2l::Run;
+use clap::ValueEnum;
 use d2l::nn::{self, backward};
 use d2l::plot::{Series, curves};
+use d2l::{Run, name_of};
+use serde::Serialize;
 
 /// Slope of the leaky ReLU below 0, as in PyTorch. Maas et al. 2013.
 const LEAK: f64 = 0.01;
 
-/// What stands between two linear layers, so that they are more than one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// A function of each number, between two linear layers: without one, the two would be one linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// 1 / (1 + exp(-x))
     Sigmoid,
     /// (1 - exp(-2x)) / (1 + exp(-2x))
     Tanh,
     /// max(x, 0)
-    #[default]
     Relu,
     /// x above 0, 0.01 x below
     LeakyRelu,
@@ -28,26 +30,6 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// All of them, in the order of the legend.
-    pub const ALL: [Self; 5] = [
-        Self::Sigmoid,
-        Self::Tanh,
-        Self::Relu,
-        Self::LeakyRelu,
-        Self::Gelu,
-    ];
-
-    /// As on the command line and in the log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sigmoid => "sigmoid",
-            Self::Tanh => "tanh",
-            Self::Relu => "relu",
-            Self::LeakyRelu => "leaky-relu",
-            Self::Gelu => "gelu",
-        }
-    }
-
     /// φ(x), element by element.
     pub fn apply(self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
@@ -62,7 +44,7 @@ impl Activation {
 
 impl Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(&name_of(self))
     }
 }
 
@@ -76,7 +58,7 @@ pub fn draw(run: &Run) -> Result<()> {
     };
     let x: Vec<f64> = (-80..=80).map(|i| f64::from(i) * 0.05).collect(); // -4 to 4
     let (mut functions, mut derivatives) = (Vec::new(), Vec::new());
-    for activation in Activation::ALL {
+    for &activation in Activation::value_variants() {
         let (y, slope) = value_and_derivative(activation, &x)?;
         let line = |y: Vec<f64>| Series {
             name: activation.to_string(),

@@ -1,93 +1,105 @@
 //! Yes or no: diabetes among Pima women, survival on the Titanic. Logistic regression, and a small network.
 //!
 //! p = σ(o), o = Hw + b, trained with the cross-entropy of yes and no. Without hidden layers this is logistic
-//! regression (en 4.1 has its generalisation, softmax). 8-6-4-1 is the network of the PyTorch courses of Sung Kim and
-//! Liu Er; theirs has the sigmoid behind every layer, as here.
+//! regression; its generalisation to several classes is softmax regression (zh 3.4, en 4.1). 8-6-4-1 is the network of
+//! the PyTorch courses of Sung Kim and Liu Er, with sigmoids behind all layers, as here.
+
+use std::path::Path;
 
 use anyhow::Result;
 use d2l::data::{DiabetesForm, Tabular, diabetes, titanic};
-use d2l::nn::Initializer;
-use d2l::{BinaryClassifier, Implementation, Preset, PresetName, Recipe, Run, fit};
+use d2l::nn::{Mode, Network};
+use d2l::{BinaryClassifier, Model, Preset, PresetName, Recipe, Run, as_text, fit};
+use serde::Serialize;
 
-use crate::Args;
 use crate::activation::Activation;
 use crate::concise::Mlp;
 
-/// Diabetes, 8-6-4-1.
-pub const DIABETES: &str = "diabetes";
-/// Diabetes by logistic regression.
-pub const DIABETES_LOGISTIC: &str = "diabetes-logistic";
-/// Survival, with one hidden layer.
-pub const TITANIC: &str = "titanic";
-/// Survival by logistic regression.
-pub const TITANIC_LOGISTIC: &str = "titanic-logistic";
-
-/// The experiments.
-pub const PRESETS: &[Preset] = &[
-    BASE,
-    Preset {
-        model: DIABETES_LOGISTIC,
-        ..BASE
-    },
-    Preset {
-        model: TITANIC,
-        ..BASE
-    },
-    Preset {
-        model: TITANIC_LOGISTIC,
-        ..BASE
-    },
-];
-
-const BASE: Preset = Preset {
-    model: DIABETES,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 4.1, en 5.1",
-    recipe: Recipe {
-        epochs: 100,
-        batch_size: 32,
-        learning_rate: 0.1,
-        initializer: Initializer::PytorchDefault,
-        ..Recipe::SGD
-    },
-    bands: &[],
+const RECIPE: Recipe = Recipe {
+    epochs: 100,
+    batch_size: 32,
+    learning_rate: 0.1,
+    ..Recipe::SGD
 };
 
-/// Hidden units of each layer.
-fn hidden(model: &str) -> &'static [usize] {
-    match model {
-        DIABETES => &[6, 4],
-        TITANIC => &[8],
-        _ => &[],
-    }
+/// A network and logistic regression for each table, in the chapter's list.
+pub fn models() -> Vec<Model> {
+    vec![
+        of_diabetes(
+            "diabetes",
+            "Diabetes: a network of sigmoids, 8-6-4-1",
+            &[6, 4],
+        ),
+        of_diabetes("diabetes-logistic", "Diabetes: logistic regression", &[]),
+        of_titanic("titanic", "Titanic: one hidden layer of 8 sigmoids", &[8]),
+        of_titanic("titanic-logistic", "Titanic: logistic regression", &[]),
+    ]
 }
 
-/// Trains, and says what guessing the commoner answer would reach and, for logistic regression, what each feature
-/// weighs.
-pub fn train(args: &Args, run: &mut Run) -> Result<()> {
-    let table: Tabular = match run.model() {
-        TITANIC | TITANIC_LOGISTIC => run.load(titanic)?,
-        _ => {
-            let form = args.form.unwrap_or_default();
-            run.hyperparameter("form", Some(form.name()), DiabetesForm::default().name());
-            run.load(|choice, folder| diabetes(choice, folder, form))?
-        }
+/// What the models of diabetes leave open.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+struct Diabetes {
+    /// The table as published, unknown values as 0 (raw); the same with the training rows' median in their place
+    /// (filled); or the courses' file of 759 women, scaled to -1 .. 1, with yes and no exchanged (scaled)
+    #[arg(long, value_name = "raw|filled|scaled", help_heading = "Data")]
+    #[serde(serialize_with = "as_text")]
+    form: DiabetesForm,
+    /// Units of each hidden layer.
+    #[arg(skip)]
+    #[serde(skip)]
+    hidden: &'static [usize],
+}
+
+/// What tells the models of survival apart.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+struct Titanic {
+    /// Units of each hidden layer.
+    #[arg(skip)]
+    #[serde(skip)]
+    hidden: &'static [usize],
+}
+
+fn of_diabetes(name: &'static str, about: &'static str, hidden: &'static [usize]) -> Model {
+    let from_table = |run: &mut Run, options: &Diabetes| {
+        let load = |choice, folder: &Path| diabetes(choice, folder, options.form);
+        let table = run.settings.load(load)?;
+        train(run, table, options.hidden)
     };
-    let splits = run.first_examples(table.splits);
-    let hidden = hidden(run.model());
+    let form = DiabetesForm::Raw;
+    let presets = [preset(Diabetes { form, hidden })];
+    Model::new(name, about, from_table, &[], &presets)
+}
+
+fn of_titanic(name: &'static str, about: &'static str, hidden: &'static [usize]) -> Model {
+    let from_table = |run: &mut Run, options: &Titanic| {
+        let table = run.settings.load(titanic)?;
+        train(run, table, options.hidden)
+    };
+    Model::new(name, about, from_table, &[], &[preset(Titanic { hidden })])
+}
+
+/// The only experiment of each model.
+fn preset<O>(options: O) -> Preset<O> {
+    Preset::new(PresetName::Quick, "zh 4.1, en 5.1", RECIPE, options)
+}
+
+/// Trains, and records the accuracy of guessing the more frequent answer. Logistic regression also prints the weight of
+/// each feature.
+fn train(run: &mut Run, table: Tabular, hidden: &[usize]) -> Result<()> {
+    let splits = run.settings.first_examples(table.splits);
     let widths = [&[table.feature_names.len()], hidden, &[1]].concat();
-    let initializer = run.recipe().initializer;
-    let model = Mlp::new(&widths, Activation::Sigmoid, &initializer, run.params())?;
-    if run.shows_summary(&model, &splits.train.batch(&[0], &run.device())?[0])? {
+    let initializer = &run.settings.recipe.initializer;
+    let network = Mlp::new(&widths, Activation::Sigmoid, initializer, &run.params)?;
+    let [x, _] = splits.train.batch(&[0], &run.settings.device)?;
+    if run.shows_summary(&[&x], || network.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
-    let task = BinaryClassifier::new(model);
-    let mut optimizer = run.optimizer()?;
+    let task = BinaryClassifier::new(network);
+    let mut optimizer = run.settings.optimizer(&run.params)?;
     fit(&task, &splits, &mut optimizer, run)?;
 
     let rows: Vec<usize> = (0..splits.valid.len()).collect();
-    let [_, y] = splits.valid.batch(&rows, &run.device())?;
+    let [_, y] = splits.valid.batch(&rows, &run.settings.device)?;
     let yes = f64::from(y.mean_all()?.to_scalar::<f32>()?);
     run.record_final("valid.accuracy_of_guessing", yes.max(1.0 - yes));
     if hidden.is_empty() {
@@ -96,13 +108,11 @@ pub fn train(args: &Args, run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Prints the weight of each feature, the heaviest first. Features are standardised, so that weights compare.
+/// Prints the weight of each feature, the largest first. Features are standardised, so that weights compare.
 fn say_weights(run: &Run, names: &[String]) -> Result<()> {
-    let parameters = run.params().parameters();
-    for (_, weight) in parameters
-        .iter()
-        .filter(|(name, _)| name == "output.weight")
-    {
+    let mut parameters = run.params.parameters();
+    parameters.retain(|(name, _)| name == "output.weight");
+    for (_, weight) in parameters {
         let weights: Vec<f32> = weight.flatten_all()?.to_vec1()?;
         let mut named: Vec<(&String, f32)> = names.iter().zip(weights).collect();
         named.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));

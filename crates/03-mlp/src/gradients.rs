@@ -1,16 +1,18 @@
-//! How large each layer's gradient is before the first step: whether it vanishes or explodes on its way down the
+//! The norm of each layer's gradient before the first step: whether gradients vanish or explode on their way down the
 //! network. D2L zh 4.8.1, en 5.4.1.
 //!
 //! δₗ, the gradient with respect to the sum in layer l, is a product of the Jacobians of all layers above it. With
-//! factors below 1, as the sigmoid's derivative of at most ¼, it shrinks exponentially on its way down; with large
-//! weights it grows exponentially. The bias gets Σ δₗ over the batch; the weights get each δₗ times the layer's input,
-//! which large weights make grow on its way up.
+//! factors below 1, such as the sigmoid's derivative of at most ¼, it shrinks exponentially from layer to layer; with
+//! large weights it grows exponentially. The bias's gradient is Σ δₗ over the batch. That of the weights is Σ δₗ times
+//! the layer's input, and large weights make that input grow from layer to layer too.
 
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::Run;
 use d2l::data::ImageClasses;
-use d2l::nn::{Initializer, Mode, Network, ParamStore, backward, cross_entropy, gradient_norm};
+use d2l::nn::{
+    Initializer, Mode, Network, ParamStore, backward, cross_entropy, gradient_norm, observed,
+};
 use d2l::plot::{Series, curves};
 
 use crate::activation::Activation;
@@ -43,13 +45,15 @@ impl LayerGradient {
 }
 
 /// Measures the gradients of the loss on the first batch of training examples, and records each layer's norm as
-/// `gradient.<layer>` in the log's `final`, where it is a finite number.
+/// `gradient.<layer>` in the log's `final`, if it is a finite number. The parameters are those that training starts
+/// from, with `--init` those of its file.
 pub fn record(
     run: &mut Run,
     images: &ImageClasses,
-    model: &impl Network,
+    network: &impl Network,
 ) -> Result<Vec<LayerGradient>> {
-    let layers = by_layer(model, &first_batch(run, images)?, run.params())?;
+    run.load_init()?;
+    let layers = by_layer(network, &first_batch(run, images)?, &run.params)?;
     for layer in layers.iter().filter(|layer| layer.norm().is_finite()) {
         run.record_final(&format!("gradient.{}", layer.layer), layer.norm());
     }
@@ -57,29 +61,31 @@ pub fn record(
 }
 
 fn first_batch(run: &Run, images: &ImageClasses) -> Result<[Tensor; 2]> {
-    let rows: Vec<usize> = (0..run.batch_size().min(images.splits.train.len())).collect();
-    Ok(images.splits.train.batch(&rows, &run.device())?)
+    let (train, settings) = (&images.splits.train, &run.settings);
+    let rows: Vec<usize> = (0..settings.recipe.batch_size.min(train.len())).collect();
+    Ok(train.batch(&rows, &settings.device)?)
 }
 
 /// The norms of all layers with parameters, from the first to the last.
 pub fn by_layer(
-    model: &impl Network,
+    network: &impl Network,
     [x, y]: &[Tensor; 2],
     params: &ParamStore,
 ) -> Result<Vec<LayerGradient>> {
-    let gradients = backward(&cross_entropy(&model.forward_t(x, Mode::Evaluate)?, y)?)?;
+    let (logits, observations) = observed(|| network.forward(x, Mode::Evaluate))?;
+    let gradients = backward(&cross_entropy(&logits, y)?)?;
     let norm_of = |wanted: String| {
         let mut parameters = params.parameters();
         parameters.retain(|(name, _)| *name == wanted);
         gradient_norm(&parameters, &gradients)
     };
     let mut layers = Vec::new();
-    for (layer, _) in model.layers(x)? {
-        if params.count_under(&layer) > 0 {
+    for layer in observations.rows(&[x]) {
+        if params.count_under(&layer.name) > 0 {
             layers.push(LayerGradient {
-                weight: norm_of(format!("{layer}.weight"))?,
-                bias: norm_of(format!("{layer}.bias"))?,
-                layer,
+                weight: norm_of(format!("{}.weight", layer.name))?,
+                bias: norm_of(format!("{}.bias", layer.name))?,
+                layer: layer.name,
             });
         }
     }
@@ -122,9 +128,9 @@ pub fn draw_initializers(
     let batch = first_batch(run, images)?;
     let mut series = Vec::new();
     for rule in RULES {
-        let params = ParamStore::new(run.seed(), &run.device());
-        let model = Mlp::new(widths, activation, &rule, &params)?;
-        let norms = by_layer(&model, &batch, &params)?;
+        let params = ParamStore::new(run.settings.seed, &run.settings.device);
+        let network = Mlp::new(widths, activation, &rule, &params)?;
+        let norms = by_layer(&network, &batch, &params)?;
         series.push(Series {
             name: rule.to_string(),
             points: (1..)

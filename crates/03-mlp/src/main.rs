@@ -1,4 +1,4 @@
 //! `cargo run -p mlp`
 fn main() -> std::process::ExitCode {
-    d2l::main(mlp::run)
+    mlp::chapter().main()
 }

@@ -1,17 +1,17 @@
-//! A price on large weights, by its definition: L1 and L2.
+//! Penalties on large weights, L1 and L2, by their definition.
 //!
 //! D2L zh 4.5, en 3.7. J = l + λ₁ Σ |w| + λ₂/2 Σ w², over the weights, not the biases. The derivative of λ₂/2 w² is
-//! λ₂w: large weights shrink fast and small ones slowly. That of λ₁|w| is ±λ₁: every weight shrinks alike, and many end
-//! at zero, give or take a step.
+//! λ₂w: large weights shrink fast and small ones slowly. The derivative of λ₁|w| is ±λ₁: every weight shrinks at the
+//! same rate, and many end within a step of zero.
 
 use candle_core::{Result, Tensor, Var};
 use d2l::nn::{ParamStore, Step};
 use d2l::{Scores, Task};
 
-/// A weight that is smaller than this counts as zero: steps of SGD hop over it.
+/// A weight that is smaller than this counts as zero: SGD's steps jump over the zero itself.
 const ZERO: f64 = 1e-3;
 
-/// Another task with the penalty added to its training loss. Its evaluation shows the loss alone.
+/// Another task with the penalty added to its training loss. Evaluation shows the loss without the penalty.
 pub struct Penalized<T> {
     /// The task itself.
     pub task: T,
@@ -33,29 +33,23 @@ impl<T> Penalized<T> {
         }
     }
 
-    /// λ₁ Σ |w| + λ₂/2 Σ w²; `None` where both λ are 0.
+    /// λ₁ Σ |w| + λ₂/2 Σ w²; `None` if both λ are 0.
     fn penalty(&self) -> Result<Option<Tensor>> {
-        let mut penalty: Option<Tensor> = None;
-        let mut add = |term: Tensor| -> Result<()> {
-            penalty = Some(match penalty.take() {
-                None => term,
-                Some(sum) => (sum + term)?,
-            });
-            Ok(())
-        };
+        let mut terms = Vec::new();
         for weight in &self.weights {
             if self.l1 > 0.0 {
-                add((weight.abs()?.sum_all()? * self.l1)?)?;
+                terms.push((weight.abs()?.sum_all()? * self.l1)?);
             }
             if self.l2 > 0.0 {
-                add((weight.sqr()?.sum_all()? * (self.l2 / 2.0))?)?;
+                terms.push((weight.sqr()?.sum_all()? * (self.l2 / 2.0))?);
             }
         }
-        Ok(penalty)
+        let terms = terms.into_iter().map(Ok);
+        terms.reduce(|sum, term| sum? + term?).transpose()
     }
 
-    /// Whether there is a price at all.
-    pub fn is_priced(&self) -> bool {
+    /// Whether λ₁ or λ₂ is above 0.
+    pub fn has_penalty(&self) -> bool {
         self.l1 > 0.0 || self.l2 > 0.0
     }
 

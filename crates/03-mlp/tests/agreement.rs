@@ -67,8 +67,8 @@ fn scratch_and_concise_agree() -> Result<()> {
     }
     let x = filled((5, 1, 3, 4), 1, 4.0, DType::F64, &DEVICE)?;
     let y = Tensor::new(&[0u32, 3, 1, 1, 2], &DEVICE)?;
-    let ours = scratch.forward_t(&x, Mode::Evaluate)?;
-    let theirs = concise.forward_t(&x, Mode::Evaluate)?;
+    let ours = scratch.forward(&x, Mode::Evaluate)?;
+    let theirs = concise.forward(&x, Mode::Evaluate)?;
     let gap = (&ours - &theirs)?.abs()?.max_all()?.to_scalar::<f64>()?;
     ensure!(gap < 1e-14, "outputs differ by {gap}");
     let (ours, theirs) = (
@@ -105,7 +105,7 @@ fn both_have_the_gradients_of_their_definition() -> Result<()> {
             .collect();
         check_gradients(
             &parameters,
-            || cross_entropy(&model.forward_t(&x, Mode::Evaluate)?, &y),
+            || cross_entropy(&model.forward(&x, Mode::Evaluate)?, &y),
             1e-6,
         )
     };

@@ -52,8 +52,8 @@ fn dropout_gives_one_result_on_one_and_three_threads() -> Result<()> {
     for implementation in ["scratch", "concise"] {
         let parameters = |threads: &str, p: &str| -> Result<Vec<u8>> {
             let flags = [
-                ["--model", "dropout", "--implementation", implementation],
-                ["--threads", threads, "--dropout1", p],
+                &["dropout", "--implementation", implementation][..],
+                &["--threads", threads, "--dropout1", p],
             ]
             .concat();
             let run = train(&folder, &format!("{implementation}{threads}{p}"), &flags, 0)?;
@@ -69,7 +69,7 @@ fn dropout_gives_one_result_on_one_and_three_threads() -> Result<()> {
 #[test]
 fn a_deep_run_logs_and_draws_each_layers_gradient() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = ["--num-layers", "3", "--activation", "sigmoid"];
+    let flags = ["mlp", "--num-layers", "3", "--activation", "sigmoid"];
     let run = train(&folder, "deep", &flags, 0)?;
     let end = end(&run)?;
     for layer in ["hidden1", "hidden2", "hidden3", "output"] {
@@ -93,7 +93,7 @@ fn a_deep_run_logs_and_draws_each_layers_gradient() -> Result<()> {
 #[test]
 fn a_run_whose_gradients_explode_fails_and_still_shows_them() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = ["--num-layers", "8", "--initializer", "normal:1"];
+    let flags = ["mlp", "--num-layers", "8", "--initializer", "normal:1"];
     let run = train(&folder, "exploding", &flags, 1)?;
     let end = end(&run)?;
     ensure!(end["status"] == "failed", "{end}");
@@ -144,11 +144,11 @@ fn early_stopping_keeps_the_best_epochs_parameters() -> Result<()> {
 }
 
 #[test]
-fn a_price_on_weights_makes_them_smaller_or_zero() -> Result<()> {
+fn a_penalty_on_weights_makes_them_smaller_or_zero() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let of = |name: &str, flags: &[&str]| -> Result<(f64, f64)> {
         let flags = [flags, &["--epochs", "10"]].concat();
-        let flags = [&SHORT[2..], &[name], &flags].concat();
+        let flags = [&["mlp"], &SHORT[2..], &[name], &flags].concat();
         ensure!(mlp(folder.path(), &flags)?.status.success(), "{name}");
         let end = end(&folder.path().join("runs/mlp").join(name))?;
         let last = |metric: &str| end["final"][metric].as_f64().context(metric.to_string());
@@ -171,7 +171,7 @@ fn questions_of_yes_and_no_are_answered_better_than_by_guessing() -> Result<()> 
         "titanic",
         "titanic-logistic",
     ] {
-        let flags = ["--model", model, "--data", "builtin", "--name", model];
+        let flags = [model, "--data", "builtin", "--name", model];
         let output = mlp(folder.path(), &flags)?;
         ensure!(output.status.success(), "{model}");
         let shows_weights = String::from_utf8(output.stdout)?.lines().any(|line| {
@@ -194,14 +194,7 @@ fn questions_of_yes_and_no_are_answered_better_than_by_guessing() -> Result<()> 
 fn house_prices_are_cross_validated_and_submitted() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for (preset, whole) in [("zh", true), ("en", false)] {
-        let flags = [
-            "--model",
-            "house-price",
-            "--preset",
-            preset,
-            "--data",
-            "builtin",
-        ];
+        let flags = ["house-price", "--preset", preset, "--data", "builtin"];
         let flags = [&flags[..], &["--epochs", "3", "--quiet", "--name", preset]].concat();
         ensure!(mlp(folder.path(), &flags)?.status.success(), "{preset}");
         let run = folder.path().join("runs/mlp").join(preset);
@@ -250,14 +243,7 @@ fn house_prices_are_cross_validated_and_submitted() -> Result<()> {
 #[test]
 fn the_ladder_learns_the_drawn_digits() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = [
-        "--model",
-        "digits-l2-30",
-        "--data",
-        "builtin",
-        "--examples",
-        "3000",
-    ];
+    let flags = ["digits-l2-30", "--data", "builtin", "--examples", "3000"];
     let flags = [&flags[..], &["--epochs", "3", "--name", "rung"]].concat();
     ensure!(mlp(folder.path(), &flags)?.status.success());
     let run = folder.path().join("runs/mlp/rung");
@@ -282,8 +268,8 @@ fn names_say_what_was_changed() -> Result<()> {
         "--quiet",
     ];
     let more: [&[&str]; 2] = [
-        &["--activation", "gelu", "--num-layers", "2"],
-        &["--model", "dropout", "--dropout2", "0.25"],
+        &["mlp", "--activation", "gelu", "--num-layers", "2"],
+        &["dropout", "--dropout2", "0.25"],
     ];
     for more in more {
         let output = mlp(folder.path(), &[&flags[..], more].concat())?;
@@ -301,27 +287,34 @@ fn names_say_what_was_changed() -> Result<()> {
 #[test]
 fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let wrong: [(&[&str], &str); 11] = [
-        (&["--model", "dropout", "--l1", "0.1"], "--model mlp"),
-        (&["--l2", "-1"], "wanted a number of 0 or more"),
-        (&["--model", "titanic", "--num-hiddens", "9"], "--model mlp"),
+    let wrong: [(&[&str], &str); 12] = [
         (
-            &["--model", "house-price", "--num-hiddens", "9"],
-            "--num-layers",
+            &["dropout", "--l1", "0.1"],
+            "--l1 belongs to mlp: write `mlp mlp --l1 …`",
         ),
+        (&["mlp", "--l2", "-1"], "wanted a number of 0 or more"),
         (
-            &["--model", "diabetes", "--data-set", "mnist"],
-            "--model mlp",
+            &["titanic", "--num-hiddens", "9"],
+            "--num-hiddens belongs to mlp, dropout, house-price, digits",
+        ),
+        (&["house-price", "--num-hiddens", "9"], "--num-layers"),
+        (
+            &["diabetes", "--data-set", "mnist"],
+            "--data-set belongs to mlp, dropout: write",
         ),
         (&["--patience", "0"], "1 epoch or more"),
-        (&["--dropout1", "0.5"], "--model dropout"),
-        (&["--model", "dropout", "--num-layers", "2"], "--model mlp"),
+        (&["--dropout1", "0.5"], "--dropout1 belongs to dropout"),
         (
-            &["--implementation", "scratch", "--activation", "tanh"],
-            "--implementation concise",
+            &["dropout", "--num-layers", "2"],
+            "--num-layers belongs to mlp, house-price: write",
         ),
-        (&["--model", "dropout", "--dropout2", "1.5"], "from 0 to 1"),
-        (&["--num-layers", "0"], "--num-layers"),
+        (
+            &["mlp", "--implementation", "scratch", "--activation", "tanh"],
+            "--activation: belongs to --implementation concise",
+        ),
+        (&["dropout", "--dropout2", "1.5"], "from 0 to 1"),
+        (&["mlp", "--num-layers", "0"], "--num-layers"),
+        (&["dropout", "--num-hiddens", "0"], "of 1 or more"),
     ];
     for (flags, wanted) in wrong {
         let output = mlp(folder.path(), &[flags, &["--data", "builtin"]].concat())?;

@@ -1,11 +1,12 @@
-//! Cross-correlation by hand: padding, stride, several channels, and 1 × 1, on products, sums and slices of tensors.
+//! Cross-correlation by hand: padding, stride, several channels, and 1 × 1 kernels, from products, sums and slices of
+//! tensors.
 //!
 //! D2L zh 6.2-6.4, en 7.2-7.4. What the book calls a convolution moves a kernel w over a picture x and multiplies it
-//! with what it sees. With stride s, the outputs of channel o are
+//! with the part that it covers. With stride s, channel o of the output is
 //!
 //! y(o, r, c) = Σ over channels k and entries i, j of w(o, k, i, j) · x(k, s r + i, s c + j).
 //!
-//! The terms are added entry by entry: for one (i, j), the sum over k is a matrix product, for all places at once.
+//! The terms are added entry by entry: for one (i, j), the sum over k is a matrix product, for all positions at once.
 
 use candle_core::{Result, Tensor, bail};
 
@@ -15,30 +16,28 @@ pub fn corr2d(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     corr2d_with_stride(x, w, (1, 1))
 }
 
-/// The same, whose window goes on by `stride` cells (down, right): `[B, O, ⌊(H - h) / s⌋ + 1, ⌊(W - w) / s⌋ + 1]`.
+/// The same with a kernel that moves by `stride` cells (down, right): `[B, O, ⌊(H - h) / s⌋ + 1, ⌊(W - w) / s⌋ + 1]`.
 /// D2L zh 6.3.2, en 7.3.2.
 pub fn corr2d_with_stride(x: &Tensor, w: &Tensor, stride: (usize, usize)) -> Result<Tensor> {
     let (batch, channels, _, _) = x.dims4()?;
     let (filters, _, height, width) = w.dims4()?;
-    let windows = Windows::new(x, (height, width), stride)?;
-    let places = windows.rows * windows.columns;
-    let mut sum = Tensor::zeros((batch, filters, places), x.dtype(), x.device())?;
+    let positions = Positions::new(x, (height, width), stride)?;
+    let count = positions.rows * positions.columns;
+    let mut sum = Tensor::zeros((batch, filters, count), x.dtype(), x.device())?;
     for i in 0..height {
         for j in 0..width {
-            let seen = windows.entry(x, i, j)?.contiguous()?;
-            let seen = seen.reshape((batch, channels, places))?;
-            let entry = w
-                .narrow(2, i, 1)?
-                .narrow(3, j, 1)?
-                .reshape((1, filters, channels))?;
+            let seen = positions.entry(x, i, j)?.contiguous()?; // what entry (i, j) covers at every position
+            let seen = seen.reshape((batch, channels, count))?;
+            let entry = w.narrow(2, i, 1)?.narrow(3, j, 1)?;
+            let entry = entry.reshape((1, filters, channels))?;
             sum = (sum + entry.broadcast_matmul(&seen)?)?;
         }
     }
-    sum.reshape((batch, filters, windows.rows, windows.columns))
+    sum.reshape((batch, filters, positions.rows, positions.columns))
 }
 
-/// The cross-correlation with a kernel of 1 × 1, `w` `[O, C, 1, 1]`, sees one place at a time: a dense layer over the
-/// channels, with the pixels as its examples. `[B, C, H, W] -> [B, O, H, W]`. D2L zh 6.4.3, en 7.4.3.
+/// The cross-correlation with a 1 × 1 kernel, `w` `[O, C, 1, 1]`, which covers one pixel at a time: a dense layer over
+/// the channels, with the pixels as its examples. `[B, C, H, W] -> [B, O, H, W]`. D2L zh 6.4.3, en 7.4.3.
 pub fn corr2d_1x1(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let (filters, _, _, _) = w.dims4()?;
@@ -51,7 +50,7 @@ pub fn corr2d_1x1(x: &Tensor, w: &Tensor) -> Result<Tensor> {
         .contiguous()
 }
 
-/// `value` around the pictures, `padding` (rows above and below, columns left and right):
+/// Pads the pictures with `value`, by `padding` (rows above and below, columns left and right):
 /// `[B, C, H, W] -> [B, C, H + 2p, W + 2p]`. D2L zh 6.3.1, en 7.3.1.
 pub fn pad(x: &Tensor, (rows, columns): (usize, usize), value: f64) -> Result<Tensor> {
     let mut padded = x.clone();
@@ -66,22 +65,22 @@ pub fn pad(x: &Tensor, (rows, columns): (usize, usize), value: f64) -> Result<Te
     Ok(padded)
 }
 
-/// The places of a window in pictures, `rows` · `columns` of them.
-pub(crate) struct Windows {
+/// The positions of a kernel or pooling region in pictures: `rows` · `columns` of them.
+pub(crate) struct Positions {
     pub rows: usize,
     pub columns: usize,
     stride: (usize, usize),
 }
 
-impl Windows {
-    /// Where a window of `size` (height, width) finds room in `x` `[B, C, H, W]`.
+impl Positions {
+    /// Where `size` (height, width) fits into `x` `[B, C, H, W]`.
     pub fn new(x: &Tensor, size: (usize, usize), stride: (usize, usize)) -> Result<Self> {
         let (_, _, height, width) = x.dims4()?;
         let along = |cells: usize, size: usize, stride: usize| match cells.checked_sub(size) {
-            Some(left) if size > 0 && stride > 0 => Ok(left / stride + 1),
+            Some(rest) if size > 0 && stride > 0 => Ok(rest / stride + 1),
             _ => bail!(
-                "found a window of {size} with stride {stride} on {cells} cells, wanted a stride of 1 or more and a \
-                 window of 1 to {cells}"
+                "found a kernel or pooling region of {size} cells with stride {stride} on {cells} cells, wanted 1 to \
+                 {cells} cells and a stride of 1 or more"
             ),
         };
         Ok(Self {
@@ -91,14 +90,14 @@ impl Windows {
         })
     }
 
-    /// What entry (i, j) sees of `x` in every window: `[B, C, rows, columns]`.
+    /// What entry (i, j) covers of `x` at every position: `[B, C, rows, columns]`.
     pub fn entry(&self, x: &Tensor, i: usize, j: usize) -> Result<Tensor> {
         let x = every(x, 2, i, self.stride.0, self.rows)?;
         every(&x, 3, j, self.stride.1, self.columns)
     }
 }
 
-/// `count` cells along `axis`, from `start` on, each `stride` behind the one before.
+/// `count` cells along `axis`, the first at `start`, each `stride` cells behind the one before.
 fn every(x: &Tensor, axis: usize, start: usize, stride: usize, count: usize) -> Result<Tensor> {
     if stride == 1 {
         return x.narrow(axis, start, count); // the same cells without a copy

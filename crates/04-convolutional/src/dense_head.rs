@@ -1,16 +1,14 @@
-//! What AlexNet and VGG end with: two dense layers with ReLU and dropout, and the output. D2L zh 7.1 and 7.2, en 8.1 and
-//! 8.2.
+//! The end of AlexNet and VGG: two dense layers with ReLU and dropout, and the output layer. D2L zh 7.1 and 7.2, en 8.1
+//! and 8.2.
 
 use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{Dropout, Initializer, Linear, Mode, linear, relu};
 
-use crate::layers::Outputs;
+/// Probability that a unit of the two dense layers is dropped.
+pub const DROPOUT: f64 = 0.5;
 
-/// Probability that a unit of a dense layer falls out.
-pub const DENSE_DROPOUT: f64 = 0.5;
-
-/// Flatten, then twice dense, ReLU and dropout, then the output.
+/// Dense, ReLU and dropout, twice; then the output layer.
 pub(crate) struct DenseHead {
     dense1: Linear,
     dropout1: Dropout,
@@ -20,33 +18,28 @@ pub(crate) struct DenseHead {
 }
 
 impl DenseHead {
-    /// From `inputs` numbers, through layers of `hidden`, to `outputs`.
+    /// From `inputs` numbers through two layers of `hiddens` units to `outputs` classes.
     pub fn new(
         inputs: usize,
-        hidden: usize,
+        hiddens: usize,
         outputs: usize,
-        initializer: &Initializer,
+        init: &Initializer,
         vb: &VarBuilder,
     ) -> candle_core::Result<Self> {
         Ok(Self {
-            dense1: linear(inputs, hidden, initializer, vb.pp("dense1"))?,
-            dropout1: Dropout::new(DENSE_DROPOUT, "dropout1")?,
-            dense2: linear(hidden, hidden, initializer, vb.pp("dense2"))?,
-            dropout2: Dropout::new(DENSE_DROPOUT, "dropout2")?,
-            output: linear(hidden, outputs, initializer, vb.pp("output"))?,
+            dense1: linear(inputs, hiddens, init, vb.pp("dense1"))?,
+            dropout1: Dropout::new(DROPOUT, "dropout1")?,
+            dense2: linear(hiddens, hiddens, init, vb.pp("dense2"))?,
+            dropout2: Dropout::new(DROPOUT, "dropout2")?,
+            output: linear(hiddens, outputs, init, vb.pp("output"))?,
         })
     }
 
-    /// The outputs of a network that ends here.
-    pub fn after(&self, layers: Outputs, mode: Mode) -> candle_core::Result<Outputs> {
-        layers
-            .then("flatten", |h| h.flatten_from(1))?
-            .then("dense1", |h| self.dense1.forward(h))?
-            .then("dense1_relu", relu)?
-            .then("dropout1", |h: &Tensor| self.dropout1.forward_t(h, mode))?
-            .then("dense2", |h| self.dense2.forward(h))?
-            .then("dense2_relu", relu)?
-            .then("dropout2", |h| self.dropout2.forward_t(h, mode))?
-            .then("output", |h| self.output.forward(h))
+    /// `[B, C, H, W] -> [B, K]`: logits.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        let h = relu(&self.dense1.forward(&x.flatten_from(1)?)?)?;
+        let h = self.dropout1.forward_t(&h, mode)?;
+        let h = relu(&self.dense2.forward(&h)?)?;
+        self.output.forward(&self.dropout2.forward_t(&h, mode)?)
     }
 }

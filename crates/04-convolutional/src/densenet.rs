@@ -1,111 +1,42 @@
-//! DenseNet: every layer of a block sees the outputs of all before it, put one behind the other; between blocks, channels
-//! and sides are halved. D2L zh 7.7, en 8.7; Huang et al. 2017, <https://arxiv.org/abs/1608.06993>.
+//! DenseNet: every layer of a block sees the outputs of all layers before it; between the blocks channels and sides are
+//! halved. D2L zh 7.7, en 8.7; Huang et al. 2017, <https://arxiv.org/abs/1608.06993>.
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
+use d2l::PresetName::{En, Zh};
 use d2l::nn::{
     BatchNorm, Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, avg_pool2d,
-    batch_norm, concat, global_avg_pool2d, linear, max_pool2d,
+    batch_norm, block, concat, global_avg_pool2d, linear, max_pool2d,
 };
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Model, Preset, Recipe, Run};
 
-use crate::layers::{Outputs, Window, in_turn};
+use crate::layers::Kernel;
+use crate::pictures::{self, Enlarged, Shape};
 
-/// As in `--model`.
-pub const NAME: &str = "densenet";
-
-/// The experiments. The book enlarges the pictures to 96 × 96; `quick` takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
-
-const QUICK: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 7.7",
-    recipe: Recipe {
-        epochs: 1,
-        batch_size: 64,
-        learning_rate: 0.1,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[],
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 256,
+    learning_rate: 0.1,
+    initializer: Initializer::Xavier,
+    ..Recipe::SGD
 };
-
-const ZH: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Zh,
-    section: "zh 7.7",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 256,
-        learning_rate: 0.1,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[], // 7 builds, and no runs of the twin to pool them with: see the README
+const EN: Recipe = Recipe {
+    batch_size: 128,
+    learning_rate: 0.01,
+    initializer: Initializer::PytorchDefault,
+    ..ZH
 };
+const QUICK: Recipe = Recipe { batch_size: 64, ..ZH };
+/// The experiments.
+pub const PRESETS: &[Preset<Enlarged>] = &[
+    Preset::quick(1, "zh 7.7", QUICK, Enlarged::STORED),
+    Preset::new(Zh, "zh 7.7", ZH, Enlarged::to(96)),
+    Preset::new(En, "en 8.7", EN, Enlarged::to(96)),
+];
 
-const EN: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::En,
-    section: "en 8.7",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.01,
-        initializer: Initializer::PytorchDefault,
-        ..Recipe::SGD
-    },
-    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
-};
-
-/// Blocks of the book's network.
-pub const BLOCKS: usize = 4;
-
-/// The blocks that pictures of this side have room for: at 28 × 28 nothing would be left for the fourth.
-pub fn blocks(side: usize) -> usize {
-    if side < 29 { BLOCKS - 1 } else { BLOCKS }
-}
-
-/// Convolutions of a block.
-const CONVOLUTIONS: usize = 4;
-
-/// Channels that each of them adds.
-const GROWTH: usize = 32;
-
-/// Channels of the stem.
-const STEM: usize = 64;
-
-/// Batch normalisation and ReLU, then a convolution: the order that suits inputs that many layers share.
-struct Layer {
-    norm: BatchNorm,
-    conv: Conv2d,
-}
-
-impl Layer {
-    fn new(
-        window: Window,
-        in_channels: usize,
-        out_channels: usize,
-        initializer: &Initializer,
-        vb: VarBuilder,
-    ) -> candle_core::Result<Self> {
-        Ok(Self {
-            norm: batch_norm(in_channels, vb.pp("norm"))?,
-            conv: window.conv2d(in_channels, out_channels, initializer, vb.pp("conv"))?,
-        })
-    }
-
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        self.conv.forward(&self.norm.forward_t_relu(x, mode)?)
-    }
-}
-
-/// Stem, blocks with transitions between them, a mean over the picture, and a linear layer.
+/// A convolution and a pooling layer that make the picture small, dense blocks with a transition behind each but the
+/// last, a mean over the picture, and a linear layer.
 pub struct DenseNet {
     conv: Conv2d,
     norm: BatchNorm,
@@ -115,84 +46,109 @@ pub struct DenseNet {
     output: Linear,
 }
 
+/// Channels of the first convolution, layers of a dense block, and channels that each of them adds.
+const STEM: usize = 64;
+const LAYERS: usize = 4;
+const GROWTH: usize = 32;
+
+/// Blocks for pictures of this side: the book's four, or three, since a third transition leaves nothing of 28 × 28.
+fn num_blocks(side: usize) -> usize {
+    if side < 29 { 3 } else { 4 }
+}
+
 impl DenseNet {
-    /// For pictures of `in_channels` colours, of which `blocks` - 1 transitions leave something.
-    pub fn new(
-        blocks: usize,
-        in_channels: usize,
-        num_outputs: usize,
-        initializer: &Initializer,
-        params: &ParamStore,
-    ) -> Result<Self> {
+    /// For square pictures.
+    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
         let vb = params.builder();
+        let layer = |kernel, inputs, outputs, name: String| {
+            Layer::new(kernel, inputs, outputs, init, vb.pp(name))
+        };
         let mut channels = STEM;
-        let (mut all, mut transitions) = (Vec::new(), Vec::new());
-        for number in 0..blocks {
+        let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
+        let last = num_blocks(shape.side);
+        for number in 1..=last {
             let mut block = Vec::new();
-            for layer in 0..CONVOLUTIONS {
-                let vb = vb.pp(format!("dense{}.{layer}", number + 1));
-                block.push(Layer::new(
-                    Window::new(3, 1, 1),
-                    channels,
-                    GROWTH,
-                    initializer,
-                    vb,
-                )?);
+            for place in 0..LAYERS {
+                let (kernel, name) = (Kernel::new(3).padding(1), format!("dense{number}.{place}"));
+                block.push(layer(kernel, channels, GROWTH, name)?);
                 channels += GROWTH;
             }
-            all.push(block);
-            if number + 1 < blocks {
-                let vb = vb.pp(format!("transition{}", number + 1));
-                let window = Window::new(1, 1, 0);
-                transitions.push(Layer::new(window, channels, channels / 2, initializer, vb)?);
+            blocks.push(block);
+            if number < last {
+                let name = format!("transition{number}");
+                transitions.push(layer(Kernel::new(1), channels, channels / 2, name)?);
                 channels /= 2;
             }
         }
-        let stem = Window::new(7, 2, 3);
+        let stem = Kernel::new(7).stride(2).padding(3);
         Ok(Self {
-            conv: stem.conv2d(in_channels, STEM, initializer, vb.pp("stem.conv"))?,
+            conv: stem.conv2d(shape.channels, STEM, init, vb.pp("stem.conv"))?,
             norm: batch_norm(STEM, vb.pp("stem.norm"))?,
-            blocks: all,
+            blocks,
             transitions,
             last_norm: batch_norm(channels, vb.pp("last_norm"))?,
-            output: linear(channels, num_outputs, initializer, vb.pp("output"))?,
+            output: linear(channels, shape.classes, init, vb.pp("output"))?,
         })
     }
-
-    fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Outputs> {
-        let stem = self.norm.forward_t_relu(&self.conv.forward(x)?, mode)?;
-        let stem = max_pool2d(&stem, &Pool2d::new(3).stride(2).padding(1))?;
-        let mut layers = Outputs::first("stem", stem);
-        for (number, block) in self.blocks.iter().enumerate() {
-            layers = layers.then(format!("dense{}", number + 1), |h| dense(block, h, mode))?;
-            if let Some(transition) = self.transitions.get(number) {
-                layers = layers.then(format!("transition{}", number + 1), |h| {
-                    avg_pool2d(&transition.forward_t(h, mode)?, &Pool2d::new(2), true)
-                })?;
-            }
-        }
-        layers
-            .then("last_norm", |h| self.last_norm.forward_t_relu(h, mode))?
-            .then("global_avg_pool", global_avg_pool2d)?
-            .then("flatten", |h| h.flatten_from(1))?
-            .then("output", |h| self.output.forward(h))
-    }
-}
-
-/// `[B, C, H, W]` to that and what each layer adds: `[B, C + layers · growth, H, W]`.
-fn dense(block: &[Layer], x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-    in_turn(block, x, |layer, h| {
-        concat(&[h, &layer.forward_t(h, mode)?], 1)
-    })
 }
 
 impl Network for DenseNet {
-    /// `[B, C, H, W] -> [B, K]`: logits.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        self.layers_t(x, mode)?.last()
+    /// `[B, C, S, S] -> [B, K]`: logits.
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        let mut h = block("stem", || {
+            let h = self.norm.forward_t_relu(&self.conv.forward(x)?, mode)?;
+            max_pool2d(&h, &Pool2d::new(3).stride(2).padding(1))
+        })?;
+        let mut transitions = self.transitions.iter();
+        for (number, layers) in (1..).zip(&self.blocks) {
+            h = block(format_args!("dense{number}"), || {
+                let with_output = |h, layer: &Layer| concat(&[&h, &layer.forward(&h, mode)?], 1);
+                layers.iter().try_fold(h, with_output)
+            })?;
+            if let Some(transition) = transitions.next() {
+                h = block(format_args!("transition{number}"), || {
+                    avg_pool2d(&transition.forward(&h, mode)?, &Pool2d::new(2), true)
+                })?;
+            }
+        }
+        let h = self.last_norm.forward_t_relu(&h, mode)?;
+        let h = global_avg_pool2d(&h)?.flatten_from(1)?;
+        self.output.forward(&h)
+    }
+}
+
+/// Batch normalisation and ReLU, then a convolution. In this order layers that share an input normalise it each for
+/// themselves.
+struct Layer {
+    norm: BatchNorm,
+    conv: Conv2d,
+}
+
+impl Layer {
+    fn new(
+        kernel: Kernel,
+        inputs: usize,
+        outputs: usize,
+        init: &Initializer,
+        vb: VarBuilder,
+    ) -> candle_core::Result<Self> {
+        Ok(Self {
+            norm: batch_norm(inputs, vb.pp("norm"))?,
+            conv: kernel.conv2d(inputs, outputs, init, vb.pp("conv"))?,
+        })
     }
 
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(self.layers_t(x, Mode::Evaluate)?.all())
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        self.conv.forward(&self.norm.forward_t_relu(x, mode)?)
     }
+}
+
+/// DenseNet in the chapter's list.
+pub fn model() -> Model {
+    let about = "DenseNet: every layer sees the outputs of all before it (D2L zh 7.7, en 8.7)";
+    Model::new("densenet", about, train, &[], PRESETS)
+}
+
+fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
+    pictures::train(run, &options.pictures, options.side, DenseNet::new)
 }

@@ -1,124 +1,118 @@
-//! GoogLeNet: blocks that look at their input through windows of 1 × 1, 3 × 3 and 5 × 5 and a pooling side by side, and
-//! put what these see one behind the other. D2L zh 7.4, en 8.4; Szegedy et al. 2015, <https://arxiv.org/abs/1409.4842>.
+//! GoogLeNet: blocks that pass their input through kernels of 1 × 1, 3 × 3 and 5 × 5 and through a pooling layer, and
+//! concatenate what comes out. D2L zh 7.4, en 8.4; Szegedy et al. 2015, <https://arxiv.org/abs/1409.4842>.
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
+use d2l::PresetName::{En, Zh};
 use d2l::nn::{
-    Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, concat, global_avg_pool2d,
-    linear, max_pool2d,
+    Conv2d, Initializer, Linear, Mode, Network, ParamStore, Pool2d, block, concat,
+    global_avg_pool2d, linear, max_pool2d,
 };
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+use d2l::{Model, Preset, Recipe, Run};
 
-use crate::layers::{Outputs, Window, in_turn, rectified};
+use crate::layers::{Kernel, conv_relu};
+use crate::pictures::{self, Enlarged, Shape};
 
-/// As in `--model`.
-pub const NAME: &str = "googlenet";
-
-/// The experiments. The book enlarges the pictures to 96 × 96; `quick` takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
-
-const QUICK: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 7.4",
-    recipe: Recipe {
-        epochs: 1,
-        batch_size: 64,
-        learning_rate: 0.1,
-        initializer: Initializer::Kaiming,
-        ..Recipe::SGD
-    },
-    bands: &[],
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 128,
+    learning_rate: 0.1,
+    initializer: Initializer::Xavier,
+    ..Recipe::SGD
 };
-
-const ZH: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Zh,
-    section: "zh 7.4",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.1,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train.loss", 0.235, 0.249, 0.346, 49).printed(3),
-        Band::book("train.accuracy", 0.1, 0.9055, 0.912, 50).printed(3),
-        Band::book("valid.accuracy", 0.1, 0.8885, 0.899, 50).printed(3),
-        Band::book("valid.accuracy.best", 0.8453, 0.8912, 0.8988, 50),
-    ],
-};
-
-const EN: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::En,
-    section: "en 8.4",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.01,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
-};
-
-/// Channels of a block's paths.
-#[derive(Clone, Copy)]
-struct Paths {
-    /// Of 1 × 1 alone.
-    one: usize,
-    /// Of 1 × 1, then of 3 × 3.
-    three: [usize; 2],
-    /// Of 1 × 1, then of 5 × 5.
-    five: [usize; 2],
-    /// Of 1 × 1 behind the pooling.
-    pooled: usize,
-}
-
-impl Paths {
-    const fn new(one: usize, three: [usize; 2], five: [usize; 2], pooled: usize) -> Self {
-        Self {
-            one,
-            three,
-            five,
-            pooled,
-        }
-    }
-
-    /// Channels of the block's output.
-    fn outputs(&self) -> usize {
-        self.one + self.three[1] + self.five[1] + self.pooled
-    }
-}
-
-/// The blocks of the third, fourth and fifth stage.
-const STAGES: [&[Paths]; 3] = [
-    &[
-        Paths::new(64, [96, 128], [16, 32], 32),
-        Paths::new(128, [128, 192], [32, 96], 64),
-    ],
-    &[
-        Paths::new(192, [96, 208], [16, 48], 64),
-        Paths::new(160, [112, 224], [24, 64], 64),
-        Paths::new(128, [128, 256], [24, 64], 64),
-        Paths::new(112, [144, 288], [32, 64], 64),
-        Paths::new(256, [160, 320], [32, 128], 128),
-    ],
-    &[
-        Paths::new(256, [160, 320], [32, 128], 128),
-        Paths::new(384, [192, 384], [48, 128], 128),
-    ],
+const EN: Recipe = Recipe { learning_rate: 0.01, ..ZH };
+const QUICK: Recipe = Recipe { batch_size: 64, initializer: Initializer::Kaiming, ..ZH };
+/// The experiments.
+pub const PRESETS: &[Preset<Enlarged>] = &[
+    Preset::quick(1, "zh 7.4", QUICK, Enlarged::STORED),
+    Preset::new(Zh, "zh 7.4", ZH, Enlarged::to(96)),
+    Preset::new(En, "en 8.4", EN, Enlarged::to(96)),
 ];
 
-const ONE: Window = Window::new(1, 1, 0);
-const THREE: Window = Window::new(3, 1, 1);
-const FIVE: Window = Window::new(5, 1, 2);
+/// Two stages of convolutions, three of blocks, a mean over the picture, and a linear layer.
+pub struct GoogLeNet {
+    stage1: [Conv2d; 1],
+    stage2: [Conv2d; 2],
+    stage3: Vec<Inception>,
+    stage4: Vec<Inception>,
+    stage5: Vec<Inception>,
+    output: Linear,
+}
+
+impl GoogLeNet {
+    /// For pictures of any size.
+    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
+        let vb = params.builder();
+        let conv = |kernel: Kernel, inputs, outputs, name| {
+            kernel.conv2d(inputs, outputs, init, vb.pp(name))
+        };
+        let stem = Kernel::new(7).stride(2).padding(3);
+        let mut channels = 192; // of the second stage, then of the last block
+        let mut stage = |name: &str, blocks: &[Paths]| -> candle_core::Result<Vec<Inception>> {
+            let mut stage = Vec::new();
+            for (number, paths) in blocks.iter().enumerate() {
+                let vb = vb.pp(format!("{name}.{number}"));
+                stage.push(Inception::new(channels, paths, init, vb)?);
+                let (one, [_, three], [_, five], pooled) = paths;
+                channels = one + three + five + pooled;
+            }
+            Ok(stage)
+        };
+        Ok(Self {
+            stage1: [conv(stem, shape.channels, 64, "stage1")?],
+            stage2: [
+                conv(ONE, 64, 64, "stage2.0")?,
+                conv(THREE, 64, 192, "stage2.1")?,
+            ],
+            stage3: stage("stage3", STAGE3)?,
+            stage4: stage("stage4", STAGE4)?,
+            stage5: stage("stage5", STAGE5)?,
+            output: linear(channels, shape.classes, init, vb.pp("output"))?,
+        })
+    }
+}
+
+impl Network for GoogLeNet {
+    /// `[B, C, S, S] -> [B, K]`: logits. The shapes are those of pictures of 96 × 96 pixels.
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+        let pool = |h: &Tensor| max_pool2d(h, &Pool2d::new(3).stride(2).padding(1));
+        let inception = |blocks: &[Inception], h: &Tensor| {
+            let mut blocks = blocks.iter();
+            blocks.try_fold(h.clone(), |h, block| block.forward(&h))
+        };
+        let h = block("stage1", || pool(&conv_relu(&self.stage1, x)?))?; // [B, 64, 24, 24]
+        let h = block("stage2", || pool(&conv_relu(&self.stage2, &h)?))?; // [B, 192, 12, 12]
+        let h = block("stage3", || pool(&inception(&self.stage3, &h)?))?; // [B, 480, 6, 6]
+        let h = block("stage4", || pool(&inception(&self.stage4, &h)?))?; // [B, 832, 3, 3]
+        let h = block("stage5", || inception(&self.stage5, &h))?; // [B, 1024, 3, 3]
+        let h = global_avg_pool2d(&h)?.flatten_from(1)?;
+        self.output.forward(&h)
+    }
+}
+
+const ONE: Kernel = Kernel::new(1);
+const THREE: Kernel = Kernel::new(3).padding(1);
+const FIVE: Kernel = Kernel::new(5).padding(2);
+
+/// Channels of a block's four paths: of 1 × 1; of 1 × 1, then 3 × 3; of 1 × 1, then 5 × 5; of 1 × 1 behind the pooling.
+type Paths = (usize, [usize; 2], [usize; 2], usize);
+
+const STAGE3: &[Paths] = &[
+    (64, [96, 128], [16, 32], 32),
+    (128, [128, 192], [32, 96], 64),
+];
+const STAGE4: &[Paths] = &[
+    (192, [96, 208], [16, 48], 64),
+    (160, [112, 224], [24, 64], 64),
+    (128, [128, 256], [24, 64], 64),
+    (112, [144, 288], [32, 64], 64),
+    (256, [160, 320], [32, 128], 128),
+];
+const STAGE5: &[Paths] = &[
+    (256, [160, 320], [32, 128], 128),
+    (384, [192, 384], [48, 128], 128),
+];
 
 /// Four paths side by side.
 struct Inception {
@@ -130,103 +124,45 @@ struct Inception {
 
 impl Inception {
     fn new(
-        in_channels: usize,
-        paths: &Paths,
-        initializer: &Initializer,
+        inputs: usize,
+        &(one, [reduced3, three], [reduced5, five], pooled): &Paths,
+        init: &Initializer,
         vb: VarBuilder,
     ) -> candle_core::Result<Self> {
-        let conv = |window: Window, from, to, name: &str| {
-            window.conv2d(from, to, initializer, vb.pp(name))
+        let conv = |kernel: Kernel, inputs, outputs, name| {
+            kernel.conv2d(inputs, outputs, init, vb.pp(name))
         };
-        let [reduced3, three] = paths.three;
-        let [reduced5, five] = paths.five;
         Ok(Self {
-            one: [conv(ONE, in_channels, paths.one, "one")?],
+            one: [conv(ONE, inputs, one, "one")?],
             three: [
-                conv(ONE, in_channels, reduced3, "three.0")?,
+                conv(ONE, inputs, reduced3, "three.0")?,
                 conv(THREE, reduced3, three, "three.1")?,
             ],
             five: [
-                conv(ONE, in_channels, reduced5, "five.0")?,
+                conv(ONE, inputs, reduced5, "five.0")?,
                 conv(FIVE, reduced5, five, "five.1")?,
             ],
-            pooled: [conv(ONE, in_channels, paths.pooled, "pooled")?],
+            pooled: [conv(ONE, inputs, pooled, "pooled")?],
         })
     }
 
     /// `[B, C, H, W]` to the channels of all paths, in the same places.
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let pooled = max_pool2d(x, &Pool2d::new(3).stride(1).padding(1))?;
-        let [one, three] = [rectified(&self.one, x)?, rectified(&self.three, x)?];
-        let [five, pooled] = [rectified(&self.five, x)?, rectified(&self.pooled, &pooled)?];
+        let one = conv_relu(&self.one, x)?;
+        let three = conv_relu(&self.three, x)?;
+        let five = conv_relu(&self.five, x)?;
+        let pooled = conv_relu(&self.pooled, &pooled)?;
         concat(&[&one, &three, &five, &pooled], 1)
     }
 }
 
-/// Two stages of convolutions, three of blocks, a mean over the picture, and a linear layer.
-pub struct GoogLeNet {
-    stage1: [Conv2d; 1],
-    stage2: [Conv2d; 2],
-    stages: [Vec<Inception>; 3],
-    output: Linear,
+/// GoogLeNet in the chapter's list.
+pub fn model() -> Model {
+    let about = "GoogLeNet: kernels of several sizes side by side (D2L zh 7.4, en 8.4)";
+    Model::new("googlenet", about, train, &[], PRESETS)
 }
 
-impl GoogLeNet {
-    /// For pictures of `in_channels` colours and any size.
-    pub fn new(
-        in_channels: usize,
-        num_outputs: usize,
-        initializer: &Initializer,
-        params: &ParamStore,
-    ) -> Result<Self> {
-        let vb = params.builder();
-        let mut before = 192;
-        let mut stage = |number: usize| -> candle_core::Result<Vec<Inception>> {
-            let mut blocks = Vec::new();
-            for (block, paths) in STAGES[number].iter().enumerate() {
-                let vb = vb.pp(format!("stage{}.{block}", number + 3));
-                blocks.push(Inception::new(before, paths, initializer, vb)?);
-                before = paths.outputs();
-            }
-            Ok(blocks)
-        };
-        let stages = [stage(0)?, stage(1)?, stage(2)?];
-        let conv = |window: Window, from, to, name: &str| {
-            window.conv2d(from, to, initializer, vb.pp(name))
-        };
-        Ok(Self {
-            stage1: [conv(Window::new(7, 2, 3), in_channels, 64, "stage1")?],
-            stage2: [
-                conv(ONE, 64, 64, "stage2.0")?,
-                conv(THREE, 64, 192, "stage2.1")?,
-            ],
-            stages,
-            output: linear(before, num_outputs, initializer, vb.pp("output"))?,
-        })
-    }
-
-    fn outputs(&self, x: &Tensor) -> candle_core::Result<Outputs> {
-        let pool = |h: &Tensor| max_pool2d(h, &Pool2d::new(3).stride(2).padding(1));
-        let blocks = |stage: &[Inception], h: &Tensor| in_turn(stage, h, Inception::forward);
-        let [stage3, stage4, stage5] = &self.stages;
-        Outputs::first("stage1", pool(&rectified(&self.stage1, x)?)?)
-            .then("stage2", |h| pool(&rectified(&self.stage2, h)?))?
-            .then("stage3", |h| pool(&blocks(stage3, h)?))?
-            .then("stage4", |h| pool(&blocks(stage4, h)?))?
-            .then("stage5", |h| blocks(stage5, h))?
-            .then("global_avg_pool", global_avg_pool2d)?
-            .then("flatten", |h| h.flatten_from(1))?
-            .then("output", |h| self.output.forward(h))
-    }
-}
-
-impl Network for GoogLeNet {
-    /// `[B, C, H, W] -> [B, K]`: logits.
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
-        self.outputs(x)?.last()
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(self.outputs(x)?.all())
-    }
+fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
+    pictures::train(run, &options.pictures, options.side, GoogLeNet::new)
 }

@@ -1,4 +1,4 @@
 //! `cargo run -p convolutional`
 fn main() -> std::process::ExitCode {
-    d2l::main(convolutional::run)
+    convolutional::chapter().main()
 }

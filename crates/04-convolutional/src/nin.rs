@@ -1,184 +1,95 @@
-//! Network in network: behind each convolution two of 1 × 1, a dense network at every pixel, and at the end a mean over the
-//! picture instead of dense layers. D2L zh 7.3, en 8.3; Lin et al. 2013, <https://arxiv.org/abs/1312.4400>.
+//! Network in network: two 1 × 1 convolutions behind each larger one, which are a dense network at every pixel, and at
+//! the end a mean over the picture instead of dense layers. D2L zh 7.3, en 8.3; Lin et al. 2013,
+//! <https://arxiv.org/abs/1312.4400>.
 
 use anyhow::Result;
 use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use d2l::PresetName::{En, Zh};
 use d2l::nn::{
-    Conv2d, Dropout, Initializer, Mode, Network, ParamStore, Pool2d, global_avg_pool2d, max_pool2d,
+    Conv2d, Dropout, Initializer, Mode, Network, ParamStore, Pool2d, block, global_avg_pool2d,
+    max_pool2d,
 };
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+use d2l::{Model, Preset, Recipe, Run};
 
-use crate::layers::{Outputs, Window, rectified};
+use crate::layers::{Kernel, conv_relu};
+use crate::pictures::{self, Enlarged, Shape};
 
-/// As in `--model`.
-pub const NAME: &str = "nin";
-
-/// The experiments. The book enlarges the pictures to 224 × 224; `quick` takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
-
-const QUICK: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 7.3",
-    recipe: Recipe {
-        epochs: 1,
-        batch_size: 64,
-        learning_rate: 0.1,
-        initializer: Initializer::Kaiming,
-        ..Recipe::SGD
-    },
-    bands: &[],
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 128,
+    learning_rate: 0.1,
+    initializer: Initializer::Xavier,
+    ..Recipe::SGD
 };
-
-const ZH: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Zh,
-    section: "zh 7.3",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.1,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train.loss", 0.317, 0.386, 2.303, 49).printed(3),
-        Band::book("train.accuracy", 0.1, 0.856, 0.882, 50).printed(3),
-        Band::book("valid.accuracy", 0.1, 0.8465, 0.882, 50).printed(3),
-        Band::book("valid.accuracy.best", 0.189, 0.8613, 0.8816, 49),
-    ],
-};
-
-const EN: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::En,
-    section: "en 8.3",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.05,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[], // 10 builds, and no runs of the twin to pool them with: see the README
-};
-
-/// The first block's window, and the channels of the first three.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    stem: Window,
-    channels: [usize; 3],
-}
-
-impl Sizes {
-    /// The larger that pictures of this side have room for.
-    pub fn of(side: usize) -> Self {
-        match side {
-            67.. => Self::BOOK,
-            _ => Self::SMALL,
-        }
-    }
-
-    /// The book's, for pictures of 67 × 67 and more.
-    pub const BOOK: Self = Self {
-        stem: Window::new(11, 4, 0),
-        channels: [96, 256, 384],
-    };
-
-    /// Half the channels and a smaller first window, for pictures of 28 × 28.
-    pub const SMALL: Self = Self {
-        stem: Window::new(5, 2, 3),
-        channels: [48, 128, 192],
-    };
-}
-
-/// Windows of the blocks behind the first.
-const WINDOWS: [Window; 3] = [
-    Window::new(5, 1, 2),
-    Window::new(3, 1, 1),
-    Window::new(3, 1, 1),
+const EN: Recipe = Recipe { learning_rate: 0.05, ..ZH };
+const QUICK: Recipe = Recipe { batch_size: 64, initializer: Initializer::Kaiming, ..ZH };
+/// The experiments.
+pub const PRESETS: &[Preset<Enlarged>] = &[
+    Preset::quick(1, "zh 7.3", QUICK, Enlarged::STORED),
+    Preset::new(Zh, "zh 7.3", ZH, Enlarged::to(224)),
+    Preset::new(En, "en 8.3", EN, Enlarged::to(224)),
 ];
 
-/// Probability that a number falls out in front of the last block.
+/// Probability that a number in front of the last block is dropped.
 pub const DROPOUT: f64 = 0.5;
 
-/// A convolution and two of 1 × 1, each with ReLU.
-fn block(
-    window: Window,
-    in_channels: usize,
-    out_channels: usize,
-    initializer: &Initializer,
-    vb: VarBuilder,
-) -> Result<[Conv2d; 3]> {
-    let pointwise = Window::new(1, 1, 0);
-    let conv = |window: Window, channels, name: &str| {
-        window.conv2d(channels, out_channels, initializer, vb.pp(name))
-    };
-    Ok([
-        conv(window, in_channels, "0")?,
-        conv(pointwise, out_channels, "1")?,
-        conv(pointwise, out_channels, "2")?,
-    ])
-}
-
-/// Four blocks, poolings between them, dropout in front of the last, which has a channel for each class.
+/// Four blocks, pooling behind the first three, dropout in front of the last, which has a channel for each class.
 pub struct Nin {
-    blocks: [[Conv2d; 3]; 4],
+    block1: [Conv2d; 3],
+    block2: [Conv2d; 3],
+    block3: [Conv2d; 3],
+    block4: [Conv2d; 3],
     dropout: Dropout,
 }
 
 impl Nin {
-    /// For pictures of `in_channels` colours and any size that the poolings leave something of.
-    pub fn new(
-        sizes: Sizes,
-        in_channels: usize,
-        num_outputs: usize,
-        initializer: &Initializer,
-        params: &ParamStore,
-    ) -> Result<Self> {
+    /// For square pictures. From 67 × 67 pixels on it is the book's network; smaller pictures get a smaller first
+    /// kernel and half the channels.
+    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
         let vb = params.builder();
-        let [a, b, c] = sizes.channels;
-        let [second, third, fourth] = WINDOWS;
-        let block =
-            |window, from, to, name: &str| block(window, from, to, initializer, vb.pp(name));
+        let (stem, [c1, c2, c3]) = match shape.side {
+            67.. => (Kernel::new(11).stride(4), [96, 256, 384]),
+            _ => (Kernel::new(5).stride(2).padding(3), [48, 128, 192]),
+        };
+        let same3 = Kernel::new(3).padding(1);
+        // A convolution with this kernel, then two of 1 × 1.
+        let block = |kernel: Kernel, inputs, outputs, name| {
+            let (vb, pointwise) = (vb.pp(name), Kernel::new(1));
+            candle_core::Result::Ok([
+                kernel.conv2d(inputs, outputs, init, vb.pp("0"))?,
+                pointwise.conv2d(outputs, outputs, init, vb.pp("1"))?,
+                pointwise.conv2d(outputs, outputs, init, vb.pp("2"))?,
+            ])
+        };
         Ok(Self {
-            blocks: [
-                block(sizes.stem, in_channels, a, "block1")?,
-                block(second, a, b, "block2")?,
-                block(third, b, c, "block3")?,
-                block(fourth, c, num_outputs, "block4")?,
-            ],
+            block1: block(stem, shape.channels, c1, "block1")?,
+            block2: block(Kernel::new(5).padding(2), c1, c2, "block2")?,
+            block3: block(same3, c2, c3, "block3")?,
+            block4: block(same3, c3, shape.classes, "block4")?,
             dropout: Dropout::new(DROPOUT, "dropout")?,
         })
-    }
-
-    fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Outputs> {
-        let pool = |h: &Tensor| max_pool2d(h, &Pool2d::new(3).stride(2));
-        let [block1, block2, block3, block4] = &self.blocks;
-        Outputs::first("block1", rectified(block1, x)?)
-            .then("pool1", pool)?
-            .then("block2", |h| rectified(block2, h))?
-            .then("pool2", pool)?
-            .then("block3", |h| rectified(block3, h))?
-            .then("pool3", pool)?
-            .then("dropout", |h| self.dropout.forward_t(h, mode))?
-            .then("block4", |h| rectified(block4, h))?
-            .then("global_avg_pool", global_avg_pool2d)?
-            .then("flatten", |h| h.flatten_from(1))
     }
 }
 
 impl Network for Nin {
-    /// `[B, C, H, W] -> [B, K]`: logits.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        self.layers_t(x, mode)?.last()
+    /// `[B, C, S, S] -> [B, K]`: logits. The shapes are those of pictures of 224 × 224 pixels.
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        let pool = |h: &Tensor| max_pool2d(h, &Pool2d::new(3).stride(2));
+        let h = pool(&block("block1", || conv_relu(&self.block1, x))?)?; // [B, 96, 26, 26]
+        let h = pool(&block("block2", || conv_relu(&self.block2, &h))?)?; // [B, 256, 12, 12]
+        let h = pool(&block("block3", || conv_relu(&self.block3, &h))?)?; // [B, 384, 5, 5]
+        let h = self.dropout.forward_t(&h, mode)?;
+        let h = block("block4", || conv_relu(&self.block4, &h))?; // [B, K, 5, 5]
+        global_avg_pool2d(&h)?.flatten_from(1)
     }
+}
 
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(self.layers_t(x, Mode::Evaluate)?.all())
-    }
+/// Network in network in the chapter's list.
+pub fn model() -> Model {
+    let about = "Network in network: a dense network at every pixel (D2L zh 7.3, en 8.3)";
+    Model::new("nin", about, train, &[], PRESETS)
+}
+
+fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
+    pictures::train(run, &options.pictures, options.side, Nin::new)
 }

@@ -1,171 +1,122 @@
-//! VGG: blocks of 3 × 3 convolutions, each block ended by a pooling that halves the picture. D2L zh 7.2, en 8.2; Simonyan
-//! and Zisserman 2014, <https://arxiv.org/abs/1409.1556>.
+//! VGG: blocks of 3 × 3 convolutions; a pooling layer at the end of each block halves the picture. D2L zh 7.2, en 8.2;
+//! Simonyan and Zisserman 2014, <https://arxiv.org/abs/1409.1556>.
 
 use anyhow::Result;
 use candle_core::Tensor;
-use d2l::nn::{Conv2d, Initializer, Mode, Network, ParamStore, Pool2d, max_pool2d};
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+use d2l::PresetName::{En, Zh};
+use d2l::nn::{Conv2d, Initializer, Mode, Network, ParamStore, Pool2d, block, max_pool2d};
+use d2l::{Model, Preset, Recipe, Run};
 
 use crate::dense_head::DenseHead;
-use crate::layers::{Outputs, Window, large_enough, rectified};
+use crate::layers::{Kernel, conv_relu, large_enough};
+use crate::pictures::{self, Enlarged, Shape};
 
-/// As in `--model`.
-pub const NAME: &str = "vgg";
-
-/// The experiments. The book enlarges the pictures to 224 × 224; `quick` takes them as they are, on a CPU.
-pub const PRESETS: &[Preset] = &[QUICK, ZH, EN];
-
-const QUICK: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 7.2",
-    recipe: Recipe {
-        epochs: 1,
-        batch_size: 64,
-        learning_rate: 0.05,
-        initializer: Initializer::Kaiming,
-        ..Recipe::SGD
-    },
-    bands: &[],
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 128,
+    learning_rate: 0.05,
+    initializer: Initializer::Xavier,
+    ..Recipe::SGD
 };
+const EN: Recipe = Recipe { learning_rate: 0.01, ..ZH };
+const QUICK: Recipe = Recipe { batch_size: 64, initializer: Initializer::Kaiming, ..ZH };
+/// The experiments.
+pub const PRESETS: &[Preset<Enlarged>] = &[
+    Preset::quick(1, "zh 7.2", QUICK, Enlarged::STORED),
+    Preset::new(Zh, "zh 7.2", ZH, Enlarged::to(224)),
+    Preset::new(En, "en 8.2", EN, Enlarged::to(224)),
+];
 
-const ZH: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::Zh,
-    section: "zh 7.2",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.05,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train.loss", 0.167, 0.178, 0.22, 48).printed(3),
-        Band::book("train.accuracy", 0.918, 0.934, 0.938, 48).printed(3),
-        Band::book("valid.accuracy", 0.9, 0.9195, 0.925, 48).printed(3),
-        Band::book("valid.accuracy.best", 0.9058, 0.9202, 0.9255, 48),
-    ],
-};
-
-const EN: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Concise,
-    name: PresetName::En,
-    section: "en 8.2",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 128,
-        learning_rate: 0.01,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[], // 11 builds, and no runs of the twin to pool them with: see the README
-};
-
-/// Convolutions and channels of each block, and units of a dense layer.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    blocks: &'static [(usize, usize)],
-    hidden: usize,
-}
-
-impl Sizes {
-    /// The larger of the two trained ones that pictures of this side have room for.
-    pub fn of(side: usize) -> Self {
-        match side {
-            32.. => Self::BOOK,
-            _ => Self::SMALL,
-        }
-    }
-
-    /// VGG-11 with a quarter of its channels, as the book trains it, for pictures of 32 × 32 and more.
-    pub const BOOK: Self = Self {
-        blocks: &[(1, 16), (1, 32), (2, 64), (2, 128), (2, 128)],
-        hidden: 4096,
-    };
-
-    /// VGG-11 itself, with which the book shows the shapes.
-    pub const WIDE: Self = Self {
-        blocks: &[(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)],
-        ..Self::BOOK
-    };
-
-    /// Without the last block and with an eighth of the units, for pictures of 28 × 28.
-    pub const SMALL: Self = Self {
-        blocks: &[(1, 16), (1, 32), (2, 64), (2, 128)],
-        hidden: 512,
-    };
-}
-
-/// The convolutions': the picture keeps its size.
-const WINDOW: Window = Window::new(3, 1, 1);
-
-/// The poolings': the largest of 2 × 2.
-const POOL: Window = Window::new(2, 2, 0);
-
-/// Blocks, then the dense layers.
+/// Blocks of convolutions, then the dense layers.
 pub struct Vgg {
     blocks: Vec<Vec<Conv2d>>,
     head: DenseHead,
 }
 
 impl Vgg {
-    /// For pictures of `in_channels` colours and `side` × `side` pixels.
+    /// A network of these sizes for square pictures.
     ///
     /// # Errors
-    /// Where the poolings leave nothing of the pictures.
+    /// If the pooling layers leave nothing of the pictures.
     pub fn new(
         sizes: Sizes,
-        (in_channels, side): (usize, usize),
-        num_outputs: usize,
-        initializer: &Initializer,
+        shape: Shape,
+        init: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
         let vb = params.builder();
-        let (mut before, mut left) = (in_channels, side);
+        let kernel = Kernel::new(3).padding(1);
+        let (mut inputs, mut side) = (shape.channels, shape.side);
         let mut blocks = Vec::new();
-        for (number, &(convolutions, channels)) in sizes.blocks.iter().enumerate() {
+        for (number, &(convolutions, channels)) in (1..).zip(sizes.blocks) {
             let mut block = Vec::new();
             for convolution in 0..convolutions {
-                let vb = vb.pp(format!("block{}.{convolution}", number + 1));
-                block.push(WINDOW.conv2d(before, channels, initializer, vb)?);
-                before = channels;
+                let vb = vb.pp(format!("block{number}.{convolution}"));
+                block.push(kernel.conv2d(inputs, channels, init, vb)?);
+                inputs = channels;
             }
             blocks.push(block);
-            left = POOL.places(left);
+            side /= 2;
         }
-        let inputs = before * large_enough(NAME, side, left)?.pow(2);
+        let flat = inputs * large_enough(shape.side, side)?.pow(2);
         Ok(Self {
             blocks,
-            head: DenseHead::new(inputs, sizes.hidden, num_outputs, initializer, &vb)?,
+            head: DenseHead::new(flat, sizes.hiddens, shape.classes, init, &vb)?,
         })
-    }
-
-    fn layers_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Outputs> {
-        let pooled = |block: &[Conv2d], h: &Tensor| {
-            max_pool2d(&rectified(block, h)?, &Pool2d::new(POOL.kernel))
-        };
-        let [first, rest @ ..] = self.blocks.as_slice() else {
-            candle_core::bail!("vgg: found no blocks");
-        };
-        let mut layers = Outputs::first("block1", pooled(first, x)?);
-        for (number, block) in (2..).zip(rest) {
-            layers = layers.then(format!("block{number}"), |h| pooled(block, h))?;
-        }
-        self.head.after(layers, mode)
     }
 }
 
 impl Network for Vgg {
-    /// `[B, C, side, side] -> [B, K]`: logits.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        self.layers_t(x, mode)?.last()
+    /// `[B, C, S, S] -> [B, K]`: logits.
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+        let mut h = x.clone();
+        for (number, convolutions) in (1..).zip(&self.blocks) {
+            h = block(format_args!("block{number}"), || {
+                max_pool2d(&conv_relu(convolutions, &h)?, &Pool2d::new(2)) // halves the sides
+            })?;
+        }
+        self.head.forward(&h, mode)
     }
+}
 
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(self.layers_t(x, Mode::Evaluate)?.all())
+/// How many convolutions and channels each block has, and how many units each hidden dense layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    blocks: &'static [(usize, usize)],
+    hiddens: usize,
+}
+
+impl Sizes {
+    /// VGG-11 itself, whose shapes the book shows.
+    pub const WIDE: Self = Self {
+        blocks: &[(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)],
+        hiddens: 4096,
+    };
+
+    /// For pictures of 32 × 32 pixels and more the network that the book trains: VGG-11 with a quarter of its channels.
+    /// Smaller pictures get one without the last block and with an eighth of the units.
+    pub const fn of(side: usize) -> Self {
+        match side {
+            32.. => Self {
+                blocks: &[(1, 16), (1, 32), (2, 64), (2, 128), (2, 128)],
+                hiddens: 4096,
+            },
+            _ => Self { blocks: &[(1, 16), (1, 32), (2, 64), (2, 128)], hiddens: 512 },
+        }
     }
+}
+
+/// VGG in the chapter's list.
+pub fn model() -> Model {
+    let about = "VGG-11: the same block of convolutions again and again (D2L zh 7.2, en 8.2)";
+    Model::new("vgg", about, train, &[], PRESETS)
+}
+
+fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
+    pictures::train(
+        run,
+        &options.pictures,
+        options.side,
+        |shape, init, params| Vgg::new(Sizes::of(shape.side), shape, init, params),
+    )
 }

@@ -4,18 +4,14 @@ use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Module, Tensor, Var};
 use convolutional::cross_correlation::{corr2d, corr2d_1x1, corr2d_with_stride, pad};
 use convolutional::edge_kernel::{EdgeKernel, Edges, picture};
-use convolutional::pooling::{self, Window};
+use convolutional::pooling::{self, Region};
 use d2l::nn::testing::{check_gradients, filled};
 use d2l::nn::{Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, Sgd, Step, backward};
 use d2l::nn::{Optimizer, ParamGroup, avg_pool2d, max_pool2d};
 use d2l::{Implementation, Scores, Task};
 
 const DEVICE: Device = Device::Cpu;
-const STEP: Step = Step {
-    seed: 0,
-    epoch: 1,
-    step: 1,
-};
+const STEP: Step = Step { seed: 0, epoch: 1, step: 1 };
 
 /// 0, 1, 2, …, `rows · columns - 1`
 fn counted(rows: usize, columns: usize) -> Result<Tensor> {
@@ -80,11 +76,7 @@ fn several_channels_are_the_books() -> Result<()> {
 /// zh 6.5, en 7.5.
 #[test]
 fn pooling_is_the_books() -> Result<()> {
-    let one_further = Window {
-        size: (2, 2),
-        stride: (1, 1),
-        padding: (0, 0),
-    };
+    let one_further = Region { size: (2, 2), stride: (1, 1), padding: (0, 0) };
     let x = counted(3, 3)?;
     let largest = values(&pooling::max_pool2d(&x, &one_further)?)?;
     ensure!(largest == [[4.0, 5.0], [7.0, 8.0]], "{largest:?}");
@@ -92,24 +84,16 @@ fn pooling_is_the_books() -> Result<()> {
     ensure!(mean == [[2.0, 3.0], [5.0, 6.0]], "{mean:?}");
     // zh 6.5.2, en 7.5.2
     let x = counted(4, 4)?;
-    let large = pooling::max_pool2d(&x, &Window::side_by_side(3))?;
+    let large = pooling::max_pool2d(&x, &Region::side_by_side(3))?;
     ensure!(values(&large)? == [[10.0]]);
-    let window = Window {
-        size: (3, 3),
-        stride: (2, 2),
-        padding: (1, 1),
-    };
-    let padded = values(&pooling::max_pool2d(&x, &window)?)?;
+    let region = Region { size: (3, 3), stride: (2, 2), padding: (1, 1) };
+    let padded = values(&pooling::max_pool2d(&x, &region)?)?;
     ensure!(padded == [[5.0, 7.0], [13.0, 15.0]], "{padded:?}");
-    let window = Window {
-        size: (2, 3),
-        stride: (2, 3),
-        padding: (0, 1),
-    };
-    let oblong = values(&pooling::max_pool2d(&x, &window)?)?;
+    let region = Region { size: (2, 3), stride: (2, 3), padding: (0, 1) };
+    let oblong = values(&pooling::max_pool2d(&x, &region)?)?;
     ensure!(oblong == [[5.0, 7.0], [13.0, 15.0]], "{oblong:?}");
-    // What is around the picture is less than any number in it.
-    let below = values(&pooling::max_pool2d(&(counted(2, 2)? - 9.0)?, &window)?)?;
+    // The padding is less than any number in the picture.
+    let below = values(&pooling::max_pool2d(&(counted(2, 2)? - 9.0)?, &region)?)?;
     ensure!(below == [[-6.0]], "{below:?}");
     Ok(())
 }
@@ -138,11 +122,7 @@ fn by_hand_and_library_agree_with_padding_and_stride() -> Result<()> {
     ] {
         let what = format!("padding {padding:?}, stride {stride:?}");
         let ours = corr2d_with_stride(&pad(&x, padding, 0.0)?, &w, stride)?;
-        let config = Conv2dConfig {
-            padding,
-            stride,
-            ..Conv2dConfig::default()
-        };
+        let config = Conv2dConfig { padding, stride, ..Conv2dConfig::default() };
         near(
             &what,
             &ours,
@@ -150,16 +130,12 @@ fn by_hand_and_library_agree_with_padding_and_stride() -> Result<()> {
         )?;
 
         let size = (3, 4);
-        let window = Window {
-            size,
-            stride,
-            padding,
-        };
+        let region = Region { size, stride, padding };
         let library = Pool2d::new(size).stride(stride).padding(padding);
-        let (ours, theirs) = (pooling::max_pool2d(&x, &window)?, max_pool2d(&x, &library)?);
+        let (ours, theirs) = (pooling::max_pool2d(&x, &region)?, max_pool2d(&x, &library)?);
         near(&format!("max, {what}"), &ours, &theirs)?;
         let (ours, theirs) = (
-            pooling::avg_pool2d(&x, &window)?,
+            pooling::avg_pool2d(&x, &region)?,
             avg_pool2d(&x, &library, true)?,
         );
         near(&format!("mean, {what}"), &ours, &theirs)?;
@@ -177,14 +153,10 @@ fn gradients_by_hand_are_right() -> Result<()> {
     };
     let padded = || corr2d_with_stride(&pad(&x, (1, 2), 0.0)?, &w, (2, 1));
     check_gradients(&[x.clone(), w.clone()], || weigh(padded()?), 1e-7)?;
-    let window = Window {
-        size: (3, 2),
-        stride: (2, 2),
-        padding: (1, 1),
-    };
+    let region = Region { size: (3, 2), stride: (2, 2), padding: (1, 1) };
     let x = [x];
-    check_gradients(&x, || weigh(pooling::max_pool2d(&x[0], &window)?), 1e-7)?;
-    check_gradients(&x, || weigh(pooling::avg_pool2d(&x[0], &window)?), 1e-7)
+    check_gradients(&x, || weigh(pooling::max_pool2d(&x[0], &region)?), 1e-7)?;
+    check_gradients(&x, || weigh(pooling::avg_pool2d(&x[0], &region)?), 1e-7)
 }
 
 /// zh 6.4.3, en 7.4.3.
@@ -196,18 +168,15 @@ fn a_kernel_of_one_cell_is_a_dense_layer_over_the_channels() -> Result<()> {
 }
 
 #[test]
-fn a_window_without_room_is_an_error() -> Result<()> {
+fn a_kernel_or_region_without_room_is_an_error() -> Result<()> {
     let (x, w) = (counted(3, 3)?, counted(4, 2)?);
     let error = corr2d(&x, &w).unwrap_err().to_string();
     ensure!(
-        error.contains("found a window of 4 with stride 1 on 3 cells"),
+        error.contains("found a kernel or pooling region of 4 cells with stride 1 on 3 cells"),
         "{error}"
     );
     ensure!(corr2d_with_stride(&x, &counted(2, 2)?, (0, 1)).is_err());
-    let none = Window {
-        size: (0, 2),
-        ..Window::side_by_side(2)
-    };
+    let none = Region { size: (0, 2), ..Region::side_by_side(2) };
     ensure!(pooling::avg_pool2d(&x, &none).is_err());
     Ok(())
 }

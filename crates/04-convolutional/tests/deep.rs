@@ -4,15 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use convolutional::alexnet::{self, AlexNet};
-use convolutional::densenet::{self, DenseNet};
+use convolutional::alexnet::AlexNet;
+use convolutional::densenet::DenseNet;
 use convolutional::googlenet::GoogLeNet;
-use convolutional::nin::{self, Nin};
+use convolutional::nin::Nin;
+use convolutional::pictures::{Enlarged, Shape};
 use convolutional::regnet::RegNet;
-use convolutional::resnet::ResNet18;
+use convolutional::resnet::{self, ResNet18};
 use convolutional::vgg::{self, Vgg};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled};
-use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy, observed};
 
 const DEVICE: Device = Device::Cpu;
 const RULE: Initializer = Initializer::Kaiming;
@@ -21,31 +22,30 @@ type Build = fn(&ParamStore) -> Result<Box<dyn Network>>;
 
 /// As their `quick` presets build them, with the names of the golden files.
 fn small() -> [(&'static str, Build); 7] {
+    const QUICK: Shape = Shape::grey(28);
     [
         ("alexnet", |params| {
-            let sizes = alexnet::Sizes::of(28);
-            Ok(Box::new(AlexNet::new(sizes, (1, 28), 10, &RULE, params)?))
+            Ok(Box::new(AlexNet::new(QUICK, &RULE, params)?))
         }),
         ("vgg", |params| {
             let sizes = vgg::Sizes::of(28);
-            Ok(Box::new(Vgg::new(sizes, (1, 28), 10, &RULE, params)?))
+            Ok(Box::new(Vgg::new(sizes, QUICK, &RULE, params)?))
         }),
         ("nin", |params| {
-            let sizes = nin::Sizes::of(28);
-            Ok(Box::new(Nin::new(sizes, 1, 10, &RULE, params)?))
+            Ok(Box::new(Nin::new(QUICK, &RULE, params)?))
         }),
         ("googlenet", |params| {
-            Ok(Box::new(GoogLeNet::new(1, 10, &RULE, params)?))
+            Ok(Box::new(GoogLeNet::new(QUICK, &RULE, params)?))
         }),
         ("resnet18", |params| {
-            Ok(Box::new(ResNet18::new(1, 10, &RULE, params)?))
+            let options = resnet::Options::book(Enlarged::STORED);
+            Ok(Box::new(ResNet18::new(QUICK, &options, &RULE, params)?))
         }),
         ("densenet", |params| {
-            let blocks = densenet::blocks(28);
-            Ok(Box::new(DenseNet::new(blocks, 1, 10, &RULE, params)?))
+            Ok(Box::new(DenseNet::new(QUICK, &RULE, params)?))
         }),
         ("regnet", |params| {
-            Ok(Box::new(RegNet::new(1, 10, &RULE, params)?))
+            Ok(Box::new(RegNet::new(QUICK, &RULE, params)?))
         }),
     ]
 }
@@ -63,22 +63,18 @@ fn they_agree_with_pytorch() -> Result<()> {
 #[test]
 fn every_parameter_gets_a_gradient() -> Result<()> {
     let y = Tensor::new(&[0u32, 3, 1, 9], &DEVICE)?;
-    let train = Mode::Train(Step {
-        seed: 0,
-        epoch: 1,
-        step: 1,
-    });
+    let train = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
     for (name, build) in small() {
         let x = filled((4, 1, 28, 28), 1, 2.0, DType::F32, &DEVICE)?;
         let params = ParamStore::new(0, &DEVICE);
         let model = build(&params)?;
-        let loss = cross_entropy(&model.forward_t(&x, train)?, &y)?;
+        let loss = cross_entropy(&model.forward(&x, train)?, &y)?;
         every_parameter_has_a_gradient(&params, &backward(&loss)?).context(name)?;
     }
     Ok(())
 }
 
-/// Whether the layers named in `wanted` have these outputs, in this order, and the network so many parameters.
+/// Whether a summary of the network has these rows, with their outputs, and the network so many parameters.
 fn ensure_shapes(
     model: &impl Network,
     params: &ParamStore,
@@ -87,16 +83,14 @@ fn ensure_shapes(
     parameters: usize,
 ) -> Result<()> {
     let x = Tensor::zeros((1, 1, side, side), DType::F32, &DEVICE)?;
-    let layers = model.layers(&x)?;
-    let mut found = layers
+    let (_, observations) = observed(|| model.forward(&x, Mode::Evaluate))?;
+    let layers = observations.rows(&[&x]);
+    let found: Vec<(&str, &[usize])> = layers
         .iter()
-        .map(|(name, output)| (name.as_str(), &output.dims()[1..]));
-    for &layer in wanted {
-        ensure!(found.any(|found| found == layer), "{layer:?} in {layers:?}");
-    }
-    ensure!(found.next().is_none(), "more layers than {wanted:?}");
-    let all = params.parameters();
-    let count: usize = all.iter().map(|(_, var)| var.elem_count()).sum();
+        .map(|layer| (layer.name.as_str(), &layer.output.dims()[1..]))
+        .collect();
+    ensure!(found == wanted, "{found:?}");
+    let count = params.parameter_count();
     ensure!(count == parameters, "{count} parameters");
     Ok(())
 }
@@ -105,7 +99,7 @@ fn ensure_shapes(
 #[test]
 fn alexnet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = AlexNet::new(alexnet::Sizes::BOOK, (1, 224), 10, &RULE, &params)?;
+    let model = AlexNet::new(Shape::grey(224), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
@@ -113,23 +107,22 @@ fn alexnet_has_the_books_shapes() -> Result<()> {
         &[
             ("conv1", &[96, 54, 54]),
             ("relu1", &[96, 54, 54]),
-            ("pool1", &[96, 26, 26]),
+            ("max_pool1", &[96, 26, 26]),
             ("conv2", &[256, 26, 26]),
             ("relu2", &[256, 26, 26]),
-            ("pool2", &[256, 12, 12]),
+            ("max_pool2", &[256, 12, 12]),
             ("conv3", &[384, 12, 12]),
             ("relu3", &[384, 12, 12]),
             ("conv4", &[384, 12, 12]),
             ("relu4", &[384, 12, 12]),
             ("conv5", &[256, 12, 12]),
             ("relu5", &[256, 12, 12]),
-            ("pool3", &[256, 5, 5]),
-            ("flatten", &[6400]),
+            ("max_pool3", &[256, 5, 5]),
             ("dense1", &[4096]),
-            ("dense1_relu", &[4096]),
+            ("relu6", &[4096]),
             ("dropout1", &[4096]),
             ("dense2", &[4096]),
-            ("dense2_relu", &[4096]),
+            ("relu7", &[4096]),
             ("dropout2", &[4096]),
             ("output", &[10]),
         ],
@@ -140,28 +133,34 @@ fn alexnet_has_the_books_shapes() -> Result<()> {
 /// zh 7.2, en 8.2: the shapes of VGG-11, and of the narrow one that is trained.
 #[test]
 fn vgg_has_the_books_shapes() -> Result<()> {
-    let head: [(&str, &[usize]); 3] = [("dense1", &[4096]), ("dense2", &[4096]), ("output", &[10])];
+    let head: [(&str, &[usize]); 7] = [
+        ("dense1", &[4096]),
+        ("relu1", &[4096]),
+        ("dropout1", &[4096]),
+        ("dense2", &[4096]),
+        ("relu2", &[4096]),
+        ("dropout2", &[4096]),
+        ("output", &[10]),
+    ];
     let params = ParamStore::new(0, &DEVICE);
-    let model = Vgg::new(vgg::Sizes::BOOK, (1, 224), 10, &RULE, &params)?;
-    let narrow: [(&str, &[usize]); 6] = [
+    let model = Vgg::new(vgg::Sizes::of(224), Shape::grey(224), &RULE, &params)?;
+    let narrow: [(&str, &[usize]); 5] = [
         ("block1", &[16, 112, 112]),
         ("block2", &[32, 56, 56]),
         ("block3", &[64, 28, 28]),
         ("block4", &[128, 14, 14]),
         ("block5", &[128, 7, 7]),
-        ("flatten", &[6272]),
     ];
     let wanted = [narrow.as_slice(), &head].concat();
     ensure_shapes(&model, &params, 224, &wanted, 43_093_322)?;
     let params = ParamStore::new(0, &DEVICE);
-    let model = Vgg::new(vgg::Sizes::WIDE, (1, 224), 10, &RULE, &params)?;
-    let wide: [(&str, &[usize]); 6] = [
+    let model = Vgg::new(vgg::Sizes::WIDE, Shape::grey(224), &RULE, &params)?;
+    let wide: [(&str, &[usize]); 5] = [
         ("block1", &[64, 112, 112]),
         ("block2", &[128, 56, 56]),
         ("block3", &[256, 28, 28]),
         ("block4", &[512, 14, 14]),
         ("block5", &[512, 7, 7]),
-        ("flatten", &[25_088]),
     ];
     let wanted = [wide.as_slice(), &head].concat();
     ensure_shapes(&model, &params, 224, &wanted, 128_806_154)
@@ -171,22 +170,21 @@ fn vgg_has_the_books_shapes() -> Result<()> {
 #[test]
 fn nin_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = Nin::new(nin::Sizes::BOOK, 1, 10, &RULE, &params)?;
+    let model = Nin::new(Shape::grey(224), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
         224,
         &[
             ("block1", &[96, 54, 54]),
-            ("pool1", &[96, 26, 26]),
+            ("max_pool1", &[96, 26, 26]),
             ("block2", &[256, 26, 26]),
-            ("pool2", &[256, 12, 12]),
+            ("max_pool2", &[256, 12, 12]),
             ("block3", &[384, 12, 12]),
-            ("pool3", &[384, 5, 5]),
+            ("max_pool3", &[384, 5, 5]),
             ("dropout", &[384, 5, 5]),
             ("block4", &[10, 5, 5]),
             ("global_avg_pool", &[10, 1, 1]),
-            ("flatten", &[10]),
         ],
         1_992_166,
     )
@@ -196,7 +194,7 @@ fn nin_has_the_books_shapes() -> Result<()> {
 #[test]
 fn googlenet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = GoogLeNet::new(1, 10, &RULE, &params)?;
+    let model = GoogLeNet::new(Shape::grey(96), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
@@ -207,7 +205,7 @@ fn googlenet_has_the_books_shapes() -> Result<()> {
             ("stage3", &[480, 6, 6]),
             ("stage4", &[832, 3, 3]),
             ("stage5", &[1024, 3, 3]),
-            ("flatten", &[1024]),
+            ("global_avg_pool", &[1024, 1, 1]),
             ("output", &[10]),
         ],
         5_977_530,
@@ -218,7 +216,7 @@ fn googlenet_has_the_books_shapes() -> Result<()> {
 #[test]
 fn densenet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = DenseNet::new(densenet::BLOCKS, 1, 10, &RULE, &params)?;
+    let model = DenseNet::new(Shape::grey(96), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
@@ -233,8 +231,8 @@ fn densenet_has_the_books_shapes() -> Result<()> {
             ("transition3", &[120, 3, 3]),
             ("dense4", &[248, 3, 3]),
             ("last_norm", &[248, 3, 3]),
+            ("relu", &[248, 3, 3]),
             ("global_avg_pool", &[248, 1, 1]),
-            ("flatten", &[248]),
             ("output", &[10]),
         ],
         758_226,
@@ -245,7 +243,7 @@ fn densenet_has_the_books_shapes() -> Result<()> {
 #[test]
 fn regnet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = RegNet::new(1, 10, &RULE, &params)?;
+    let model = RegNet::new(Shape::grey(96), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
@@ -254,6 +252,7 @@ fn regnet_has_the_books_shapes() -> Result<()> {
             ("stem", &[32, 48, 48]),
             ("stage1", &[32, 24, 24]),
             ("stage2", &[80, 12, 12]),
+            ("global_avg_pool", &[80, 1, 1]),
             ("output", &[10]),
         ],
         179_290,
@@ -264,17 +263,34 @@ fn regnet_has_the_books_shapes() -> Result<()> {
 #[test]
 fn pictures_that_are_too_small_are_refused() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let error = match AlexNet::new(alexnet::Sizes::BOOK, (1, 28), 10, &RULE, &params) {
-        Ok(_) => anyhow::bail!("28 × 28 was taken"),
+    let error = match AlexNet::new(Shape::grey(10), &RULE, &params) {
+        Ok(_) => anyhow::bail!("10 × 10 was taken"),
         Err(error) => error.to_string(),
     };
     ensure!(
-        error.contains("alexnet: found pictures of 28 × 28"),
+        error.contains("found pictures of 10 × 10 pixels"),
         "{error}"
     );
     let params = ParamStore::new(0, &DEVICE);
-    ensure!(Vgg::new(vgg::Sizes::BOOK, (1, 28), 10, &RULE, &params).is_err());
-    let params = ParamStore::new(0, &DEVICE);
-    ensure!(AlexNet::new(alexnet::Sizes::PADDED, (3, 64), 10, &RULE, &params).is_ok());
+    ensure!(Vgg::new(vgg::Sizes::WIDE, Shape::grey(28), &RULE, &params).is_err());
+    Ok(())
+}
+
+/// From 63 × 63 pixels on AlexNet is the book's: its padding in the first convolution grows where it has to.
+#[test]
+fn pictures_between_the_sizes_have_a_network() -> Result<()> {
+    for (side, wanted) in [
+        (28, 2_121_578),
+        (62, 3_170_154),
+        (63, 21_598_922),
+        (65, 21_598_922),
+    ] {
+        let params = ParamStore::new(0, &DEVICE);
+        let model = AlexNet::new(Shape::grey(side), &RULE, &params)?;
+        let x = Tensor::zeros((1, 1, side, side), DType::F32, &DEVICE)?;
+        ensure!(model.forward(&x, Mode::Evaluate)?.dims() == [1, 10]);
+        let count = params.parameter_count();
+        ensure!(count == wanted, "{side}: {count} parameters");
+    }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn convolutional(folder: &Path, arguments: &[&str]) -> Result<Output> {
 /// Trains a short run named `name`; its log, line by line, without times and numbers of threads.
 fn train(folder: &Path, name: &str, flags: &[&str]) -> Result<Vec<Value>> {
     let short = ["--epochs", "1", "--quiet", "--name", name];
-    let output = convolutional(folder, &[&short, flags].concat())?;
+    let output = convolutional(folder, &[flags, &short].concat())?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{flags:?}: {stderr}");
     let log = folder
@@ -56,8 +56,8 @@ fn networks_take_pictures_in_colour() -> Result<()> {
         ("resnet18", "concise", 11_184_650),
     ] {
         let name = format!("{model}-{implementation}");
-        let model = ["--model", model, "--implementation", implementation];
-        let log = train(folder.path(), &name, &[&shapes[..], &model].concat())?;
+        let model = [model, "--implementation", implementation];
+        let log = train(folder.path(), &name, &[&model[..], &shapes].concat())?;
         ensure!(log[0]["data"]["name"] == "drawn-shapes", "{}", log[0]);
         ensure!(
             log[0]["parameters"] == parameters,
@@ -72,6 +72,7 @@ fn networks_take_pictures_in_colour() -> Result<()> {
 fn random_changes_are_logged_and_do_not_depend_on_threads() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let shapes = [
+        "lenet",
         "--data-set",
         "cifar-10",
         "--examples",
@@ -111,7 +112,7 @@ fn random_changes_are_logged_and_do_not_depend_on_threads() -> Result<()> {
 #[test]
 fn filters_and_feature_maps_are_drawn() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let few = ["--examples", "30", "--batch-size", "10"];
+    let few = ["lenet", "--examples", "30", "--batch-size", "10"];
     train(
         folder.path(),
         "seen",
@@ -124,7 +125,7 @@ fn filters_and_feature_maps_are_drawn() -> Result<()> {
         "input",
         "conv1",
         "6 × 28 × 28",
-        "pool2",
+        "avg_pool2",
         "16 × 5 × 5",
     ] {
         ensure!(features.contains(wanted), "{wanted} is not in the figure");
@@ -138,7 +139,7 @@ fn filters_and_feature_maps_are_drawn() -> Result<()> {
         (["--augment", "turn"], "wanted flip, crop or colour"),
         (
             ["--data-set", "cifar"],
-            "wanted fashion-mnist, mnist or cifar-10",
+            "[possible values: fashion-mnist, mnist, cifar-10]",
         ),
     ] {
         let output = convolutional(folder.path(), &[&few[..], &flags].concat())?;
@@ -150,7 +151,7 @@ fn filters_and_feature_maps_are_drawn() -> Result<()> {
 }
 
 /// Known numbers: a number at the end of ResNet-18's last stage sees 435 × 435 pixels, behind AlexNet's last pooling
-/// 195 × 195 (Araujo, Norris, Sim 2019, <https://distill.pub/2019/computing-receptive-fields>).
+/// layer 195 × 195 (Araujo, Norris, Sim 2019, <https://distill.pub/2019/computing-receptive-fields>).
 #[test]
 fn the_summary_counts_work_and_receptive_fields() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -183,9 +184,8 @@ fn the_summary_counts_work_and_receptive_fields() -> Result<()> {
         let lenet = lines(&["--implementation", implementation])?;
         for (name, wanted) in [
             ("conv1", "[6, 28, 28] | 156 | 117,600 | 5 x 5"),
-            ("pool1", "[6, 14, 14] | 0 | 0 | 6 x 6"),
+            ("avg_pool1", "[6, 14, 14] | 0 | 0 | 6 x 6"),
             ("conv2", "[16, 10, 10] | 2,416 | 240,000 | 14 x 14"),
-            ("flatten", "[400] | 0 | 0 | 16 x 16"),
             ("dense1", "[120] | 48,120 | 48,000 | all"),
             ("total", "61,706 | 416,520"),
         ] {
@@ -198,12 +198,11 @@ fn the_summary_counts_work_and_receptive_fields() -> Result<()> {
     }
     for (model, layer, field) in [
         ("resnet18", "stages.3", "435 x 435"),
-        ("alexnet", "pool3", "195 x 195"),
+        ("alexnet", "max_pool3", "195 x 195"),
         // 1 × 1, 3 × 3 and 5 × 5 side by side: the widest path counts.
         ("googlenet", "stage3", "107 x 107"),
     ] {
-        let preset = ["--preset", "zh"];
-        let table = lines(&[&["--model", model], &preset[..]].concat())?;
+        let table = lines(&[model, "--preset", "zh"])?;
         ensure!(
             row(&table, layer)?.ends_with(field),
             "{}",

@@ -36,7 +36,7 @@ fn log(run: &Path) -> Result<Vec<Value>> {
 #[test]
 fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let short = ["--epochs", "1", "--examples", "100"];
+    let short = ["lenet", "--epochs", "1", "--examples", "100"];
     let lenet = [&short[..], &["--activation", "relu", "--pooling", "max"]].concat();
     let runs = train(&folder, &lenet)?;
     let run = "lenet-concise-quick-cpu-s0-epochs1-examples100-activation-relu-pooling-max";
@@ -45,7 +45,7 @@ fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
         recipe["activation"] == "relu" && recipe["pooling"] == "max",
         "{recipe}"
     );
-    // The book's own parts are no change.
+    // The book's own pooling is no change.
     train(&folder, &[&short[..], &["--pooling", "avg"]].concat())?;
     let recipe = &log(&runs.join("lenet-concise-quick-cpu-s0-epochs1-examples100"))?[0]["recipe"];
     ensure!(
@@ -53,7 +53,7 @@ fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
         "{recipe}"
     );
 
-    let resnet = ["--model", "resnet18", "--epochs", "1", "--examples", "20"];
+    let resnet = ["resnet18", "--epochs", "1", "--examples", "20"];
     let parts = ["--no-batch-norm", "--no-shortcut", "--num-blocks", "1"];
     train(&folder, &[&resnet[..], &parts].concat())?;
     let run = "resnet18-concise-quick-cpu-s0-examples20-num-blocks1-no-batch-norm-no-shortcut";
@@ -71,29 +71,26 @@ fn another_models_flags_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let refused: [(&[&str], &str); 6] = [
         (
-            &["--model", "lenet", "--no-shortcut"],
+            &["lenet", "--no-shortcut"],
             "--no-shortcut belongs to resnet18",
         ),
         (
-            &["--model", "batchnorm-lenet", "--pooling", "max"],
+            &["batchnorm-lenet", "--pooling", "max"],
             "--pooling belongs to lenet",
         ),
         (
-            &["--model", "resnet18", "--activation", "relu"],
+            &["resnet18", "--activation", "relu"],
             "--activation belongs to lenet",
         ),
         (
-            &["--model", "edge-kernel", "--data-set", "mnist"],
+            &["edge-kernel", "--data-set", "mnist"],
             "--data-set belongs to",
         ),
         (
-            &["--model", "digits-relu", "--no-batch-norm"],
+            &["digits-relu", "--no-batch-norm"],
             "--no-batch-norm belongs to resnet18",
         ),
-        (
-            &["--model", "resnet18", "--num-blocks", "0"],
-            "--num-blocks",
-        ),
+        (&["resnet18", "--num-blocks", "0"], "--num-blocks"),
     ];
     for (flags, message) in refused {
         let output = convolutional(folder.path(), flags)?;
@@ -109,7 +106,7 @@ fn another_models_flags_are_refused() -> Result<()> {
 fn the_edge_kernel_is_found_and_drawn() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for implementation in ["scratch", "concise"] {
-        let flags = ["--model", "edge-kernel", "--implementation", implementation];
+        let flags = ["edge-kernel", "--implementation", implementation];
         let runs = train(&folder, &[&flags[..], &["--epochs", "100"]].concat())?;
         let run = runs.join(format!(
             "edge-kernel-{implementation}-quick-cpu-s0-epochs100"
@@ -130,7 +127,6 @@ fn the_edge_kernels_losses_are_the_books() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for preset in ["zh", "en"] {
         let flags = [
-            "--model",
             "edge-kernel",
             "--preset",
             preset,
@@ -152,7 +148,6 @@ fn batch_norm_lenet_learns_in_one_epoch_what_lenet_does_not() -> Result<()> {
     let mut accuracies = Vec::new();
     for model in ["lenet", "batchnorm-lenet"] {
         let flags = [
-            "--model",
             model,
             "--epochs",
             "1",
@@ -182,14 +177,7 @@ fn batch_norm_lenet_learns_in_one_epoch_what_lenet_does_not() -> Result<()> {
 #[test]
 fn a_rung_is_judged_at_its_best_epoch() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = [
-        "--model",
-        "digits-relu",
-        "--epochs",
-        "3",
-        "--examples",
-        "1200",
-    ];
+    let flags = ["digits-relu", "--epochs", "3", "--examples", "1200"];
     let runs = train(&folder, &flags)?;
     let whole = log(&runs.join("digits-relu-concise-quick-cpu-s0-epochs3-examples1200"))?;
     let end = whole.last().context("an end")?;
@@ -208,14 +196,7 @@ fn a_rung_is_judged_at_its_best_epoch() -> Result<()> {
         .rposition(|&accuracy| Some(accuracy) == best["value"].as_f64())
         .context("the best is one of them")?;
     let epochs = (last_best + 1).to_string();
-    let flags = [
-        "--model",
-        "digits-relu",
-        "--epochs",
-        &epochs,
-        "--examples",
-        "1200",
-    ];
+    let flags = ["digits-relu", "--epochs", &epochs, "--examples", "1200"];
     train(&folder, &[&flags[..], &["--name", "shorter"]].concat())?;
     let shorter = log(&runs.join("shorter"))?;
     let end = shorter.last().context("an end")?;

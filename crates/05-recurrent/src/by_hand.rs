@@ -1,15 +1,14 @@
-//! What the models by hand have in common: a gate, the layer's loop over the steps, the output layer.
+//! What the models by hand have in common: a gate, the loop over the time steps, the output layer.
 //!
-//! D2L zh 8.5, en 9.5. Only tensors; the layers themselves stand in `rnn/scratch.rs`, `gru/scratch.rs` and
-//! `lstm/scratch.rs`.
+//! D2L zh 8.5, en 9.5. The layers themselves are in `rnn/scratch.rs`, `gru/scratch.rs` and `lstm/scratch.rs`.
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use d2l::nn::{Initializer, Mode, Network, ParamStore};
+use d2l::nn::{Initializer, Mode, ParamStore};
 
 use crate::language_model::{OneHot, Recurrent, State};
 
-/// X W_x + H W_h + b: what stands in front of every function of a recurrent layer.
+/// X W_x + H W_h + b: the argument of every function in a recurrent layer.
 pub struct Gate {
     w_x: Tensor,
     w_h: Tensor,
@@ -17,7 +16,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// `w_x` `[D, H]`, `w_h` `[H, H]` and `b` `[H]`, with the book's `letter` behind their names: `w_xz`, `w_hz`, `b_z`.
+    /// `w_x` `[D, H]`, `w_h` `[H, H]` and `b` `[H]`, named with the book's `letter`: `w_xz`, `w_hz`, `b_z`.
     pub fn new(
         letter: char,
         (num_inputs, num_hiddens): (usize, usize),
@@ -44,7 +43,7 @@ impl Gate {
         (x.matmul(&self.w_x)? + h.matmul(&self.w_h)?)?.broadcast_add(&self.b)
     }
 
-    /// The zeros that a layer of this size starts from: `[B, H]`
+    /// The initial state, zeros: `[B, H]`
     pub fn zeros(&self, batch: usize) -> Result<Tensor> {
         Tensor::zeros((batch, self.b.dim(0)?), self.b.dtype(), self.b.device())
     }
@@ -57,16 +56,16 @@ pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
 
 /// A recurrent layer by hand.
 pub trait Layer {
-    /// The steps' inputs `[B, D]` and the state before them to the steps' outputs `[B, H]` and the state behind them.
+    /// The inputs `[B, D]` of all time steps and the state before them to the outputs `[B, H]` and the state after them.
     fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)>;
 }
 
-/// A recurrent layer that is one step again and again.
+/// A recurrent layer that repeats one function at every time step.
 pub trait Step {
-    /// The zeros that a batch starts from; h comes first in a state.
+    /// The initial state for a batch, zeros. The first tensor of a state is h.
     fn zeros(&self, batch: usize) -> Result<State>;
 
-    /// X_t `[B, D]` and the state before it to the state behind it.
+    /// X_t `[B, D]` and the state before it to the state after it.
     fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State>;
 }
 
@@ -102,10 +101,9 @@ pub struct ByHand<L> {
 }
 
 impl<L: Layer> ByHand<L> {
-    /// `layer` is made of the number of inputs and of hidden units.
+    /// `layer` makes the recurrent layer from its number of inputs and of hidden units.
     pub fn new(
-        vocab_size: usize,
-        num_hiddens: usize,
+        (vocab_size, num_hiddens): (usize, usize),
         initializer: &Initializer,
         params: &ParamStore,
         layer: impl FnOnce((usize, usize), &Initializer, VarBuilder) -> Result<L>,
@@ -120,9 +118,15 @@ impl<L: Layer> ByHand<L> {
             w_hq,
         })
     }
+}
 
-    /// Name and output of every part, and the state behind the tokens.
-    fn parts(&self, x: &Tensor, state: Option<&[Tensor]>) -> Result<([Tensor; 4], State)> {
+impl<L: Layer> Recurrent for ByHand<L> {
+    fn forward_from(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        _: Mode,
+    ) -> Result<(Tensor, State)> {
         let (batch, steps) = x.dims2()?;
         let one_hot = self.one_hot.forward(x)?;
         let inputs = (0..steps).map(|t| one_hot.get(t));
@@ -130,28 +134,7 @@ impl<L: Layer> ByHand<L> {
         let (outputs, state) = self.rnn.forward(&inputs, state)?;
         let h = Tensor::stack(&outputs, 1)?; // [B, T, H]
         let product = h.flatten_to(1)?.matmul(&self.w_hq)?; // [B T, V]
-        let product = product.reshape((batch, steps, ()))?;
-        let o = product.broadcast_add(&self.b_q)?;
-        Ok(([one_hot.transpose(0, 1)?, h, product, o], state))
-    }
-}
-
-impl<L: Layer> Recurrent for ByHand<L> {
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, _: Mode) -> Result<(Tensor, State)> {
-        let ([_, _, _, o], state) = self.parts(x, state)?;
-        Ok((o, state))
-    }
-}
-
-impl<L: Layer> Network for ByHand<L> {
-    /// `[B, T] -> [B, T, V]`: logits, from a state of zeros.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(Recurrent::forward(self, x, None, mode)?.0)
-    }
-
-    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
-        let names = ["one_hot", "rnn", "w_hq", "b_q"].map(String::from);
-        let (outputs, _) = self.parts(x, None)?;
-        Ok(names.into_iter().zip(outputs).collect())
+        let o = product.reshape((batch, steps, ()))?; // [B, T, V]
+        Ok((o.broadcast_add(&self.b_q)?, state))
     }
 }

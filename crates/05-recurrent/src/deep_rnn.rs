@@ -1,45 +1,42 @@
-//! Simple recurrent layers by hand, one on top of the other. D2L en 10.3.1; zh 9.3.1.
+//! Simple recurrent layers by hand, each fed with the outputs of the one before. D2L zh 9.3.1, en 10.3.1.
 //!
 //! H_t^l = tanh(H_t^{l-1} W_xh^l + H_{t-1}^l W_hh^l + b_h^l), where H_t^0 = X_t
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use d2l::PresetName::En;
 use d2l::nn::{Initializer, ParamStore};
-use d2l::{Implementation, Preset, PresetName, Recipe};
+use d2l::{Implementation, Model, Preset};
 
 use crate::by_hand::{ByHand, Layer};
-use crate::language_model::State;
-use crate::recipes::{BY_HAND, EN_DEEP, QUICK};
+use crate::experiment::train;
+use crate::hyperparameters::{EN_DEEP, Options, QUICK, by_hand};
+use crate::language_model::{Recurrent, State};
 use crate::rnn::scratch::Rnn;
 
-/// `--model deep-rnn`
-pub const NAME: &str = "deep-rnn";
 const NUM_LAYERS: usize = 2;
-
-/// The experiments. The English edition has 11 builds, too few for a band.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        recipe: Recipe {
-            initializer: BY_HAND,
-            ..QUICK
-        },
-        ..EN_PRESET
-    },
-    EN_PRESET,
+const SCRATCH: &[Preset<Options>] = &[
+    Preset::quick(100, "en 10.3", by_hand(QUICK), Options::ZH_HALF),
+    Preset::new(En, "en 10.3", by_hand(EN_DEEP), Options::EN),
 ];
 
-const EN_PRESET: Preset = Preset {
-    model: NAME,
-    implementation: Implementation::Scratch,
-    name: PresetName::En,
-    section: "en 10.3",
-    recipe: Recipe {
-        initializer: BY_HAND,
-        ..EN_DEEP
-    },
-    bands: &[],
-};
+/// The network in the chapter's list.
+pub fn model() -> Model {
+    let about = "Two simple recurrent layers (D2L zh 9.3, en 10.3)";
+    let train = |run: &mut _, options: &_| train(run, options, network);
+    Model::new("deep-rnn", about, train, SCRATCH, &[])
+}
+
+/// The language model; by hand only.
+pub fn network(
+    _: Implementation,
+    sizes: (usize, usize),
+    init: &Initializer,
+    params: &ParamStore,
+) -> Result<Box<dyn Recurrent>> {
+    let model = ByHand::new(sizes, init, params, StackedRnn::new)?;
+    Ok(Box::new(model))
+}
 
 /// Layers, each fed with the outputs of the one before. Layer l's parameters are `l.w_xh`, …
 pub struct StackedRnn {
@@ -47,7 +44,7 @@ pub struct StackedRnn {
 }
 
 impl StackedRnn {
-    /// Of the numbers of inputs and of hidden units in each layer.
+    /// For these numbers of inputs and of hidden units in each layer.
     pub fn new(
         (num_inputs, num_hiddens): (usize, usize),
         initializer: &Initializer,
@@ -57,9 +54,7 @@ impl StackedRnn {
             let inputs = if number == 0 { num_inputs } else { num_hiddens };
             Rnn::new((inputs, num_hiddens), initializer, vb.pp(number))
         };
-        Ok(Self {
-            rnns: (0..NUM_LAYERS).map(layer).collect::<Result<_>>()?,
-        })
+        Ok(Self { rnns: (0..NUM_LAYERS).map(layer).collect::<Result<_>>()? })
     }
 }
 
@@ -74,20 +69,4 @@ impl Layer for StackedRnn {
         }
         Ok((outputs, states))
     }
-}
-
-/// The language model.
-pub fn model(
-    vocab_size: usize,
-    num_hiddens: usize,
-    initializer: &Initializer,
-    params: &ParamStore,
-) -> Result<ByHand<StackedRnn>> {
-    ByHand::new(
-        vocab_size,
-        num_hiddens,
-        initializer,
-        params,
-        StackedRnn::new,
-    )
 }

@@ -1,57 +1,77 @@
-//! Text that a trained model writes, character by character. D2L zh 8.5.3, en 9.5.5.
+//! A trained model writes a text, character by character. D2L zh 8.5.3, en 9.5.5.
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use d2l::data::{Level, Vocabulary, letters, tokenize};
-use d2l::nn::Mode;
+use d2l::nn::{Mode, no_grad};
 use d2l::random::{Purpose, Rng, Stream};
 
 use crate::language_model::{Recurrent, State};
 
-/// How to write.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What the trained model writes, and how.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Text")]
 pub struct Writing {
-    /// Characters behind the prefix.
+    /// The text that the trained model continues [default: time traveller]
+    #[arg(long, value_name = "TEXT", value_parser = with_letters)]
+    pub prefix: Option<String>,
+    /// Characters that it writes [default: 50]
+    #[arg(long, value_name = "N")]
     pub num_predictions: usize,
-    /// 0 takes the most likely character each time. Above it, a character is drawn, with the probabilities
-    /// softmax(o / temperature).
+    /// 0 takes the most likely character each time. Above 0, characters are drawn with the probabilities
+    /// softmax(o / T) [default: 0]
+    #[arg(long, value_name = "T", value_parser = d2l::at_least_zero)]
     pub temperature: f64,
-    /// Decides the draws.
-    pub seed: u64,
 }
 
-/// `prefix`, cleaned as the text was, and what the model writes behind it.
+impl Writing {
+    /// The book's.
+    pub const BOOK: Self = Self { prefix: None, num_predictions: 50, temperature: 0.0 };
+}
+
+/// What the book's models continue.
+const PREFIX: &str = "time traveller";
+
+/// Reads a text that has a letter.
+fn with_letters(text: &str) -> Result<String, String> {
+    match text.contains(|c: char| c.is_ascii_alphabetic()) {
+        true => Ok(text.to_string()),
+        false => Err("wanted a letter at least to start from".to_string()),
+    }
+}
+
+/// The prefix, cleaned as the text was, and what the model writes after it. `seed` decides the draws.
 ///
-/// The model reads the prefix from a state of zeros; then each character that it writes is its next input.
+/// The model reads the prefix from a state of zeros. Then each character that it writes is its next input.
 ///
 /// # Errors
-/// Where the prefix is empty.
+/// If the prefix is empty.
 pub fn generate(
-    model: &impl Recurrent,
+    model: &dyn Recurrent,
     vocabulary: &Vocabulary,
-    prefix: &str,
     writing: &Writing,
+    seed: u64,
     device: &Device,
 ) -> Result<String> {
-    let prefix = letters(prefix);
+    let prefix = letters(writing.prefix.as_deref().unwrap_or(PREFIX));
     let mut tokens: Vec<u32> = tokenize(&prefix, Level::Character)
         .into_iter()
         .map(|token| vocabulary.id(token))
         .collect();
-    let Some(behind_prefix) = tokens.len().checked_sub(1) else {
+    let Some(last_of_prefix) = tokens.len().checked_sub(1) else {
         bail!("found an empty prefix, wanted a letter at least for the model to start from");
     };
-    let mut draws = Stream::once(writing.seed, Purpose::Sample, "text").rng();
+    let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
     let mut state: Option<State> = None;
-    for place in 0..behind_prefix + writing.num_predictions {
+    for place in 0..last_of_prefix + writing.num_predictions {
         let Some(&token) = tokens.get(place) else {
             break;
         };
         let x = Tensor::new(&[[token]], device)?; // [1, 1]
-        let (o, after) = model.forward(&x, state.as_deref(), Mode::Evaluate)?;
-        // Without its history, or the text's whole graph would stay in memory.
+        let (o, after) = no_grad(|| model.forward_from(&x, state.as_deref(), Mode::Evaluate))?;
+        // Candle records a model by hand all the same: without this the graph of the whole text would stay in memory.
         state = Some(after.iter().map(Tensor::detach).collect());
-        if place >= behind_prefix {
+        if place >= last_of_prefix {
             let o: Vec<f32> = o.flatten_all()?.to_vec1()?;
             tokens.push(choose(&o, writing.temperature, &mut draws));
         }
@@ -60,7 +80,7 @@ pub fn generate(
     Ok(text.collect())
 }
 
-/// The next token of logits `[V]`.
+/// The next token for the logits `[V]`.
 fn choose(o: &[f32], temperature: f64, draws: &mut impl Rng) -> u32 {
     let largest = o.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let first_largest = || o.iter().position(|&o| o == largest).unwrap_or(0) as u32;
@@ -77,7 +97,7 @@ fn choose(o: &[f32], temperature: f64, draws: &mut impl Rng) -> u32 {
             return token as u32;
         }
     }
-    first_largest() // rounding left nothing to fall below
+    first_largest() // if rounding left a rest of 0 or more
 }
 
 #[cfg(test)]

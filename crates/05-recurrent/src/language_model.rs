@@ -3,47 +3,50 @@
 //! D2L zh 8.4 to 8.6, en 9.4 to 9.6.
 
 use candle_core::{DType, Device, Result, Tensor};
-use d2l::nn::{Mode, Network};
+use d2l::nn::{Mode, Network, Sees, is_observed, report_function};
 
-/// What a model keeps of the tokens that it has seen: h, and of an LSTM h and c, for each layer.
+/// What a model keeps of the tokens that it has read: h of each layer, for an LSTM h and c.
 pub type State = Vec<Tensor>;
 
-/// A language model that hands on its state.
-pub trait Recurrent: Network {
-    /// Tokens `[B, T]` and the state before them, zeros where there is none, to logits `[B, T, V]` and the state behind
-    /// them. Row t of the logits is about token t + 1.
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)>;
+/// A language model that returns its state.
+pub trait Recurrent {
+    /// Tokens `[B, T]` and the state before them, or zeros, to logits `[B, T, V]` and the state after them. Row t of the
+    /// logits predicts token t + 1.
+    fn forward_from(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Tensor, State)>;
 }
 
-/// Each token as a vector with a 1 in its place. D2L zh 8.5.1, en 9.5.2.1.
+impl Network for dyn Recurrent + '_ {
+    /// `[B, T] -> [B, T, V]`: logits, from a state of zeros.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(self.forward_from(x, None, mode)?.0)
+    }
+}
+
+/// Makes each token a vector that is 1 at the token's number and 0 elsewhere. D2L zh 8.5.1, en 9.5.2.1.
 pub struct OneHot {
     identity: Tensor,
 }
 
 impl OneHot {
-    /// For a vocabulary of so many tokens.
+    /// For a vocabulary of this size.
     pub fn new(vocab_size: usize, dtype: DType, device: &Device) -> Result<Self> {
-        Ok(Self {
-            identity: Tensor::eye(vocab_size, dtype, device)?,
-        })
+        Ok(Self { identity: Tensor::eye(vocab_size, dtype, device)? })
     }
 
-    /// V
-    pub fn vocab_size(&self) -> usize {
-        self.identity.dims().first().copied().unwrap_or(0)
-    }
-
-    /// `[B, T] -> [T, B, V]`: a recurrent layer takes one step after the other.
+    /// `[B, T] -> [T, B, V]`: a recurrent layer takes one time step after the other.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, steps) = x.dims2()?;
         let tokens = x.t()?.flatten_all()?;
         let rows = self.identity.index_select(&tokens, 0)?;
-        rows.reshape((steps, batch, ())) // [T, B, V]
-    }
-}
-
-impl<M: Recurrent + ?Sized> Recurrent for Box<M> {
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
-        (**self).forward(x, state, mode)
+        let one_hot = rows.reshape((steps, batch, ()))?; // [T, B, V]
+        if is_observed() {
+            report_function("one_hot", &[x], &one_hot.transpose(0, 1)?, Sees::Same);
+        }
+        Ok(one_hot)
     }
 }

@@ -1,4 +1,4 @@
 //! `cargo run -p recurrent`
 fn main() -> std::process::ExitCode {
-    d2l::main(recurrent::run)
+    recurrent::chapter().main()
 }

@@ -2,33 +2,26 @@
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
-use d2l::Run;
 use d2l::data::{Corpus, Splits, random_partition, sequential_partition, windows};
 use d2l::random::Rng;
+use d2l::{Run, Settings};
+use serde::Serialize;
 
-/// Which windows of the text are in a minibatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+use crate::hyperparameters::Options;
+
+/// Which text windows make a minibatch, and from which state they start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sampling {
-    /// Each row goes on where it stopped in the minibatch before, and takes the state along.
+    /// Each row continues its row of the minibatch before, and starts from its state.
     Sequential,
-    /// Windows side by side, in random order; the state starts from zero.
+    /// Text windows side by side, in random order, from a state of zeros.
     Random,
-    /// A window at every token, in random order; the state starts from zero. Half as many more are held out.
+    /// A text window at every token, in random order, from a state of zeros. Half as many more are held out.
     Windows,
 }
 
-impl Sampling {
-    /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::Random => "random",
-            Self::Windows => "windows",
-        }
-    }
-}
-
-/// The first `count` windows of the text to train on, and half as many more that follow to validate on.
+/// The first `count` text windows for training, and half as many that follow for validation.
 pub fn overlapping_windows(corpus: &Corpus, count: usize, num_steps: usize) -> Result<Splits<2>> {
     let part = |starts: std::ops::Range<usize>| {
         windows(&corpus.tokens, &starts.collect::<Vec<_>>(), num_steps)
@@ -40,63 +33,59 @@ pub fn overlapping_windows(corpus: &Corpus, count: usize, num_steps: usize) -> R
     })
 }
 
-/// A text that every epoch cuts anew, from an offset that it draws: equally many minibatches in each.
+/// A text that every epoch cuts anew, from an offset that it draws. All epochs have the same number of minibatches.
 pub struct Minibatches {
     tokens: Vec<u32>,
     num_steps: usize,
-    /// Windows in a minibatch.
+    /// Text windows in a minibatch.
     rows: usize,
-    /// Minibatches in an epoch: as many as fit behind the largest offset.
-    count: usize,
     carries_state: bool,
 }
 
 impl Minibatches {
-    /// The first `max_tokens` tokens, cut into windows of `num_steps`; of these the first `--examples`.
+    /// Cuts the first tokens of the text, as many as the options and `--examples` say. The log describes them by the
+    /// splits.
     pub fn new(
         corpus: &Corpus,
-        (max_tokens, num_steps): (usize, usize),
-        sampling: Sampling,
-        run: &Run,
+        options: &Options,
+        settings: &Settings,
     ) -> Result<(Self, Splits<2>)> {
-        let tokens = corpus.tokens.iter().copied().take(max_tokens);
+        let num_steps = options.num_steps;
+        let tokens = corpus.tokens.iter().copied().take(options.max_tokens);
         let mut all = Self {
             tokens: tokens.collect(),
             num_steps,
             rows: 1,
-            count: 0,
-            carries_state: sampling == Sampling::Sequential,
+            carries_state: options.sampling == Sampling::Sequential,
         };
         let side_by_side = all.tokens.len().saturating_sub(1) / num_steps.max(1);
-        let wanted = run
-            .first_examples(all.splits(side_by_side, corpus)?)
-            .train
-            .len();
+        let wanted = settings.first_examples(all.splits(side_by_side, corpus)?);
+        let wanted = wanted.train.len();
         if wanted < side_by_side {
             all.tokens.truncate((wanted + 1) * num_steps + 1);
         }
-        let usable = all.tokens.len().saturating_sub(all.largest_offset() + 1);
-        all.rows = run.batch_size().min(usable / num_steps.max(1));
-        all.count = all
-            .partition(all.largest_offset(), |n| (0..n).collect())
-            .len();
-        if all.count == 0 {
+        let offset = all.largest_offset();
+        let usable = all.tokens.len().saturating_sub(offset + 1);
+        all.rows = settings.recipe.batch_size.min(usable / num_steps.max(1));
+        // As many minibatches as fit after the largest offset.
+        let count = all.partition(offset, |n| (0..n).collect()).len();
+        if count == 0 {
             bail!(
-                "found a text of {} tokens, wanted {} at least for windows of {num_steps}",
+                "found a text of {} tokens, wanted at least {} for text windows of {num_steps}",
                 all.tokens.len(),
-                all.largest_offset() + 1 + num_steps
+                offset + 1 + num_steps
             );
         }
-        let splits = all.splits(all.count * all.rows, corpus)?;
+        let splits = all.splits(count * all.rows, corpus)?;
         Ok((all, splits))
     }
 
-    /// Whether a minibatch starts from the state that the one before left.
-    pub fn carry_state(&self) -> bool {
+    /// Whether a minibatch starts from the state after the one before.
+    pub fn carries_state(&self) -> bool {
         self.carries_state
     }
 
-    /// What the log says of the text: so many windows, nothing held out.
+    /// So many text windows, with nothing held out.
     fn splits(&self, count: usize, corpus: &Corpus) -> Result<Splits<2>> {
         let starts: Vec<usize> = (0..count).map(|window| window * self.num_steps).collect();
         Ok(Splits {
@@ -106,7 +95,7 @@ impl Minibatches {
         })
     }
 
-    /// The book draws up to T where rows go on, and up to T - 1 where they don't.
+    /// The book draws up to T for sequential sampling, and up to T - 1 for random sampling.
     fn largest_offset(&self) -> usize {
         if self.carries_state {
             self.num_steps
@@ -128,12 +117,8 @@ impl Minibatches {
         }
     }
 
-    /// Where the windows of the running epoch's minibatches start; after an interruption, of those that are still to
-    /// come.
+    /// Where the text windows start in the minibatches of this epoch that are still to come.
     pub fn of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
-        if run.epoch() == 0 {
-            return Vec::new(); // `--epochs 0`
-        }
         let offset = run.shuffle("offset").map_or(0, |stream| {
             stream.rng().random_range(0..=self.largest_offset())
         });
@@ -141,12 +126,12 @@ impl Minibatches {
             Some(stream) => stream.permutation(n),
             None => (0..n).collect(),
         };
-        let starts = self.partition(offset, permutation);
-        let to_come = starts.into_iter().take(self.count);
-        to_come.skip(run.batches_done()).collect()
+        let starts = self.partition(offset, permutation).into_iter();
+        let to_come = run.batches_to_come();
+        starts.take(to_come.end).skip(to_come.start).collect()
     }
 
-    /// Tokens and those that follow them, for windows at `starts`: both `[B, T]`.
+    /// The text windows at `starts`: tokens, and for each the token that follows it, both `[B, T]`.
     pub fn batch(&self, starts: &[usize], device: &Device) -> Result<[Tensor; 2]> {
         let windows = windows(&self.tokens, starts, self.num_steps)?;
         let rows: Vec<usize> = (0..starts.len()).collect();

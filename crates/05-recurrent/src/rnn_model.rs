@@ -1,12 +1,12 @@
-//! What the models with the library have in common: a recurrent layer and a dense one behind it.
+//! The models with the library: a recurrent layer and a dense layer after it.
 //!
-//! D2L zh 8.6.2, en 9.6.
+//! D2L zh 8.6.2, 9.1.3, 9.2.3, en 9.6, 10.1.3, 10.2.5.
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
-    Gru, Initializer, Linear, Lstm, Mode, Network, Nonlinearity, ParamStore, RecurrentOptions,
-    Reset, Rnn, batch_first, gru, linear, lstm, rnn,
+    Gru, Initializer, Linear, Lstm, Mode, Nonlinearity, ParamStore, RecurrentOptions, Reset, Rnn,
+    batch_first, block, gru, linear, lstm, rnn,
 };
 
 use crate::language_model::{OneHot, Recurrent, State};
@@ -20,6 +20,46 @@ pub enum Cell {
     Gru,
     /// Without peepholes.
     Lstm,
+}
+
+/// One-hot tokens, a recurrent layer, and a dense layer that gives the logits.
+pub struct RnnModel {
+    one_hot: OneHot,
+    rnn: Layer,
+    linear: Linear,
+}
+
+impl RnnModel {
+    /// One layer and one direction unless `options` say more.
+    pub fn new(
+        cell: Cell,
+        (vocab_size, num_hiddens): (usize, usize),
+        options: RecurrentOptions,
+        initializer: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
+        let vb = params.builder();
+        let directions = if options.bidirectional { 2 } else { 1 };
+        let (sizes, outputs) = ((vocab_size, num_hiddens), num_hiddens * directions);
+        Ok(Self {
+            one_hot: OneHot::new(vocab_size, vb.dtype(), vb.device())?,
+            rnn: Layer::new(cell, sizes, options, initializer, vb.pp("rnn"))?,
+            linear: linear(outputs, vocab_size, initializer, vb.pp("linear"))?,
+        })
+    }
+}
+
+impl Recurrent for RnnModel {
+    fn forward_from(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Tensor, State)> {
+        let (h, state) = self.rnn.forward(&self.one_hot.forward(x)?, state, mode)?;
+        let o = block("linear", || batch_first(&self.linear.forward(&h)?))?; // [B, T, V]
+        Ok((o, state))
+    }
 }
 
 /// The library's recurrent layers.
@@ -50,7 +90,7 @@ impl Layer {
         })
     }
 
-    /// `[T, B, D] -> [T, B, directions · H]`, and the state behind the last step.
+    /// `[T, B, D] -> [T, B, directions · H]`, and the state after the last time step.
     fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
         let [h, c] = [0, 1].map(|i| state.and_then(|state| state.get(i)));
         Ok(match self {
@@ -67,68 +107,5 @@ impl Layer {
                 (y, vec![h, c])
             }
         })
-    }
-}
-
-/// One-hot tokens, a recurrent layer, and a dense layer that gives the logits.
-pub struct RnnModel {
-    one_hot: OneHot,
-    rnn: Layer,
-    linear: Linear,
-}
-
-impl RnnModel {
-    /// One layer and one direction unless `options` say more.
-    pub fn new(
-        cell: Cell,
-        (vocab_size, num_hiddens): (usize, usize),
-        options: RecurrentOptions,
-        initializer: &Initializer,
-        params: &ParamStore,
-    ) -> Result<Self> {
-        let vb = params.builder();
-        let directions = if options.bidirectional { 2 } else { 1 };
-        let (sizes, outputs) = ((vocab_size, num_hiddens), num_hiddens * directions);
-        Ok(Self {
-            one_hot: OneHot::new(vocab_size, vb.dtype(), vb.device())?,
-            rnn: Layer::new(cell, sizes, options, initializer, vb.pp("rnn"))?,
-            linear: linear(outputs, vocab_size, initializer, vb.pp("linear"))?,
-        })
-    }
-}
-
-impl RnnModel {
-    /// The outputs of all parts, batch first, and the state behind the tokens.
-    fn parts(
-        &self,
-        x: &Tensor,
-        state: Option<&[Tensor]>,
-        mode: Mode,
-    ) -> Result<([Tensor; 3], State)> {
-        let one_hot = self.one_hot.forward(x)?;
-        let (h, state) = self.rnn.forward(&one_hot, state, mode)?;
-        let o = batch_first(&self.linear.forward(&h)?)?; // [B, T, V]
-        let parts = [one_hot.transpose(0, 1)?, h.transpose(0, 1)?, o];
-        Ok((parts, state))
-    }
-}
-
-impl Recurrent for RnnModel {
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
-        let ([_, _, o], state) = self.parts(x, state, mode)?;
-        Ok((o, state))
-    }
-}
-
-impl Network for RnnModel {
-    /// `[B, T] -> [B, T, V]`: logits, from a state of zeros.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(Recurrent::forward(self, x, None, mode)?.0)
-    }
-
-    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
-        let names = ["one_hot", "rnn", "linear"].map(String::from);
-        let (outputs, _) = self.parts(x, None, Mode::Evaluate)?;
-        Ok(names.into_iter().zip(outputs).collect())
     }
 }

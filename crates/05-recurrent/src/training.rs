@@ -1,9 +1,9 @@
-//! The training loop of texts that are cut into minibatches anew in every epoch. D2L zh 8.5.6.
+//! The training loop for a text that every epoch cuts into minibatches anew. D2L zh 8.5.6.
 //!
-//! It is not `d2l::fit`, because there a batch is examples of a data set that stays as it is, and nothing goes from one
-//! batch to the next: here each epoch cuts the text from another offset, and the rows of a minibatch go on in the next
-//! one, which starts from the state that they left. The calls to `run` are those of `fit`. The English edition's windows,
-//! which start from zeros, go through `fit`.
+//! `d2l::fit` trains on a data set that stays the same, and passes nothing from one batch to the next. Here every epoch
+//! cuts the text from another offset, and with sequential sampling a minibatch continues the rows of the one before and
+//! starts from the state after them. The loop makes the same calls to `run` as `fit`. The English edition's text windows
+//! start from zeros: they are trained by `fit`.
 
 use anyhow::Result;
 use candle_core::Tensor;
@@ -16,7 +16,7 @@ use crate::minibatches::Minibatches;
 
 /// Trains `model` on the minibatches of `text`, which the log describes as `data`.
 pub fn fit<O: Optimizer + ?Sized>(
-    model: &impl Recurrent,
+    model: &dyn Recurrent,
     text: &Minibatches,
     data: &Splits<2>,
     optimizer: &mut O,
@@ -26,11 +26,11 @@ pub fn fit<O: Optimizer + ?Sized>(
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
         for starts in text.of_epoch(run) {
-            let [x, y] = text.batch(&starts, &run.device())?;
-            // Zeros in an epoch's first minibatch.
-            let before = (text.carry_state() && !run.carried().is_empty()).then(|| run.carried());
-            let (y_hat, after) = model.forward(&x, before, Mode::Train(run.step()))?;
-            // Without its history: gradients end where the minibatch began.
+            let [x, y] = text.batch(&starts, &run.settings.device)?;
+            // An epoch's first minibatch starts from zeros.
+            let before = (text.carries_state() && !run.carried().is_empty()).then(|| run.carried());
+            let (y_hat, after) = model.forward_from(&x, before, Mode::Train(run.step()))?;
+            // Detached, so that gradients end where the minibatch began.
             let after: Vec<Tensor> = after.iter().map(Tensor::detach).collect();
             run.carry(&after);
             let loss = next_token_loss(&y_hat, &y)?;

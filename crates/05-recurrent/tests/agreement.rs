@@ -1,51 +1,52 @@
-//! By hand, with the library and in PyTorch: the same numbers.
+//! By hand, with the library and in PyTorch, the models compute the same numbers.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use d2l::Implementation::{Concise, Scratch};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
-    Initializer, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward, gru, linear,
+    Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward, gru,
+    linear, observed,
 };
 use d2l::{Implementation, next_token_loss};
+use recurrent::experiment::Build;
 use recurrent::language_model::{OneHot, Recurrent};
-use recurrent::{bidirectional_lstm, deep_gru, deep_lstm, deep_rnn, gru as gru_model, lstm, rnn};
+use recurrent::rnn_model::{Cell, RnnModel};
+use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
 
 const DEVICE: Device = Device::Cpu;
-const TRAIN: Mode = Mode::Train(Step {
-    seed: 0,
-    epoch: 1,
-    step: 1,
-});
+const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
 /// V, H, B, T
 const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
 
-/// Every model with its implementation.
-const MODELS: [(&str, Implementation); 10] = [
-    (rnn::NAME, Implementation::Scratch),
-    (rnn::NAME, Implementation::Concise),
-    (gru_model::NAME, Implementation::Scratch),
-    (gru_model::NAME, Implementation::Concise),
-    (lstm::NAME, Implementation::Scratch),
-    (lstm::NAME, Implementation::Concise),
-    (deep_rnn::NAME, Implementation::Scratch),
-    (deep_gru::NAME, Implementation::Concise),
-    (deep_lstm::NAME, Implementation::Concise),
-    (bidirectional_lstm::NAME, Implementation::Concise),
+/// Every model, with its implementation and what makes it.
+const MODELS: [(&str, Implementation, Build); 10] = [
+    ("rnn", Scratch, rnn::network),
+    ("rnn", Concise, rnn::network),
+    ("gru", Scratch, gru_model::network),
+    ("gru", Concise, gru_model::network),
+    ("lstm", Scratch, lstm::network),
+    ("lstm", Concise, lstm::network),
+    ("deep-rnn", Scratch, deep_rnn::network),
+    ("deep-gru", Concise, deep_gated::gru),
+    ("deep-lstm", Concise, deep_gated::lstm),
+    (BIDIRECTIONAL, Concise, bidirectional_lstm::network),
 ];
+const BIDIRECTIONAL: &str = "bidirectional-lstm";
 
 fn f64_params() -> ParamStore {
     ParamStore::with_dtype(0, DType::F64, &DEVICE)
 }
 
 fn model(
-    (name, implementation): (&str, Implementation),
+    build: Build,
+    implementation: Implementation,
     params: &ParamStore,
 ) -> candle_core::Result<Box<dyn Recurrent>> {
     let (v, h, _, _) = SIZES;
-    let initializer = Initializer::PytorchDefault;
-    recurrent::network(name, implementation, (v, h), &initializer, params)
+    build(implementation, (v, h), &Initializer::PytorchDefault, params)
 }
 
 /// Tokens `[B, T]`.
@@ -60,27 +61,27 @@ fn tokens(salt: u32) -> Result<Tensor> {
 #[test]
 fn every_model_agrees_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, implementation) in MODELS {
+    for (name, implementation, build) in MODELS {
         let file = folder.join(format!("{name}-{implementation}.json"));
-        let build = |params: &ParamStore| Ok(model((name, implementation), params)?);
+        let build = |params: &ParamStore| Ok(model(build, implementation, params)?);
         d2l::testing::check_against_golden(&file, build, next_token_loss)
             .with_context(|| format!("{name} {implementation}"))?;
     }
     Ok(())
 }
 
-/// Gives a model with the library the parameters of one by hand, and the other way round a gradient.
+/// Arranges parameters or gradients of a model by hand as the library's model has them.
 ///
-/// The library's weights are the transposed ones, one gate below the other; of its two biases the second is 0.
+/// The library's weights are the transposed ones, one gate below the other. Of its two biases the second is 0.
 struct Mapping<'a> {
-    /// Prefixes of a layer's parameters: by hand, and the number behind the library's.
+    /// A layer's parameters: their prefix by hand, and the number at the end of the library's names.
     layers: &'a [(&'a str, usize)],
     /// The book's letters in the library's order.
     letters: &'a str,
 }
 
 impl Mapping<'_> {
-    /// Each of the library's parameters, made of `by_hand`, parameters or gradients.
+    /// Each of the library's tensors, made of those that `by_hand` finds by their names.
     fn apply(&self, by_hand: impl Fn(&str) -> Result<Tensor>) -> Result<Vec<(String, Tensor)>> {
         let mut mapped = vec![
             ("linear.weight".to_string(), by_hand("w_hq")?.t()?),
@@ -136,7 +137,7 @@ fn ensure_equal(
     mapping: &Mapping,
 ) -> Result<()> {
     for (_, variable) in ours.parameters() {
-        let shape = variable.shape().clone(); // biases too would start from 0 otherwise
+        let shape = variable.shape().clone(); // biases too, which would be 0 otherwise
         variable.set(&filled(
             shape,
             3 + variable.rank() as u32,
@@ -150,9 +151,9 @@ fn ensure_equal(
         named(theirs, &name)?.set(&value.contiguous()?)?;
     }
     let (x, y) = (tokens(1)?, tokens(2)?);
-    let (_, state) = by_hand.forward(&tokens(5)?, None, TRAIN)?;
+    let (_, state) = by_hand.forward_from(&tokens(5)?, None, TRAIN)?;
     let layers = mapping.layers.len();
-    // By hand a state is h, or h and c, of each layer; the library has all layers' in one.
+    // By hand a state is h, or h and c, layer by layer. The library has one tensor of all layers' h, and one of all c.
     let kinds = state.len() / layers;
     let together: Vec<Tensor> = (0..kinds)
         .map(|kind| {
@@ -161,8 +162,8 @@ fn ensure_equal(
         })
         .collect::<candle_core::Result<_>>()?;
 
-    let (a, after_a) = by_hand.forward(&x, Some(&state), TRAIN)?;
-    let (b, after_b) = library.forward(&x, Some(&together), TRAIN)?;
+    let (a, after_a) = by_hand.forward_from(&x, Some(&state), TRAIN)?;
+    let (b, after_b) = library.forward_from(&x, Some(&together), TRAIN)?;
     ensure_near("outputs", &a, &b)?;
     for (kind, b) in after_b.iter().enumerate() {
         let of_kind: Vec<&Tensor> = after_a.iter().skip(kind).step_by(kinds).collect();
@@ -170,9 +171,9 @@ fn ensure_equal(
     }
     let (a, b) = (next_token_loss(&a, &y)?, next_token_loss(&b, &y)?);
     ensure_near("loss", &a, &b)?;
-    // From zeros: the state above has a history of its own.
-    let a = backward(&next_token_loss(&by_hand.forward(&x, None, TRAIN)?.0, &y)?)?;
-    let b = backward(&next_token_loss(&library.forward(&x, None, TRAIN)?.0, &y)?)?;
+    // From zeros, because the state above has a graph of its own.
+    let a = backward(&next_token_loss(&by_hand.forward(&x, TRAIN)?, &y)?)?;
+    let b = backward(&next_token_loss(&library.forward(&x, TRAIN)?, &y)?)?;
     let of_hand = |name: &str| -> Result<Tensor> {
         let gradient = a
             .get(named(ours, name)?.as_tensor())
@@ -186,7 +187,7 @@ fn ensure_equal(
         if !name.contains("bias_hh") {
             ensure_near(&name, &wanted, found)?;
         } else {
-            // Added to the same sums, the second bias has the gradient of the first.
+            // The second bias is added to the same sums as the first, so it has the same gradient.
             let first = named(theirs, &name.replace("bias_hh", "bias_ih"))?;
             ensure_near(
                 &name,
@@ -201,57 +202,47 @@ fn ensure_equal(
 #[test]
 fn the_rnn_by_hand_is_the_librarys() -> Result<()> {
     let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model((rnn::NAME, Implementation::Scratch), &ours)?;
-    let library = model((rnn::NAME, Implementation::Concise), &theirs)?;
+    let by_hand = model(rnn::network, Scratch, &ours)?;
+    let library = model(rnn::network, Concise, &theirs)?;
     let layers = [("rnn.", 0)];
-    let mapping = Mapping {
-        layers: &layers,
-        letters: "h",
-    };
-    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+    let mapping = Mapping { layers: &layers, letters: "h" };
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
 }
 
 #[test]
 fn the_lstm_by_hand_is_the_librarys() -> Result<()> {
     let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model((lstm::NAME, Implementation::Scratch), &ours)?;
-    let library = model((lstm::NAME, Implementation::Concise), &theirs)?;
+    let by_hand = model(lstm::network, Scratch, &ours)?;
+    let library = model(lstm::network, Concise, &theirs)?;
     let layers = [("rnn.", 0)];
     let mapping = Mapping {
         layers: &layers,
         letters: "ifco", // PyTorch's g is the book's candidate c
     };
-    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
 }
 
 #[test]
 fn two_layers_by_hand_are_the_librarys() -> Result<()> {
-    use recurrent::rnn_model::{Cell, RnnModel};
     let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model((deep_rnn::NAME, Implementation::Scratch), &ours)?;
+    let by_hand = model(deep_rnn::network, Scratch, &ours)?;
     let (v, h, _, _) = SIZES;
-    let options = RecurrentOptions {
-        num_layers: 2,
-        ..RecurrentOptions::default()
-    };
+    let options = RecurrentOptions { num_layers: 2, ..RecurrentOptions::default() };
     let library = RnnModel::new(Cell::Rnn, (v, h), options, &Initializer::Zeros, &theirs)?;
     let layers = [("rnn.0.", 0), ("rnn.1.", 1)];
-    let mapping = Mapping {
-        layers: &layers,
-        letters: "h",
-    };
-    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+    let mapping = Mapping { layers: &layers, letters: "h" };
+    ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
 }
 
-/// The library's layer as the book has it: the reset gate in front of the product.
+/// The library's layer as the book has it: the reset gate multiplies the state before the product with W_hh.
 struct BooksGru {
     one_hot: OneHot,
     layer: d2l::nn::Gru,
-    output: d2l::nn::Linear,
+    output: Linear,
 }
 
 impl Recurrent for BooksGru {
-    fn forward(
+    fn forward_from(
         &self,
         x: &Tensor,
         state: Option<&[Tensor]>,
@@ -267,20 +258,10 @@ impl Recurrent for BooksGru {
     }
 }
 
-impl Network for BooksGru {
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        Ok(Recurrent::forward(self, x, None, mode)?.0)
-    }
-
-    fn layers(&self, _: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(Vec::new())
-    }
-}
-
 #[test]
-fn the_gru_by_hand_is_the_librarys_with_the_reset_in_front() -> Result<()> {
+fn the_gru_by_hand_is_the_librarys_with_the_reset_before_the_product() -> Result<()> {
     let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model((gru_model::NAME, Implementation::Scratch), &ours)?;
+    let by_hand = model(gru_model::network, Scratch, &ours)?;
     let (v, h, _, _) = SIZES;
     let (vb, zeros) = (theirs.builder(), Initializer::Zeros);
     let reset = Reset::BeforeProduct;
@@ -301,25 +282,25 @@ fn the_gru_by_hand_is_the_librarys_with_the_reset_in_front() -> Result<()> {
         layers: &layers,
         letters: "rzh", // PyTorch's order r, z, n
     };
-    ensure_equal((&by_hand, &ours), (&library, &theirs), &mapping)
+    ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
 }
 
-/// A state that is carried over is worth the steps that made it.
+/// A model that starts from the state after the first half computes what it computes for the whole text.
 #[test]
 fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
     let x = tokens(1)?;
     let halves = [x.narrow(1, 0, 2)?, x.narrow(1, 2, 4)?];
-    for which in MODELS {
-        if which.0 == bidirectional_lstm::NAME {
+    for (name, implementation, build) in MODELS {
+        if name == BIDIRECTIONAL {
             continue; // its second direction begins at the end
         }
         let params = f64_params();
-        let model = model(which, &params)?;
-        let (whole, _) = model.forward(&x, None, Mode::Evaluate)?;
-        let (first, state) = model.forward(&halves[0], None, Mode::Evaluate)?;
-        let (second, _) = model.forward(&halves[1], Some(&state), Mode::Evaluate)?;
-        let name = format!("{} {}", which.0, which.1);
-        ensure_near(&name, &whole, &Tensor::cat(&[first, second], 1)?)?;
+        let model = model(build, implementation, &params)?;
+        let (whole, _) = model.forward_from(&x, None, Mode::Evaluate)?;
+        let (first, state) = model.forward_from(&halves[0], None, Mode::Evaluate)?;
+        let (second, _) = model.forward_from(&halves[1], Some(&state), Mode::Evaluate)?;
+        let both = Tensor::cat(&[first, second], 1)?;
+        ensure_near(&format!("{name} {implementation}"), &whole, &both)?;
     }
     Ok(())
 }
@@ -328,29 +309,34 @@ fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
 fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()> {
     let (v, h, batch, steps) = SIZES;
     let (x, y) = (tokens(1)?, tokens(2)?);
-    for which in MODELS {
+    for (name, implementation, build) in MODELS {
+        let name_of_model = format!("{name} {implementation}");
         let params = f64_params();
-        let model = model(which, &params)?;
-        let o = model.forward_t(&x, TRAIN)?;
-        ensure!(o.dims() == [batch, steps, v], "{which:?}: {:?}", o.dims());
-        every_parameter_has_a_gradient(&params, &backward(&next_token_loss(&o, &y)?)?)?;
-        let directions = if which.0 == bidirectional_lstm::NAME {
-            2
-        } else {
-            1
-        };
-        let layers = model.layers(&x)?;
-        let shape = |name: &str| {
-            let found = layers.iter().find(|(known, _)| known == name);
-            found.map(|(_, output)| output.dims().to_vec())
-        };
-        ensure!(shape("one_hot") == Some(vec![batch, steps, v]), "{which:?}");
+        let model = model(build, implementation, &params)?;
+        let (o, observations) = observed(|| model.forward(&x, TRAIN))?;
         ensure!(
-            shape("rnn") == Some(vec![batch, steps, h * directions]),
-            "{which:?}"
+            o.dims() == [batch, steps, v],
+            "{name_of_model}: {:?}",
+            o.dims()
         );
-        let last = layers.last().context("layers")?;
-        ensure_near(&format!("{which:?}"), &last.1, &o)?;
+        every_parameter_has_a_gradient(&params, &backward(&next_token_loss(&o, &y)?)?)?;
+        let layers = observations.rows(&[&x]);
+        let found: Vec<(&str, &[usize])> = layers
+            .iter()
+            .map(|layer| (layer.name.as_str(), layer.output.dims()))
+            .collect();
+        let directions = if name == BIDIRECTIONAL { 2 } else { 1 };
+        let hidden = [batch, steps, h * directions];
+        let logits = [batch, steps, v];
+        let wanted: &[(&str, &[usize])] = match implementation {
+            Scratch => &[("one_hot", &logits)],
+            Concise => &[("one_hot", &logits), ("rnn", &hidden), ("linear", &logits)],
+        };
+        ensure!(found == wanted, "{name_of_model}: {found:?}");
+        if implementation == Concise {
+            let last = layers.last().context("layers")?;
+            ensure_near(&name_of_model, &last.output, &o)?;
+        }
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn the_loss_falls_in_every_model() -> Result<()> {
         ),
     ] {
         for model in models {
-            let flags = ["--model", model, "--implementation", implementation];
+            let flags = [model, "--implementation", implementation];
             let small = [
                 "--num-hiddens",
                 "16",
@@ -91,11 +91,12 @@ fn the_loss_falls_in_every_model() -> Result<()> {
     Ok(())
 }
 
-/// A run of the book's kind memorises its text, so that it writes words of it.
+/// A model that is trained for long memorises its text and writes words of it.
 #[test]
-fn what_is_trained_long_enough_writes_words() -> Result<()> {
+fn a_model_that_is_trained_for_long_writes_words() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let flags = [
+        "rnn",
         "--epochs",
         "150",
         "--optimizer",
@@ -124,7 +125,7 @@ fn what_is_trained_long_enough_writes_words() -> Result<()> {
 #[test]
 fn perplexity_is_the_exponential_of_the_loss() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = ["--epochs", "2", "--num-hiddens", "8"];
+    let flags = ["rnn", "--epochs", "2", "--num-hiddens", "8"];
     let windows = ["--sampling", "windows", "--max-tokens", "300"];
     for (name, more) in [("text", &[][..]), ("windows", &windows)] {
         let run = train(&folder, name, &[&flags[..], more].concat())?;
@@ -155,7 +156,8 @@ fn perplexity_is_the_exponential_of_the_loss() -> Result<()> {
 #[test]
 fn what_a_flag_changes_is_in_the_log() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let flags = ["--epochs", "1", "--num-hiddens", "8", "--num-steps", "20"];
+    let flags = ["rnn", "--epochs", "1", "--num-hiddens", "8"];
+    let flags = [&flags[..], &["--num-steps", "20"]].concat();
     let more = ["--sampling", "random", "--max-tokens", "2000"];
     let output = recurrent(folder.path(), &[&flags[..], &more].concat())?;
     ensure!(output.status.success());
@@ -179,13 +181,13 @@ fn what_a_flag_changes_is_in_the_log() -> Result<()> {
     Ok(())
 }
 
-/// Stopped in the middle of an epoch, where the state is on its way from one minibatch to the next.
+/// The run is stopped in the middle of an epoch, where the next minibatch starts from the state after the last one.
 #[test]
 #[cfg(unix)]
 fn a_carried_state_survives_an_interruption() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let long = ["--epochs", "2", "--batch-size", "1", "--num-hiddens", "64"];
-    let long = [&long[..], &["--max-tokens", "9000", "--model", "lstm"]].concat();
+    let long = ["lstm", "--epochs", "2", "--batch-size", "1"];
+    let long = [&long[..], &["--num-hiddens", "64", "--max-tokens", "9000"]].concat();
     let whole = train(&folder, "whole", &long)?;
     let in_one_epoch = log(&whole)?[0]["data"]["train"]
         .as_u64()
@@ -225,6 +227,7 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
 fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let flags = [
+        "rnn",
         "--epochs",
         "20",
         "--num-hiddens",
@@ -244,19 +247,34 @@ fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
 #[test]
 fn bad_flags_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let refused: [(&[&str], i32, &str); 7] = [
-        (&["--prefix", ""], 2, "--prefix: found nothing"),
-        (&["--temperature", "-1"], 2, "--temperature"),
-        (&["--temperature", "NaN"], 2, "--temperature NaN"),
-        (&["--num-steps", "0"], 2, "--num-steps"),
-        (&["--model", "deep-rnn", "--preset", "zh"], 2, "deep-rnn"),
+    let refused: [(&[&str], i32, &str); 10] = [
+        (&["rnn", "--prefix", ""], 2, "--prefix"),
+        (&["rnn", "--prefix", "1895"], 2, "wanted a letter at least"),
+        (&["rnn", "--temperature", "-1"], 2, "--temperature"),
         (
-            &["--num-steps", "6000"],
-            1,
-            "found a text of 10000 tokens, wanted 12001 at least",
+            &["rnn", "--temperature", "NaN"],
+            2,
+            "'NaN' for '--temperature",
+        ),
+        (&["rnn", "--num-steps", "0"], 2, "--num-steps"),
+        (
+            &["--num-steps", "20"],
+            2,
+            "write `recurrent rnn --num-steps",
+        ),
+        (&["deep-rnn", "--preset", "zh"], 2, "deep-rnn"),
+        (
+            &["deep-lstm", "--implementation", "scratch"],
+            2,
+            "deep-lstm",
         ),
         (
-            &["--sampling", "windows", "--max-tokens", "900000"],
+            &["rnn", "--num-steps", "6000"],
+            1,
+            "found a text of 10000 tokens, wanted at least 12001",
+        ),
+        (
+            &["rnn", "--sampling", "windows", "--max-tokens", "900000"],
             1,
             "tokens, wanted",
         ),

@@ -1,12 +1,13 @@
 //! The Rust side of `scripts/bench/run.sh`, which times the same training steps here and in PyTorch, in turn.
 //!
 //! Reading order:
-//! 1. [`rows`]: what is measured; each row has a twin of the same name in `scripts/bench/rows.py`
-//! 2. [`Training`], [`Update`], [`Operation`], [`Product`]: the kinds of work
+//! 1. [`rows`]: what is measured; each row has a PyTorch reference of the same name in `scripts/bench/rows.py`
+//! 2. [`Training`], [`Evaluation`], [`Update`], [`Operation`], [`Product`]: the kinds of work
 //! 3. [`serve`]: how the script tells this program what to do
 //!
 //! The models are the chapters' own, and so is the allocator, which d2l sets.
 
+mod evaluation;
 mod models;
 mod operation;
 mod product;
@@ -15,6 +16,7 @@ mod training;
 mod update;
 mod worker;
 
+pub use evaluation::Evaluation;
 pub use operation::Operation;
 pub use product::Product;
 pub use training::Training;
@@ -39,7 +41,7 @@ pub trait Work {
     /// What the last step computed, in short: the loss, or norms. PyTorch must find the same. Not timed.
     fn values(&self) -> Result<Vec<f64>>;
 
-    /// What PyTorch must start from, under its names: parameters and buffers. Everything else both sides fill from the
+    /// What PyTorch must start from, under its names: parameters and buffers. Both sides fill everything else from the
     /// integer hash, [`d2l::nn::testing::filled`].
     fn initial(&self) -> BTreeMap<String, Tensor>;
 }
@@ -58,12 +60,12 @@ pub struct Args {
     /// Write the initial parameters to this safetensors file
     #[arg(long, value_name = "FILE")]
     pub save_init: Option<PathBuf>,
-    /// Print the names of all rows and leave
+    /// Print the names of all rows and exit
     #[arg(long)]
     pub list: bool,
 }
 
-/// Builds the row's work, says so, and does what standard input asks for until it ends.
+/// Builds the row's work, says so, and carries out the commands of standard input until it ends.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let Some(name) = args.model.as_deref().filter(|_| !args.list) else {
         let names: String = rows::ROWS

@@ -1,4 +1,4 @@
-//! Models that are measured before their chapters are written: d2l-nn's layers put together as the book does.
+//! Models that are measured before their chapters are written: d2l-nn's layers put together as in the book.
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
@@ -43,7 +43,7 @@ impl EncoderBlock {
 
 impl Network for EncoderBlock {
     /// `[B, T, H] -> [B, T, H]`
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         let h = self.norm1.forward(x)?;
         let [q, k, v] =
             [&self.w_q, &self.w_k, &self.w_v].map(|w| split_heads(&w.forward(&h)?, self.heads));
@@ -53,24 +53,13 @@ impl Network for EncoderBlock {
         let h = relu(&self.dense1.forward(&self.norm2.forward(&x)?)?)?;
         add(&x, &self.dense2.forward(&h)?)
     }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(vec![(
-            "output".to_string(),
-            self.forward_t(x, Mode::Evaluate)?,
-        )])
-    }
 }
 
-/// A network whose units all stay: PyTorch would drop others, and the losses could not agree.
+/// A network without dropout: PyTorch would drop other units, and the losses could not agree.
 pub struct WithoutDropout<N>(pub N);
 
 impl<N: Network> Network for WithoutDropout<N> {
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
-        self.0.forward_t(x, Mode::Evaluate)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        self.0.layers(x)
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+        self.0.forward(x, Mode::Evaluate)
     }
 }

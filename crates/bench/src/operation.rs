@@ -10,14 +10,14 @@ use d2l::nn::{ParamStore, backward, mse_loss};
 
 use crate::Work;
 
-/// Salts of the inputs from here on, and of the target.
+/// The first salt of the inputs, and the salt of the target.
 const INPUT_SALT: u32 = 11;
 const TARGET_SALT: u32 = 9;
 /// Inputs and target lie in ±1.
 const SCALE: f64 = 2.0;
 
 /// y = f(x₁, …), the mean squared error of y and a fixed target, and the gradients of all inputs and parameters. The
-/// error is there to give y a gradient that isn't the same everywhere; it costs both sides a pass over y each way.
+/// error gives y a gradient that isn't the same everywhere; it costs both sides a pass over y each way.
 pub struct Operation<F, const N: usize> {
     inputs: [Var; N],
     target: Tensor,

@@ -18,10 +18,7 @@ impl Product {
     /// Factors of `n` rows and columns.
     pub fn new(n: usize) -> Result<Self> {
         let factor = |salt| filled((n, n), salt, 1.0, DType::F32, &Device::Cpu);
-        Ok(Self {
-            factors: [factor(1)?, factor(2)?],
-            product: None,
-        })
+        Ok(Self { factors: [factor(1)?, factor(2)?], product: None })
     }
 }
 

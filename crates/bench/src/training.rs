@@ -17,7 +17,7 @@ pub struct Training<M> {
     pub params: ParamStore,
     /// What changes them.
     pub optimizer: Box<dyn Optimizer>,
-    /// The gradients' largest norm, where the model's recipe has one.
+    /// The largest norm of the gradients, if the model's recipe has one.
     pub clip: Option<f64>,
     /// Outputs and targets to the mean over the batch.
     pub loss: Loss,
@@ -32,18 +32,14 @@ pub struct Training<M> {
 impl<M: Network> Work for Training<M> {
     fn step(&mut self) -> candle_core::Result<()> {
         let [x, y] = &self.batch;
-        let mode = Mode::Train(Step {
-            seed: 0,
-            epoch: 0,
-            step: self.steps,
-        });
-        let loss = (self.loss)(&self.network.forward_t(x, mode)?, y)?;
+        let mode = Mode::Train(Step { seed: 0, epoch: 0, step: self.steps });
+        let loss = (self.loss)(&self.network.forward(x, mode)?, y)?;
         let mut gradients = backward(&loss)?;
         if let Some(largest) = self.clip {
             clip_gradient_norm(&self.params.parameters(), &mut gradients, largest)?;
         }
         self.optimizer.step(&gradients)?;
-        self.last_loss = Some(loss.detach()); // the graph goes with this step, which pays for it
+        self.last_loss = Some(loss.detach()); // frees the graph within this step's time
         self.steps += 1;
         Ok(())
     }

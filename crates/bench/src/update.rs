@@ -52,7 +52,7 @@ impl Work for Update {
         self.optimizer.step(&self.gradients)
     }
 
-    /// The mean of parameter times gradient: nearly zero before the first step, so that it tells the steps' sizes.
+    /// The mean of parameter times gradient: nearly zero before the first step, so that it shows the size of the steps.
     fn values(&self) -> Result<Vec<f64>> {
         let mut mean = 0.0;
         for (_, w) in &self.parameters {

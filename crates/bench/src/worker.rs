@@ -5,7 +5,7 @@
 //! | `check N` | N steps | `{"values": […]}`: after each step what it computed, see [`Work::values`] |
 //! | `time N` | N steps | `{"milliseconds": […]}`: of each step |
 //!
-//! Between two commands nothing here computes: the reader sleeps, and so do rayon's threads.
+//! Between two commands nothing computes here: the reader sleeps, and so do rayon's threads.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::Work;
 /// Answers the commands of `input` until it ends.
 ///
 /// # Errors
-/// Where a step fails, or where a command is none.
+/// If a step fails or a command is unknown.
 pub fn serve(work: &mut dyn Work, input: impl BufRead, mut output: impl Write) -> Result<()> {
     for line in input.lines() {
         let answer = answer(work, &line?)?;

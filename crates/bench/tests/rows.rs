@@ -1,4 +1,4 @@
-//! The rows, the program's protocol, and the twin of each row in `scripts/bench/rows.py`.
+//! The rows, the program's protocol, and the PyTorch reference of each row in `scripts/bench/rows.py`.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,10 @@ fn every_row_has_a_twin_of_its_name() -> Result<()> {
     let names: BTreeSet<&str> = ROWS.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), ROWS.len(), "two rows of one name");
     let alone: Vec<_> = names.difference(&twins).collect();
-    assert!(alone.is_empty(), "without a twin in {file}: {alone:?}");
+    assert!(
+        alone.is_empty(),
+        "without a PyTorch reference in {file}: {alone:?}"
+    );
     Ok(())
 }
 
@@ -87,11 +90,7 @@ fn each_step_is_timed() -> Result<()> {
 
 #[test]
 fn unknown_rows_and_commands_are_refused() -> Result<()> {
-    let args = Args {
-        model: Some("mpl".to_string()),
-        save_init: None,
-        list: false,
-    };
+    let args = Args { model: Some("mpl".to_string()), save_init: None, list: false };
     let error = bench::run(&args).expect_err("no such row");
     assert!(error.is::<d2l::Usage>());
     let message = error.to_string();

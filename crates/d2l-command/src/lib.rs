@@ -1,17 +1,17 @@
-//! What every program of this workspace does around its work: arguments in, one-line errors and an exit code out.
+//! The command line that all programs of this workspace share: arguments, one-line errors, exit codes.
 //!
-//! The exit code is 0; 2 for a wrong call ([`Usage`], or arguments that don't parse); 130 after Ctrl-C
-//! ([`Interrupted`]); 1 for anything else that went wrong. A program's `main.rs` calls [`main()`] with the function that
-//! does the work.
+//! The exit code is 0 for success; 2 for a wrong call ([`Usage`], or arguments that don't parse); 130 after Ctrl-C
+//! ([`Interrupted`]); 1 for any other error. A program's `main.rs` calls [`main()`] with the function that does the
+//! work.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{ArgMatches, Command, Parser};
 
-/// The arguments ask for something that cannot be: exit code 2.
+/// The arguments ask for something impossible: exit code 2.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -43,18 +43,36 @@ impl std::error::Error for Interrupted {}
 
 /// Parses the program's arguments as `A` and runs it. Errors are one line on stderr.
 pub fn main<A: Parser, O: Into<ExitCode>>(run: impl FnOnce(&A) -> Result<O>) -> ExitCode {
+    main_of(
+        A::command(),
+        |_| None,
+        |matches| run(&A::from_arg_matches(matches)?),
+    )
+}
+
+/// The same for a command that is built by hand. `explain` may replace clap's error with a better one.
+pub fn main_of<O: Into<ExitCode>>(
+    command: Command,
+    explain: impl FnOnce(&clap::Error) -> Option<String>,
+    run: impl FnOnce(&ArgMatches) -> Result<O>,
+) -> ExitCode {
     // So that `--batch-size -1` is a wrong number, not an unknown flag.
-    let command = A::command().allow_negative_numbers(true);
-    let parsed = command
-        .try_get_matches()
-        .and_then(|matches| A::from_arg_matches(&matches));
-    let args = match parsed {
-        Ok(args) => args,
-        Err(error) => return misread(&error),
+    let matches = match command.allow_negative_numbers(true).try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => match explain(&error) {
+            Some(message) => {
+                complain(&format!("{message}; --help lists the flags"));
+                return ExitCode::from(2);
+            }
+            None => return misread(&error),
+        },
     };
-    match run(&args) {
+    match run(&matches) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
+            if let Some(error) = error.downcast_ref::<clap::Error>() {
+                return misread(error);
+            }
             complain(&format!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() {
                 2
@@ -77,7 +95,7 @@ pub fn warn(message: &str) {
     say("warning", message);
 }
 
-/// Prints one line to stderr, which may be closed.
+/// Prints one line to stderr. A closed stderr is no error.
 fn say(kind: &str, message: &str) {
     let lines = message
         .lines()
@@ -87,7 +105,7 @@ fn say(kind: &str, message: &str) {
     let _ = writeln!(io::stderr(), "{kind}: {line}");
 }
 
-/// Writes to stdout. A reader that has read enough (`| head`) is no error, a full disk is.
+/// Writes to stdout. A reader that has closed the pipe (`| head`) is no error; a full disk is one.
 pub fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -95,10 +113,10 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Help goes out as it is; an error becomes one line, without the synopsis.
+/// Prints help unchanged, and an error in one line, without the synopsis.
 fn misread(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print(); // --help and --version; whoever asked may have stopped reading
+        let _ = error.print(); // --help and --version; the reader may have closed the pipe
         return ExitCode::SUCCESS;
     }
     complain(&format!(
@@ -108,7 +126,7 @@ fn misread(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What a message of clap's says before its synopsis, its lines parted by semicolons.
+/// The part of clap's message before its synopsis, with semicolons between its lines.
 fn body(message: &str) -> String {
     let mut body = String::new();
     let lines = message

@@ -1,40 +1,27 @@
-//! Real or built-in: which of the two a run wants, and finding the files of a published set.
+//! The choice between real and built-in data, and the search for the files of a published set.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Which of the two a run wants, the real set or its drawn twin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Whether a run takes the real set or the built-in one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {
-    /// The real set where its files are in the data folder, else the drawn twin.
+    /// The real set if its files are in the data folder, otherwise the built-in one.
     #[default]
     Auto,
-    /// The drawn twin.
+    /// The built-in set.
     Builtin,
-    /// The real set; an error where a file is missing.
+    /// The real set; an error if a file is missing.
     Real,
 }
 
-impl std::str::FromStr for Choice {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        match word {
-            "auto" => Ok(Self::Auto),
-            "builtin" => Ok(Self::Builtin),
-            "real" => Ok(Self::Real),
-            _ => bail!("found data {word:?}, wanted auto, builtin or real"),
-        }
-    }
-}
-
-/// A data set and what the reader should know about how it was chosen.
+/// A data set, and a notice for the reader about how it was chosen.
 #[derive(Clone, Debug)]
 pub struct Loaded<T> {
     /// The data set.
     pub data: T,
-    /// One line for the reader where [`Choice::Auto`] took the drawn twin.
+    /// One line for the reader if [`Choice::Auto`] took the built-in set.
     pub notice: Option<String>,
 }
 
@@ -44,21 +31,21 @@ pub(crate) struct Published<const N: usize> {
     pub(crate) set: &'static str,
     /// The published names of its files, which may have `.gz` behind them.
     pub(crate) files: [&'static str; N],
-    /// Name of the drawn twin.
+    /// Name of the built-in set.
     pub(crate) twin: &'static str,
 }
 
-/// What of a set is in the data folder.
+/// The files of a set that are in the data folder.
 pub(crate) enum Found<const N: usize> {
     /// All its files, in their order.
     All([PathBuf; N]),
-    /// The first file that is there neither by its name nor with `.gz` behind it.
+    /// The first file that is missing, both under its name and with `.gz` after it.
     Missing(&'static str),
 }
 
 impl<const N: usize> Published<N> {
-    /// Reads the set with `real` from the folder of its name in the data folder `folder`, or draws its twin with
-    /// `builtin`, as `choice` says. Damage is an error also under [`Choice::Auto`].
+    /// Reads the set with `real` from the folder of its name in the data folder `folder`, or makes the built-in one
+    /// with `builtin`, as `choice` says. Damage is an error even under [`Choice::Auto`].
     pub(crate) fn load<T>(
         &self,
         choice: Choice,
@@ -95,7 +82,7 @@ impl<const N: usize> Published<N> {
             let gzipped = folder.join(self.set).join(format!("{name}.gz"));
             for path in [plain, gzipped] {
                 let exists = path.try_exists();
-                if exists.with_context(|| format!("{}: cannot be looked at", path.display()))? {
+                if exists.with_context(|| format!("{}: cannot be checked", path.display()))? {
                     *found = path;
                     break;
                 }
@@ -124,7 +111,7 @@ impl<const N: usize> Published<N> {
     fn fetching(&self, folder: &Path) -> String {
         let command = format!("cargo run -p fetch-data -- {}", self.set);
         if folder == Path::new("data") {
-            command // where it fetches to by itself
+            command // its default folder
         } else {
             format!("{command} --data-dir {}", folder.display())
         }
@@ -136,21 +123,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_read_from_its_word() {
-        assert_eq!("auto".parse::<Choice>().unwrap(), Choice::default());
-        assert_eq!("builtin".parse::<Choice>().unwrap(), Choice::Builtin);
-        assert_eq!("real".parse::<Choice>().unwrap(), Choice::Real);
-        assert!("Real".parse::<Choice>().is_err());
-    }
-
-    #[test]
     fn a_file_is_found_plain_before_gzipped() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let published = Published {
-            set: "set",
-            files: ["table.csv"],
-            twin: "drawn-set",
-        };
+        let published = Published { set: "set", files: ["table.csv"], twin: "drawn-set" };
         let load = |choice| {
             published.load(
                 choice,

@@ -1,7 +1,8 @@
 //! CIFAR-10 in its binary form: 60,000 photographs of 32 × 32 in colour. Krizhevsky 2009; D2L zh 13.1, en 14.1.
 //!
-//! A file is records of 3,073 bytes one after another: the label, then the red, the green and the blue plane, row by row.
-//! Five files of 10,000 records are to learn from, one to test on. Where only some of them are there, those are taken.
+//! A file is records of 3,073 bytes one after another: the label, then the red, the green and the blue plane, row by
+//! row. Five files of 10,000 records are for training, one for testing. If only some of them are there, those are
+//! taken.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -12,36 +13,18 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::choice::{Found, Published};
-use crate::images::{Part, splits};
+use crate::image_set::{COLOUR, Part, splits};
 use crate::published::check_labels;
 use crate::{Choice, ImageSet, Loaded, Source, Splits, idx};
 
-/// Names of the classes, by label, as the set's `batches.meta.txt` has them.
-pub(crate) const NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
-
-/// Channels, height and width of a picture.
-pub(crate) const SHAPE: [usize; 3] = [3, 32, 32];
-/// Pictures of the training and of the test part.
-pub(crate) const EXAMPLES: [usize; 2] = [50_000, 10_000];
 /// Bytes of a picture.
-const PIXELS: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
+const PIXELS: usize = COLOUR[0] * COLOUR[1] * COLOUR[2];
 /// Bytes of a picture and its label.
 const RECORD: usize = 1 + PIXELS;
 /// Records of a file.
 const RECORDS: usize = 10_000;
 
-/// The files to learn from, then the one to test on.
+/// The training files, then the test file.
 const FILES: [&str; 6] = [
     "cifar-10-batches-bin/data_batch_1.bin",
     "cifar-10-batches-bin/data_batch_2.bin",
@@ -53,7 +36,7 @@ const FILES: [&str; 6] = [
 /// Name, and folder, of a part of the set.
 const SUBSET: &str = "cifar-10-subset";
 
-/// The whole set or the part of it that is in `folder`, or what `builtin` draws, as `choice` says.
+/// The whole set, or the part of it that is in `folder`, or the set that `builtin` draws, as `choice` says.
 pub(crate) fn load(
     choice: Choice,
     folder: &Path,
@@ -75,15 +58,11 @@ pub(crate) fn load(
     whole.load(choice, folder, |files| Ok(real(files)?.data), builtin)
 }
 
-/// The files of the set that are in its folder: the first ones to learn from without a gap, and the one to test on. None
-/// where that one is missing.
+/// The files of the set that are in its folder: the training files up to the first that is missing, and the test file.
+/// `None` if the test file is missing.
 fn there(set: &'static str, folder: &Path) -> Result<Vec<PathBuf>> {
     let file = |name| {
-        let published = Published {
-            set,
-            files: [name],
-            twin: "",
-        };
+        let published = Published { set, files: [name], twin: "" };
         Ok::<_, anyhow::Error>(match published.find(folder)? {
             Found::All([path]) => Some(path),
             Found::Missing(_) => None,
@@ -106,27 +85,19 @@ fn there(set: &'static str, folder: &Path) -> Result<Vec<PathBuf>> {
     })
 }
 
-/// Reads the files, of which the last is the one to test on.
+/// Reads the files, of which the last is the test file.
 fn real(files: &[PathBuf]) -> Result<Loaded<Splits<2>>> {
     let Some((test, batches)) = files.split_last() else {
         bail!("found no files of CIFAR-10");
     };
-    let mut train = Part {
-        images: Vec::new(),
-        labels: Vec::new(),
-        sha256: Vec::new(),
-    };
+    let mut train = Part { images: Vec::new(), labels: Vec::new(), sha256: Vec::new() };
     for batch in batches {
         read(batch, &mut train)?;
     }
-    let mut valid = Part {
-        images: Vec::new(),
-        labels: Vec::new(),
-        sha256: Vec::new(),
-    };
+    let mut valid = Part { images: Vec::new(), labels: Vec::new(), sha256: Vec::new() };
     read(test, &mut valid)?;
     let found = [train.labels.len(), valid.labels.len()];
-    let is_whole = found == EXAMPLES;
+    let is_whole = found == ImageSet::Cifar10.examples();
     let notice = format!(
         "{}: {} + {} of CIFAR-10's 50,000 + 10,000 pictures",
         test.parent().unwrap_or(Path::new("")).display(),
@@ -139,7 +110,7 @@ fn real(files: &[PathBuf]) -> Result<Loaded<Splits<2>>> {
         SUBSET
     };
     Ok(Loaded {
-        data: splits(name, Source::Real, SHAPE, [train, valid])?,
+        data: splits(name, Source::Real, COLOUR, [train, valid])?,
         notice: (!is_whole).then_some(notice),
     })
 }
@@ -155,7 +126,7 @@ fn read(path: &Path, part: &mut Part) -> Result<()> {
     })
 }
 
-/// [`read`] without the name of the file.
+/// [`read`], with errors that don't name the file.
 fn parse(mut file: impl BufRead, part: &mut Part) -> Result<()> {
     if file.fill_buf()?.starts_with(&idx::GZIP) {
         content(MultiGzDecoder::new(file), part)
@@ -164,7 +135,7 @@ fn parse(mut file: impl BufRead, part: &mut Part) -> Result<()> {
     }
 }
 
-/// Adds the records of decompressed content, which holds at most [`RECORDS`], so that nothing unpacks without end.
+/// Adds the records of decompressed content: at most [`RECORDS`], so that no archive unpacks without end.
 fn content(mut file: impl Read, part: &mut Part) -> Result<()> {
     let mut records = Vec::new();
     idx::fill(&mut file, RECORDS * RECORD + 1, &mut records)?;
@@ -178,7 +149,7 @@ fn content(mut file: impl Read, part: &mut Part) -> Result<()> {
         records.len()
     );
     let labels: Vec<u8> = records.iter().step_by(RECORD).copied().collect();
-    check_labels(&labels, NAMES.len())?;
+    check_labels(&labels, ImageSet::Cifar10.class_names().len())?;
     for record in records.chunks_exact(RECORD) {
         part.images.extend(&record[1..]);
     }
@@ -187,7 +158,7 @@ fn content(mut file: impl Read, part: &mut Part) -> Result<()> {
     Ok(())
 }
 
-/// A part of pictures `[N, 3, 32, 32]` and labels that are in no files; the digests are of those that would hold them.
+/// A part of pictures `[N, 3, 32, 32]` and labels without files; the digests are those of files that would hold them.
 pub(crate) fn part(images: Vec<u8>, labels: Vec<u8>) -> Part {
     let files = images.chunks(RECORDS * PIXELS).zip(labels.chunks(RECORDS));
     let sha256 = files.map(|(images, labels)| {
@@ -198,11 +169,7 @@ pub(crate) fn part(images: Vec<u8>, labels: Vec<u8>) -> Part {
         }
         sha256.finalize().into()
     });
-    Part {
-        sha256: sha256.collect(),
-        images,
-        labels,
-    }
+    Part { sha256: sha256.collect(), images, labels }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::Draws;
 use crate::pictures::Preparation;
 
-/// A batch with fewer values than this is gathered by one thread: below it, waking the others costs more.
+/// A batch with fewer values than this is gathered by one thread, because waking the others would take longer.
 const PARALLEL_FROM: usize = 1 << 16;
 
 /// One column of a data set. `shape` is of one example; an empty shape is one number per example.
@@ -20,8 +20,8 @@ pub enum Column {
         /// Shape of one example.
         shape: Vec<usize>,
     },
-    /// Bytes that become f32 from 0 to 1, `value / 255`. They stay bytes on the host: 60,000 images of 224x224 are
-    /// 3 GB so, and 12 GB in f32.
+    /// Bytes that become f32 from 0 to 1, `value / 255`. On the host they stay bytes: 60,000 images of 224x224 are 3 GB
+    /// as bytes, and 12 GB in f32.
     Pixels {
         /// The examples one after another.
         values: Vec<u8>,
@@ -30,7 +30,7 @@ pub enum Column {
     },
     /// Class indices, which become u32.
     Labels(Vec<u8>),
-    /// Indices of tokens in a vocabulary, u32.
+    /// Indices of tokens in a vocabulary, or lengths of sequences, u32.
     Tokens {
         /// The examples one after another.
         values: Vec<u32>,
@@ -50,7 +50,7 @@ impl Column {
         }
     }
 
-    /// The number of examples, or an error where the values are no whole number of them.
+    /// The number of examples, or an error if the values are no whole number of examples.
     pub(crate) fn count(&self) -> anyhow::Result<usize> {
         let values = match self {
             Self::Floats { values, .. } => values.len(),
@@ -70,8 +70,8 @@ impl Column {
         Ok(values / size)
     }
 
-    /// The examples at `rows`, all of which exist, pictures as `preparation` makes them, changed at random where `draws`
-    /// are given. `[len, shape…]`
+    /// The examples at `rows`, all of which exist. `preparation` prepares pictures, and changes them at random if
+    /// `draws` are given. `[len, shape…]`
     pub(crate) fn gather(
         &self,
         rows: &[usize],
@@ -84,10 +84,7 @@ impl Column {
             Self::Floats { values, .. } => {
                 Tensor::from_vec(gather(values, rows, self.size(), |x| x), shape, device)
             }
-            Self::Pixels {
-                values,
-                shape: stored,
-            } if self.is_prepared(preparation) => {
+            Self::Pixels { values, shape: stored } if self.is_prepared(preparation) => {
                 let &[channels, height, width] = &stored[..] else {
                     candle_core::bail!("found pictures {stored:?}, wanted [C, H, W]");
                 };
@@ -111,7 +108,7 @@ impl Column {
         }
     }
 
-    /// Shape of one example in a batch, where pictures are made as `preparation` says.
+    /// Shape of one example in a batch, with pictures as `preparation` makes them.
     pub(crate) fn prepared_shape(&self, preparation: &Preparation) -> Vec<usize> {
         if self.is_prepared(preparation) {
             preparation.shape(self.shape())
@@ -120,12 +117,12 @@ impl Column {
         }
     }
 
-    /// Whether the column holds pictures and `preparation` does anything to them.
+    /// Whether the column holds pictures and `preparation` changes them.
     fn is_prepared(&self, preparation: &Preparation) -> bool {
         self.picture_size().is_some() && !preparation.is_nothing()
     }
 
-    /// Height and width, where the column holds pictures.
+    /// Height and width, if the column holds pictures.
     pub(crate) fn picture_size(&self) -> Option<[usize; 2]> {
         match self {
             Self::Pixels { shape, .. } => match shape[..] {
@@ -171,7 +168,7 @@ impl Column {
 }
 
 impl std::fmt::Debug for Column {
-    /// The kind and the shape; the values would fill screens.
+    /// Only the kind and the shape, because the values would fill screens.
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let kind = match self {
             Self::Floats { .. } => "Floats",

@@ -19,7 +19,7 @@ impl<const N: usize> Dataset<N> {
     ///
     /// # Errors
     ///
-    /// Where a column's values are no whole number of examples, or the columns are not equally long.
+    /// If a column's values are no whole number of examples, or the columns are not equally long.
     pub fn new(columns: [Column; N]) -> anyhow::Result<Self> {
         let mut len = None;
         for (i, column) in columns.iter().enumerate() {
@@ -47,7 +47,7 @@ impl<const N: usize> Dataset<N> {
         self.len == 0
     }
 
-    /// The first `n` examples, or all where there are fewer.
+    /// The first `n` examples, or all if there are fewer.
     pub fn first(mut self, n: usize) -> Self {
         self.len = self.len.min(n);
         for column in &mut self.columns {
@@ -60,7 +60,7 @@ impl<const N: usize> Dataset<N> {
     ///
     /// # Errors
     ///
-    /// Where a row does not exist.
+    /// If a row does not exist.
     pub fn rows(&self, rows: &[usize]) -> anyhow::Result<Self> {
         if let Some(row) = rows.iter().find(|&&row| row >= self.len) {
             anyhow::bail!(
@@ -76,22 +76,22 @@ impl<const N: usize> Dataset<N> {
         })
     }
 
-    /// Column `i` as it is stored, from 0. Panics where `i` is not below `N`, as indexing does.
+    /// Column `i` as it is stored, from 0. Panics if `i` is not below `N`, as indexing does.
     pub fn column(&self, i: usize) -> &Column {
         &self.columns[i]
     }
 
-    /// Shape of one example of column `i` in a batch. Panics where `i` is not below `N`, as indexing does.
+    /// Shape of one example of column `i` in a batch. Panics if `i` is not below `N`, as indexing does.
     pub fn shape(&self, i: usize) -> Vec<usize> {
         self.columns[i].prepared_shape(&self.preparation)
     }
 
-    /// The same examples, whose pictures, columns of pixels `[C, H, W]`, have `size` = (height, width) in batches. They
-    /// are stored in their own size and resized ([`Resize`]) each time a batch is gathered.
+    /// The same examples with pictures, which are columns of pixels `[C, H, W]`, of `size` = (height, width) in
+    /// batches. They are stored in their own size and resized ([`Resize`]) each time a batch is gathered.
     ///
     /// # Errors
     ///
-    /// Where there are no pictures, or pictures of different sizes, or a side is 0 or too large.
+    /// If there are no pictures, or pictures of different sizes, or a side is 0 or too large.
     pub fn resized(mut self, size: [usize; 2]) -> anyhow::Result<Self> {
         let mut sizes = self.columns.iter().filter_map(Column::picture_size);
         let stored = sizes.next();
@@ -117,7 +117,7 @@ impl<const N: usize> Dataset<N> {
     ///
     /// # Errors
     ///
-    /// Where a row does not exist or the device is out of memory.
+    /// If a row does not exist or the device is out of memory.
     pub fn batch(&self, rows: &[usize], device: &Device) -> Result<[Tensor; N]> {
         self.gather(rows, None, device)
     }
@@ -153,8 +153,8 @@ impl<const N: usize> Dataset<N> {
         self.each_batch(order, batch_size, None, device)
     }
 
-    /// The same, with the random changes of [`Dataset::augmented`] to the pictures, which are a function of `draws` and of
-    /// the row that a picture stands in.
+    /// The same, with the random changes of [`Dataset::augmented`] to the pictures. The changes are a function of
+    /// `draws` and of the picture's row.
     ///
     /// # Errors
     ///

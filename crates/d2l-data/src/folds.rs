@@ -4,15 +4,15 @@ use anyhow::{Result, ensure};
 
 use crate::Dataset;
 
-/// Cuts `data` into `folds` contiguous parts and gives all but part `fold` to learn from, and part `fold`, counted from
-/// 0, to evaluate on. Both keep the file's order.
+/// Cuts `data` into `folds` contiguous parts. Part `fold`, counted from 0, is for evaluation, all others for training.
+/// Both keep the file's order.
 ///
-/// A fold has `len / folds` examples, and the last one takes the rest as well. The book leaves the rest out altogether
-/// (zh) or never holds it out (en); its 1,460 houses make five folds of 292 without one.
+/// A fold has `len / folds` examples, and the last fold also has the remainder. The book leaves the remainder out (zh)
+/// or never holds it out (en); its 1,460 houses make five folds of 292 without a remainder.
 ///
 /// # Errors
 ///
-/// Where there are fewer than two folds, more folds than examples, or no such fold.
+/// If there are fewer than two folds, more folds than examples, or no such fold.
 pub fn k_fold<const N: usize>(
     data: &Dataset<N>,
     folds: usize,

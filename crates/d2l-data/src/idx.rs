@@ -1,9 +1,9 @@
 //! The IDX format of the MNIST family: unsigned bytes behind a short header. <http://yann.lecun.com/exdb/mnist/>
 //!
-//! A file is two zero bytes, the type of its values (8 for unsigned bytes), the number of dimensions, each dimension
-//! as a big-endian u32, then the values. Nothing the header says is trusted: the caller says which dimensions it
-//! wants, memory is sized by those alone, and the content must end where they end, so that neither a damaged header
-//! nor an archive that unpacks without end takes more memory than the real file.
+//! A file is two zero bytes, the type of its values (8 for unsigned bytes), the number of dimensions, each dimension as
+//! a big-endian u32, then the values. The header is not trusted: the caller states the dimensions, they alone decide
+//! how much memory is allocated, and the content must end where they end. So neither a damaged header nor an archive
+//! that unpacks without end takes more memory than the real file.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -28,7 +28,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// `values` as the content of a file with these dimensions, which the caller answers for.
+    /// `values` as the content of a file with these dimensions. The caller makes sure that the two agree.
     pub(crate) fn new(values: Vec<u8>, dims: &[usize]) -> Self {
         let sha256 = Sha256::new_with_prefix(header(dims))
             .chain_update(&values)
@@ -49,7 +49,7 @@ fn header(dims: &[usize]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// Where the dimensions do not hold as many values, or the file cannot be written.
+/// If the dimensions do not hold as many values, or the file cannot be written.
 pub fn write(path: &Path, values: &[u8], dims: &[usize]) -> Result<()> {
     let size = dims
         .iter()
@@ -66,12 +66,12 @@ pub fn write(path: &Path, values: &[u8], dims: &[usize]) -> Result<()> {
     std::fs::write(path, content).with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// Reads the file at `path`, plain or gzipped (told by its content, not by its name), which must hold exactly `dims`.
+/// Reads the file at `path`, plain or gzipped (as its content shows, not its name), which must hold exactly `dims`.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read, is damaged, cut short or too long, or holds something else than `dims`; one line
-/// says what was found, what was wanted and what to do.
+/// If the file cannot be read, is damaged, cut short or too long, or holds something else than `dims`. One line says
+/// what was found, what was wanted and what to do.
 pub fn read(path: &Path, dims: &[usize]) -> Result<Bytes> {
     let file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
     parse(BufReader::new(file), dims).map_err(|error| {
@@ -82,7 +82,7 @@ pub fn read(path: &Path, dims: &[usize]) -> Result<Bytes> {
     })
 }
 
-/// [`read`] without the name of the file.
+/// [`read`], with errors that don't name the file.
 fn parse(mut file: impl BufRead, dims: &[usize]) -> Result<Bytes> {
     let gzipped = file.fill_buf()?.starts_with(&GZIP);
     if gzipped {
@@ -105,7 +105,7 @@ fn content(mut file: impl Read, dims: &[usize]) -> Result<Bytes> {
     let size = size.with_context(|| format!("{} values are too many", by(dims)))?;
     let mut values = Vec::new();
     values.try_reserve_exact(size.saturating_add(1))?;
-    // One byte more than wanted: it must not be there, and asking for it makes gzip check its own sum.
+    // One byte more than wanted: it must not exist, and reading it makes gzip check its own checksum.
     fill(&mut file, size.saturating_add(1), &mut values)?;
     ensure!(
         values.len() >= size,
@@ -115,7 +115,7 @@ fn content(mut file: impl Read, dims: &[usize]) -> Result<Bytes> {
     );
     ensure!(
         values.len() == size,
-        "found more content behind the {} = {size} values wanted",
+        "found more content after the {} = {size} values wanted",
         by(dims)
     );
     Ok(Bytes::new(values, dims))
@@ -140,14 +140,14 @@ pub(crate) fn fill(file: &mut impl Read, size: usize, bytes: &mut Vec<u8>) -> Re
     }
 }
 
-/// Compares the header that was found with the one that was wanted, part by part, to say what differs.
+/// Compares the header with the expected one, part by part, to name what differs.
 fn check_header(found: &[u8], wanted: &[u8], dims: &[usize]) -> Result<()> {
     let start = &found[..found.len().min(4)];
+    ensure!(!found.is_empty(), "found an empty file, wanted an IDX file");
     ensure!(
         matches!(start, [0, 0, _, _]),
-        "found {} at the beginning, wanted an IDX file, which begins with {}",
-        hexadecimal(start),
-        hexadecimal(&wanted[..4])
+        "found {start:02x?} at the beginning, wanted an IDX file, which begins with {:02x?}",
+        &wanted[..4]
     );
     ensure!(
         start[2] == UNSIGNED_BYTE,
@@ -191,24 +191,13 @@ fn by(dims: &[usize]) -> String {
         .join(" x ")
 }
 
-/// Which files of the MNIST family have this many dimensions: most wrong files are another of the four.
+/// The files of the MNIST family that have this many dimensions, because most wrong files are another of the four.
 fn as_in(dimensions: usize) -> &'static str {
     match dimensions {
         1 => " (labels)",
         3 => " (images)",
         _ => "",
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return "nothing".to_string();
-    }
-    bytes
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]
@@ -272,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_change_of_any_byte_of_an_archive_is_an_error_or_changes_nothing() {
-        // Time, flags' hints and system in gzip's own header do not touch the content; all else is checked by its sum.
+        // Time, flags' hints and system in gzip's own header don't affect the content; the checksum covers all else.
         let whole = gzip(&file());
         for at in 0..whole.len() {
             for bit in 0..8 {
@@ -320,9 +309,13 @@ mod tests {
             (
                 &b"PK\x03\x04"[..],
                 &DIMS[..],
-                "found 50 4b 03 04 at the beginning, wanted an IDX file",
+                "found [50, 4b, 03, 04] at the beginning, wanted an IDX file, which begins with [00, 00, 08, 03]",
             ),
-            (&[][..], &DIMS[..], "found nothing at the beginning"),
+            (
+                &[][..],
+                &DIMS[..],
+                "found an empty file, wanted an IDX file",
+            ),
             (
                 &file()[..20],
                 &DIMS[..],
@@ -331,7 +324,7 @@ mod tests {
             (
                 &longer[..],
                 &DIMS[..],
-                "found more content behind the 3 x 2 x 2 = 12 values wanted",
+                "found more content after the 3 x 2 x 2 = 12 values wanted",
             ),
             (
                 &archive[..archive.len() - 1],
@@ -347,8 +340,8 @@ mod tests {
 
     #[test]
     fn an_archive_that_unpacks_without_end_is_not_unpacked() -> Result<()> {
-        // The header promises 4 GiB, and 16 MiB of zeros come in 16 kB: it is refused unread, and where the header is
-        // right, reading stops one byte behind the values that are wanted.
+        // The header promises 4 GiB, and 16 kB unpack to 16 MiB of zeros: the file is refused unread. With the right
+        // header, reading stops one byte after the expected values.
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&header(&[u32::MAX as usize]))?;
         for _ in 0..16 {

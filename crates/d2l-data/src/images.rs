@@ -1,93 +1,14 @@
-//! Small images in ten classes: Fashion-MNIST, MNIST, CIFAR-10, and their drawn twins. D2L zh 3.5, en 4.2.
+//! Small images in ten classes: Fashion-MNIST, MNIST, CIFAR-10, and the built-in sets. D2L zh 3.5, en 4.2.
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use crate::image_set::{ImageSet, splits};
 use crate::published::{published, real};
-use crate::splits::digest;
-use crate::{
-    Augmentation, Choice, Column, Dataset, Loaded, Provenance, Source, Splits, cifar, drawn,
-};
+use crate::{Augmentation, Choice, Loaded, Source, Splits, cifar, drawn};
 
-/// Height and width of a grey image.
-pub(crate) const SIDE: usize = 28;
-/// Examples of the training and of the test part, in the published sets of grey images and in their drawn twins.
-pub(crate) const EXAMPLES: [usize; 2] = [60_000, 10_000];
-
-/// A set of small images in ten classes: 28x28 and grey, 60,000 to learn from and 10,000 to evaluate on, or 32x32 in
-/// colour, 50,000 and 10,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageSet {
-    /// Pictures of garments; Xiao et al. 2017, arXiv:1708.07747.
-    FashionMnist,
-    /// Handwritten digits; LeCun et al. 1998.
-    Mnist,
-    /// Photographs of animals and vehicles, in colour; Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny
-    /// Images".
-    Cifar10,
-}
-
-impl ImageSet {
-    /// All sets, in the order in which they are named to the reader.
-    const ALL: [Self; 3] = [Self::FashionMnist, Self::Mnist, Self::Cifar10];
-
-    /// Name of the set and of its folder in the data folder: `fashion-mnist`, `mnist`, `cifar-10`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FashionMnist => "fashion-mnist",
-            Self::Mnist => "mnist",
-            Self::Cifar10 => "cifar-10",
-        }
-    }
-
-    /// Name of the set that stands in for it: `drawn-garments`, `drawn-digits`, `drawn-shapes`.
-    pub fn builtin_name(self) -> &'static str {
-        match self {
-            Self::FashionMnist => "drawn-garments",
-            Self::Mnist => "drawn-digits",
-            Self::Cifar10 => "drawn-shapes",
-        }
-    }
-
-    /// Names of the classes, by label. Of CIFAR-10 the drawn twin has others ([`ImageClasses::class_names`]).
-    pub fn class_names(self) -> &'static [&'static str] {
-        match self {
-            Self::FashionMnist => &drawn::garments::NAMES,
-            Self::Mnist => &drawn::digits::NAMES,
-            Self::Cifar10 => &cifar::NAMES,
-        }
-    }
-
-    /// Names of the classes that the drawn twin shows.
-    fn builtin_class_names(self) -> &'static [&'static str] {
-        match self {
-            Self::Cifar10 => &drawn::shapes::NAMES,
-            set => set.class_names(),
-        }
-    }
-
-    /// Channels, height and width of an image.
-    pub(crate) fn shape(self) -> [usize; 3] {
-        match self {
-            Self::FashionMnist | Self::Mnist => [1, SIDE, SIDE],
-            Self::Cifar10 => cifar::SHAPE,
-        }
-    }
-}
-
-impl std::str::FromStr for ImageSet {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        match Self::ALL.into_iter().find(|set| set.name() == word) {
-            Some(set) => Ok(set),
-            None => bail!("found data set {word:?}, wanted fashion-mnist, mnist or cifar-10"),
-        }
-    }
-}
-
-/// Images in classes. Grey images are `[1, 28, 28]`, 0 for the ground and 1 for the brightest; those in colour
+/// Images in classes. Grey images are `[1, 28, 28]`, from 0 for the ground to 1 for the brightest; colour images are
 /// `[3, 32, 32]`, red, green and blue from 0 to 1. Labels index `class_names`.
 #[derive(Clone, Debug)]
 pub struct ImageClasses {
@@ -98,7 +19,7 @@ pub struct ImageClasses {
 }
 
 impl ImageClasses {
-    /// Channels, height and width of a picture, as batches have it.
+    /// Channels, height and width of a picture in batches.
     pub fn shape(&self) -> (usize, usize, usize) {
         match self.splits.train.shape(0)[..] {
             [channels, height, width] => (channels, height, width),
@@ -112,13 +33,14 @@ impl ImageClasses {
         (height, width)
     }
 
-    /// Numbers in a picture: what a fully connected layer takes.
+    /// The number of values in a picture, which are the inputs of a fully connected layer.
     pub fn pixels(&self) -> usize {
         let (channels, height, width) = self.shape();
         channels * height * width
     }
 
-    /// The same pictures, those to train on changed at random in training batches; see [`Dataset::augmented`].
+    /// The same pictures, with random changes in training batches; see
+    /// [`Dataset::augmented`](crate::Dataset::augmented).
     pub fn augmented(self, augmentation: Augmentation) -> Self {
         let splits = Splits {
             train: self.splits.train.augmented(augmentation),
@@ -127,17 +49,13 @@ impl ImageClasses {
         Self { splits, ..self }
     }
 
-    /// The same pictures, square and `side` pixels high in batches; see [`Dataset::resized`].
+    /// The same pictures, square and `side` pixels high in batches; see [`Dataset::resized`](crate::Dataset::resized).
     ///
     /// # Errors
     ///
-    /// Where `side` is 0 or too large.
+    /// If `side` is 0 or too large.
     pub fn resized(self, side: usize) -> Result<Self> {
-        let Splits {
-            train,
-            valid,
-            provenance,
-        } = self.splits;
+        let Splits { train, valid, provenance } = self.splits;
         let splits = Splits {
             train: train.resized([side, side])?,
             valid: valid.resized([side, side])?,
@@ -147,16 +65,16 @@ impl ImageClasses {
     }
 }
 
-/// Loads `set` from the folder of its name in the data folder `folder`, or draws its twin, as `choice` says.
+/// Loads `set` from the folder of its name in the data folder `folder`, or draws the built-in set, as `choice` says.
 ///
-/// The published files are wanted, gzipped or plain, under their published names with or without `.gz`. Other content
-/// of the same form is taken too: the digest in [`Provenance`] tells them apart. Of CIFAR-10 also a part is taken, and
-/// the notice says so.
+/// The published files may be gzipped or plain, under their published names with or without `.gz`. Other content of the
+/// same form is taken too; the digest in [`Provenance`](crate::Provenance) distinguishes it. Part of CIFAR-10 is taken
+/// as well, and the notice says so.
 ///
 /// # Errors
 ///
-/// Where a file is damaged or is not what its name says, also under [`Choice::Auto`]; under [`Choice::Real`] also
-/// where one is missing.
+/// If a file is damaged or is not what its name says, even under [`Choice::Auto`]; under [`Choice::Real`] also if one
+/// is missing.
 pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loaded<ImageClasses>> {
     let builtin = || {
         let parts = drawn::draw(set);
@@ -164,52 +82,17 @@ pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loa
     };
     let loaded = match set {
         ImageSet::Cifar10 => cifar::load(choice, folder, builtin)?,
-        _ => published(set).load(choice, folder, |files| real(set, files, EXAMPLES), builtin)?,
+        _ => {
+            let real = |files: &_| real(set, files, set.examples());
+            published(set).load(choice, folder, real, builtin)?
+        }
     };
     let class_names = match loaded.data.provenance.source {
         Source::Builtin => set.builtin_class_names(),
         _ => set.class_names(),
     };
     Ok(Loaded {
-        data: ImageClasses {
-            splits: loaded.data,
-            class_names,
-        },
+        data: ImageClasses { splits: loaded.data, class_names },
         notice: loaded.notice,
-    })
-}
-
-/// One part of a set.
-pub(crate) struct Part {
-    pub(crate) images: Vec<u8>,
-    pub(crate) labels: Vec<u8>,
-    /// The digests of the files that it is, or would be, published as.
-    pub(crate) sha256: Vec<[u8; 32]>,
-}
-
-/// The training and the test part, images of `shape` and labels each, as the data sets that the reader gets.
-pub(crate) fn splits(
-    name: &str,
-    source: Source,
-    shape: [usize; 3],
-    [train, valid]: [Part; 2],
-) -> Result<Splits<2>> {
-    let sha256 = digest(&[train.sha256, valid.sha256].concat());
-    let part = |images, labels| {
-        let shape = shape.to_vec();
-        let images = Column::Pixels {
-            values: images,
-            shape,
-        };
-        Dataset::new([images, Column::Labels(labels)])
-    };
-    Ok(Splits {
-        train: part(train.images, train.labels)?,
-        valid: part(valid.images, valid.labels)?,
-        provenance: Provenance {
-            name: name.to_string(),
-            source,
-            sha256,
-        },
     })
 }

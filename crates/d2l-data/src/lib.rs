@@ -2,11 +2,12 @@
 //!
 //! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
 //! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
-//! [`image_classes`] gives Fashion-MNIST, MNIST or CIFAR-10 where the files are there, else a drawn twin (the module
-//! `drawn`), in another size if wanted ([`Resize`]) and changed at random to train on ([`augment`]); [`airfoil`],
-//! [`diabetes`], [`titanic`] and [`house_prices`] do the same with sets that are tables, read by [`table`].
-//! [`time_machine`] is a text, as numbers of a [`Vocabulary`], of which [`windows`] make examples. [`k_fold`] cuts a set
-//! for cross-validation.
+//! [`image_classes`] loads Fashion-MNIST, MNIST or CIFAR-10 if the files are there, and otherwise draws a built-in set
+//! (module `drawn`); it can resize pictures ([`Resize`]) and change training pictures at random ([`augment`]).
+//! [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same for sets that are tables, read by [`table`].
+//! [`time_machine`] is a text as numbers of a [`Vocabulary`], and [`windows`] makes examples of it; [`BytePairs`]
+//! learns tokens between letters and words. [`translation`] has pairs of sentences and the score of a translation.
+//! [`k_fold`] cuts a set for cross-validation.
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
 //!
@@ -27,6 +28,7 @@
 pub mod augment;
 pub mod idx;
 pub mod table;
+pub mod translation;
 
 mod choice;
 mod cifar;
@@ -34,6 +36,7 @@ mod column;
 mod dataset;
 mod drawn;
 mod folds;
+mod image_set;
 mod images;
 mod pictures;
 mod polynomial;
@@ -41,6 +44,7 @@ mod published;
 mod regression;
 mod resize;
 mod splits;
+mod table_forms;
 mod tabular;
 mod text;
 
@@ -49,7 +53,8 @@ pub use choice::{Choice, Loaded};
 pub use column::Column;
 pub use dataset::Dataset;
 pub use folds::k_fold;
-pub use images::{ImageClasses, ImageSet, image_classes};
+pub use image_set::ImageSet;
+pub use images::{ImageClasses, image_classes};
 pub use polynomial::{polynomial_features, synthetic_polynomial};
 pub use regression::synthetic_regression;
 pub use resize::Resize;
@@ -58,6 +63,6 @@ pub use tabular::{
     DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,
 };
 pub use text::{
-    Corpus, Level, TextEdition, Vocabulary, letters, random_partition, sequential_partition,
-    time_machine, tokenize, windows,
+    BytePairs, Corpus, Level, RawText, TextEdition, Vocabulary, letters, random_partition,
+    sequential_partition, time_machine, time_machine_text, tokenize, windows,
 };

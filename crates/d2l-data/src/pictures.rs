@@ -1,24 +1,24 @@
-//! What happens to a batch's pictures between the bytes on the host and the tensor: here they are changed at random, where
-//! they are to train on, and get their size.
+//! The preparation of a batch's pictures between the bytes on the host and the tensor: random changes, if the pictures
+//! are for training, and resizing.
 //!
-//! Nothing of it is kept. 60,000 pictures of 224 × 224 are 12 GB in f32; a batch of 128 of them is 26 MB.
+//! Prepared pictures are not kept. 60,000 pictures of 224 × 224 are 12 GB in f32; a batch of 128 of them is 26 MB.
 
 use rayon::prelude::*;
 
 use crate::Resize;
 use crate::augment::{Augmentation, Draws};
 
-/// What is done to every picture of a batch.
+/// The preparation of every picture of a batch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Preparation {
-    /// The size that batches have, where it is not the stored one.
+    /// The size in batches, if it is not the stored one.
     pub(crate) resize: Option<Resize>,
-    /// How training batches differ from what is stored.
+    /// The random changes in training batches.
     pub(crate) augmentation: Augmentation,
 }
 
 impl Preparation {
-    /// Whether the pictures stay what they are.
+    /// Whether the pictures stay as they are.
     pub(crate) fn is_nothing(&self) -> bool {
         self.resize.is_none() && self.augmentation.is_nothing()
     }
@@ -34,8 +34,8 @@ impl Preparation {
         }
     }
 
-    /// The pictures at `rows`, stored as `shape` `[C, H, W]`, as numbers from 0 to 1, changed at random by `draws` where
-    /// they are given. Every picture has its own place in the result, so the number of threads changes nothing.
+    /// The pictures at `rows`, stored as `shape` `[C, H, W]`, as numbers from 0 to 1. They are changed at random if
+    /// `draws` are given. Every picture has its own place in the result, so the number of threads changes nothing.
     pub(crate) fn gather(
         &self,
         values: &[u8],

@@ -1,4 +1,5 @@
-//! Data on a known polynomial, to be fitted with one of too low, right or too high a degree. D2L zh 4.4, en 3.6.
+//! Data from a known polynomial, to be fitted with polynomials of too low, right and too high a degree. D2L zh 4.4,
+//! en 3.6.
 
 use anyhow::{Result, ensure};
 use d2l_random::{Purpose, Stream};
@@ -11,12 +12,12 @@ use crate::{Provenance, Splits};
 /// y = Σ w_i xⁱ/i! + ε,  x ~ N(0, 1),  ε ~ N(0, `noise`²)
 ///
 /// with w = `coefficients`, and gives the model the first `terms` of the features 1, x, x²/2!, x³/3!, …: X is
-/// `[examples, terms]`, y `[examples, 1]`. The points don't depend on `terms`, so that models of different degrees see
-/// the same ones. The two parts have streams of their own, and so have x and ε.
+/// `[examples, terms]`, y `[examples, 1]`. The points don't depend on `terms`, so models of different degrees see the
+/// same points. Each part has its own random streams for x and ε.
 ///
 /// # Errors
 ///
-/// Where there are no coefficients or no terms, a number is not finite, or `noise` is negative.
+/// If there are no coefficients or no terms, a number is not finite, or `noise` is negative.
 pub fn synthetic_polynomial(
     seed: u64,
     coefficients: &[f64],

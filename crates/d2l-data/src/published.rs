@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::choice::Published;
-use crate::images::{Part, SIDE, splits};
+use crate::image_set::{Part, SIDE, splits};
 use crate::{ImageSet, Source, Splits, idx};
 
 /// Images and labels of the training part, then of the test part, as both sets name them.
@@ -16,13 +16,9 @@ const FILES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// The files of `set`, and its twin.
+/// The files of `set`, and the built-in set that takes its place.
 pub(crate) fn published(set: ImageSet) -> Published<4> {
-    Published {
-        set: set.name(),
-        files: FILES,
-        twin: set.builtin_name(),
-    }
+    Published { set: set.name(), files: FILES, twin: set.builtin_name() }
 }
 
 /// Reads the four files, of `examples` examples in the training and in the test part.

@@ -9,12 +9,12 @@ use crate::{Column, Dataset, Provenance, Splits};
 ///
 /// y = Xw + b + ε,  X ~ N(0, 1),  ε ~ N(0, `noise`²)
 ///
-/// with w = `weight`, b = `bias`; X is `[examples, D]` for D weights, y `[examples, 1]`. The two parts have streams of
-/// their own, so that the size of one does not change the other, and so have X and ε.
+/// with w = `weight`, b = `bias`; X is `[examples, D]` for D weights, y `[examples, 1]`. Each part has its own random
+/// streams for X and ε, so the size of one part does not change the other.
 ///
 /// # Errors
 ///
-/// Where there are no weights, a number is not finite, or `noise` is negative.
+/// If there are no weights, a number is not finite, or `noise` is negative.
 pub fn synthetic_regression(
     seed: u64,
     weight: &[f64],
@@ -62,14 +62,8 @@ pub(crate) fn examples_of(
     targets: Vec<f32>,
 ) -> Result<Dataset<2>> {
     Dataset::new([
-        Column::Floats {
-            values: features,
-            shape: vec![width],
-        },
-        Column::Floats {
-            values: targets,
-            shape: vec![1],
-        },
+        Column::Floats { values: features, shape: vec![width] },
+        Column::Floats { values: targets, shape: vec![1] },
     ])
 }
 

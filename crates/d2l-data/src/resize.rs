@@ -1,12 +1,12 @@
-//! Pictures made larger or smaller as torchvision's `Resize` makes them: bilinear, antialiased, in whole numbers.
+//! Resizing of pictures as torchvision's `Resize` does it: bilinear, antialiased, in whole numbers.
 //!
-//! Both editions of the book put `transforms.Resize` in front of `ToTensor`, so that it works on pictures of bytes and is
-//! Pillow's (D2L zh 7.1.3 and 13.1, en 8.1.3 and 14.1). This is the same arithmetic as Pillow's before version 13, to the
-//! last bit.
+//! Both editions of the book apply `transforms.Resize` before `ToTensor`. There it works on pictures of bytes and calls
+//! Pillow (D2L zh 7.1.3 and 13.1, en 8.1.3 and 14.1). This is the arithmetic of Pillow before version 13, to the last
+//! bit.
 
 use anyhow::{Result, ensure};
 
-/// Bits of a weight behind the binary point: eight bits of pixel and two to spare leave these of 32.
+/// Bits of a weight after the binary point: of 32 bits, a pixel takes eight, and two are kept free.
 const BITS: u32 = 32 - 8 - 2;
 
 /// Resizes pictures of `from` = (height, width) to `to`: first every row, then every column. Along a side, pixel x of
@@ -14,9 +14,9 @@ const BITS: u32 = 32 - 8 - 2;
 ///
 /// y(x) = Σ over i of w(i) · x(i) / Σ over i of w(i), with w(i) = max(0, 1 − |i + ½ − c| / s),
 ///
-/// around its middle's place in the original, c = (x + ½) · scale, with scale = from / to. Where the picture gets larger,
-/// s = 1 and two neighbours are mixed; where it gets smaller, s = scale, so that every pixel counts ("antialias") and
-/// none is skipped. The weights are rounded to 22 binary digits, the result of each direction to a byte.
+/// around the place of its centre in the original, c = (x + ½) · scale, with scale = from / to. If the picture gets
+/// larger, s = 1 and two neighbours are mixed. If it gets smaller, s = scale, so that no pixel is skipped
+/// ("antialias"). The weights are rounded to 22 binary digits, the result of each direction to a byte.
 #[derive(Clone, Debug)]
 pub struct Resize {
     from: [usize; 2],
@@ -25,7 +25,7 @@ pub struct Resize {
     horizontal: Vec<Window>,
 }
 
-/// The pixels that one pixel of the result is made of, and their weights, times 2^[`BITS`].
+/// The pixels from which one pixel of the result is computed, and their weights, times 2^[`BITS`].
 #[derive(Clone, Debug)]
 struct Window {
     start: usize,
@@ -33,11 +33,11 @@ struct Window {
 }
 
 impl Resize {
-    /// From pictures of `from` = (height, width) to such of `to`.
+    /// Resizes pictures of `from` = (height, width) to `to`.
     ///
     /// # Errors
     ///
-    /// Where a side is 0 or does not fit 16 bits.
+    /// If a side is 0 or does not fit 16 bits.
     pub fn new(from: [usize; 2], to: [usize; 2]) -> Result<Self> {
         for [height, width] in [from, to] {
             ensure!(
@@ -58,8 +58,8 @@ impl Resize {
         self.to
     }
 
-    /// The picture in its new size: planes `[C, H, W]`, one after another, to `[C, H', W']`. Planes that are cut short
-    /// are left out.
+    /// The picture in its new size: planes `[C, H, W]`, one after another, to `[C, H', W']`. Incomplete planes are left
+    /// out.
     pub fn apply(&self, picture: &[u8]) -> Vec<u8> {
         let [height, width] = self.from;
         let [new_height, new_width] = self.to;
@@ -98,7 +98,7 @@ fn byte(sum: i32) -> u8 {
     ((sum + (1 << (BITS - 1))) >> BITS).clamp(0, 255) as u8
 }
 
-/// For each pixel of a side of `to` pixels, what it sees of the side of `from` pixels.
+/// For each pixel of a side of `to` pixels, the pixels of the side of `from` pixels that it is computed from.
 fn windows(from: usize, to: usize) -> Vec<Window> {
     let scale = from as f64 / to as f64;
     let support = scale.max(1.0);
@@ -112,10 +112,7 @@ fn windows(from: usize, to: usize) -> Vec<Window> {
             let weight = |i: usize| (1.0 - ((i as f64 - centre + 0.5) * inverse).abs()).max(0.0);
             let total: f64 = (start..end).map(weight).sum();
             let fixed = |i| (0.5 + weight(i) / total * f64::from(1 << BITS)) as i32;
-            Window {
-                start,
-                weights: (start..end).map(fixed).collect(),
-            }
+            Window { start, weights: (start..end).map(fixed).collect() }
         })
         .collect()
 }

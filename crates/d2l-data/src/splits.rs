@@ -7,9 +7,9 @@ use crate::{Column, Dataset};
 /// A training part and a held-out part. `valid` may be empty.
 #[derive(Clone, Debug)]
 pub struct Splits<const N: usize> {
-    /// The examples to learn from.
+    /// The training examples.
     pub train: Dataset<N>,
-    /// The examples to evaluate on. The book uses the test sets of its image sets here.
+    /// The examples for evaluation. The book uses the test parts of its image sets here.
     pub valid: Dataset<N>,
     /// What the examples are, for the log.
     pub provenance: Provenance,
@@ -23,16 +23,15 @@ pub struct Provenance {
     /// Where the examples came from.
     pub source: Source,
     /// One digest for the whole set, as 64 hexadecimal digits: the SHA-256 of its parts' own SHA-256 digests (32 bytes
-    /// each), one after another; so also where there is one part alone. The parts of a real set are the decompressed
-    /// contents of its files, headers included, in the order train images, train labels, test images, test labels, or
-    /// training table, test table; those of its drawn twin are what such files would hold; those of a synthetic set
-    /// are its columns as little-endian f32, train before valid. The digest is of what was read, not of what was
-    /// prepared from it.
+    /// each), one after another, even for a single part. The parts of a real set are the decompressed contents of its
+    /// files, headers included, in the order train images, train labels, test images, test labels, or training table,
+    /// test table. The parts of the built-in set are the contents that such files would have. The parts of a synthetic
+    /// set are its columns as little-endian f32, train before valid. The digest is taken before the data are prepared.
     pub sha256: String,
 }
 
 impl Provenance {
-    /// Of a synthetic set of these splits, train before valid.
+    /// The provenance of a synthetic set with these splits, train before valid.
     pub fn synthetic<const N: usize>(name: &str, splits: &[&Dataset<N>]) -> Self {
         let columns = splits
             .iter()
@@ -65,7 +64,7 @@ impl Provenance {
 pub enum Source {
     /// Files of a published data set.
     Real,
-    /// The drawn twin that comes with this crate.
+    /// The built-in set, which this crate draws.
     Builtin,
     /// Drawn from a distribution with the run's seed.
     Synthetic,
@@ -83,6 +82,5 @@ impl std::fmt::Display for Source {
 
 /// [`Provenance::sha256`] of a set with these parts.
 pub(crate) fn digest(parts: &[[u8; 32]]) -> String {
-    let all: [u8; 32] = Sha256::digest(parts.concat()).into();
-    all.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(parts.concat()))
 }

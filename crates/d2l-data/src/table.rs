@@ -1,7 +1,7 @@
 //! Delimited text: comma or tab separated values, with or without a header, as named columns of cells.
 //!
-//! A [`Table`] is read whole. Whatever is wrong with a file is told with its name, the line and the column: what was
-//! found, what was wanted, what to do.
+//! A [`Table`] is read whole. An error names the file, the line and the column, and says what was found, what was
+//! wanted and what to do.
 //!
 //! ```
 //! # fn main() -> anyhow::Result<()> {
@@ -26,19 +26,19 @@ use sha2::{Digest, Sha256};
 
 use crate::idx::{GZIP, fill};
 
-/// More content than this is no table: an archive that unpacks without end must not take all memory.
+/// Largest content of a table, so that an archive that unpacks without end doesn't take all memory.
 const LARGEST: usize = 1 << 28;
-/// What to do about a damaged file.
+/// The advice for a damaged file.
 pub(crate) const AGAIN: &str = "get the file again, see data/README.md";
 
 /// How a file is to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Format<'a> {
-    /// What stands between two cells: `b','`, `b'\t'`.
+    /// The byte between two cells: `b','`, `b'\t'`.
     pub delimiter: u8,
     /// Where the names of the columns come from.
     pub columns: Columns<'a>,
-    /// The cells that stand for a missing value, for instance `NA` and the empty one.
+    /// The cells that mean a missing value, for instance `NA` and the empty cell.
     pub missing: &'a [&'a str],
 }
 
@@ -59,17 +59,17 @@ pub struct Table {
     columns: Vec<String>,
     /// The line on which each row begins, from 1.
     lines: Vec<u64>,
-    /// The cells row by row; `None` where the value is missing.
+    /// The cells row by row; `None` for a missing value.
     cells: Vec<Option<String>>,
     sha256: [u8; 32],
 }
 
 impl Table {
-    /// Reads the file at `path`, plain or gzipped (told by its content, not by its name).
+    /// Reads the file at `path`, plain or gzipped (as its content shows, not its name).
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read, is damaged or empty, holds no rows, or what [`Table::parse`] refuses.
+    /// If the file cannot be read, is damaged or empty, holds no rows, or if [`Table::parse`] refuses its content.
     pub fn read(path: &Path, format: &Format) -> Result<Self> {
         Self::parse(&path.display().to_string(), &content(path)?, format)
     }
@@ -79,7 +79,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Where there are no rows, a row has too few or too many cells, a cell is not UTF-8, a quote is not closed, or
+    /// If there are no rows, a row has too few or too many cells, a cell is not UTF-8, a quote is not closed, or
     /// two columns have one name.
     pub fn parse(file: &str, content: &[u8], format: &Format) -> Result<Self> {
         let mut table = Self {
@@ -95,7 +95,7 @@ impl Table {
         }
     }
 
-    /// [`Table::parse`] without the name of the file.
+    /// [`Table::parse`], with errors that don't name the file.
     fn fill(&mut self, content: &[u8], format: &Format) -> Result<()> {
         if let Columns::Named(names) = format.columns {
             self.columns = names.iter().map(|name| name.to_string()).collect();
@@ -143,7 +143,7 @@ impl Table {
             }
             None => ensure!(
                 found == wanted,
-                "found {found} columns, wanted {wanted}: the row goes on behind column {:?}",
+                "found {found} columns, wanted {wanted}: the row continues after column {:?}",
                 self.columns.last().map_or("", String::as_str)
             ),
         }
@@ -155,7 +155,7 @@ impl Table {
         self.lines.len()
     }
 
-    /// Whether there are no rows; [`Table::parse`] gives no such table.
+    /// Whether there are no rows; [`Table::parse`] refuses such a table.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -174,16 +174,16 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Where there is no such column.
+    /// If there is no such column.
     pub fn has_numbers(&self, column: &str) -> Result<bool> {
         Ok(self.texts(column)?.into_iter().flatten().any(is_number))
     }
 
-    /// The cells of a column as text, `None` where the value is missing.
+    /// The cells of a column as text, `None` for a missing value.
     ///
     /// # Errors
     ///
-    /// Where there is no such column.
+    /// If there is no such column.
     pub fn texts(&self, column: &str) -> Result<Vec<Option<&str>>> {
         let Some(index) = self.columns.iter().position(|name| name == column) else {
             bail!(
@@ -196,11 +196,11 @@ impl Table {
         Ok(cells.map(Option::as_deref).collect())
     }
 
-    /// The cells of a column as finite numbers, `None` where the value is missing.
+    /// The cells of a column as finite numbers, `None` for a missing value.
     ///
     /// # Errors
     ///
-    /// Where there is no such column, or a cell is something else than a number.
+    /// If there is no such column, or a cell is something else than a number.
     pub fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>> {
         let cells = self.texts(column)?.into_iter().enumerate();
         cells
@@ -218,7 +218,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Where there is no such column, or a cell is missing or something else than a number.
+    /// If there is no such column, or a cell is missing or something else than a number.
     pub fn required_numbers(&self, column: &str) -> Result<Vec<f64>> {
         let cells = self.numbers(column)?.into_iter().enumerate();
         cells
@@ -226,7 +226,7 @@ impl Table {
             .collect()
     }
 
-    /// The error that the cell in this row and column is not what was `wanted`.
+    /// The error for a cell in this row and column that is not what was `wanted`.
     pub fn wrong(&self, row: usize, column: &str, wanted: &str) -> Error {
         let line = self.lines.get(row).copied().unwrap_or_default();
         let cells = self.texts(column).unwrap_or_default();
@@ -240,11 +240,11 @@ impl Table {
         )
     }
 
-    /// That there are `wanted` rows: a file that was cut short at the end of a line looks whole otherwise.
+    /// Checks that there are `wanted` rows, because a file that was cut at the end of a line looks whole.
     ///
     /// # Errors
     ///
-    /// Where there are fewer or more.
+    /// If there are fewer or more.
     pub fn check_len(&self, wanted: usize) -> Result<()> {
         ensure!(
             self.len() == wanted,
@@ -257,14 +257,14 @@ impl Table {
     }
 }
 
-/// The whole content, decompressed where it is gzipped.
+/// The whole content, decompressed if it is gzipped.
 pub(crate) fn content(path: &Path) -> Result<Vec<u8>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
     decompressed(BufReader::new(file)).map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))
 }
 
-/// [`content`] without the name of the file.
+/// [`content`], with errors that don't name the file.
 fn decompressed(mut file: impl BufRead) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let gzipped = file.fill_buf()?.starts_with(&GZIP);
@@ -280,8 +280,8 @@ fn decompressed(mut file: impl BufRead) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The line on which the record begins, from 1. Its position is where the record before it ended, which may be some
-/// empty lines above.
+/// The line on which the record begins, from 1. The reader's position is the end of the record before it, which may be
+/// some empty lines above.
 fn line_of(record: &ByteRecord, content: &[u8]) -> u64 {
     let Some(position) = record.position() else {
         return 0;
@@ -291,14 +291,15 @@ fn line_of(record: &ByteRecord, content: &[u8]) -> u64 {
     position.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// That the last record, which ends at `end`, does not end inside quotes, where it would hold the rest of the file.
+/// Checks that the last record, which ends at `end`, does not end inside quotes: it would then hold the rest of the
+/// file.
 fn check_quotes(record: &ByteRecord, content: &[u8], end: usize) -> Result<()> {
     let begin = record.position().map_or(end, |at| at.byte() as usize);
     let text = content.get(begin..end).unwrap_or_default();
     let quotes = text.iter().filter(|&&byte| byte == b'"').count();
     ensure!(
         end < content.len() || quotes % 2 == 0,
-        "found a quote that is not closed, wanted a second one behind the cell"
+        "found a quote that is not closed, wanted a second one after the cell"
     );
     Ok(())
 }
@@ -322,13 +323,13 @@ fn utf8(cell: &[u8]) -> Result<&str> {
     match std::str::from_utf8(cell) {
         Ok(text) => Ok(text),
         Err(error) => bail!(
-            "found bytes that are not UTF-8 behind {:?}, wanted UTF-8",
+            "found bytes that are not UTF-8 after {:?}, wanted UTF-8",
             String::from_utf8_lossy(cell.get(..error.valid_up_to()).unwrap_or_default())
         ),
     }
 }
 
-/// The cell as a finite number; infinities and NaN are none.
+/// The cell as a finite number; `None` for infinities and NaN.
 fn number(cell: &str) -> Option<f64> {
     let number: f64 = cell.trim().parse().ok()?;
     number.is_finite().then_some(number)

@@ -1,12 +1,15 @@
-//! The published files, where the environment variable `D2L_DATA` names a data folder that holds them; else these tests
-//! say that they did not run.
+//! The published files, if the environment variable `D2L_DATA` names a data folder that holds them. Otherwise these
+//! tests print that they did not run.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use candle_core::Device;
+use d2l_data::translation::{TranslationOptions, english_french};
 use d2l_data::{
-    Choice, Column, DiabetesForm, HouseEdition, ImageSet, Level, Source, Tabular, TextEdition,
-    airfoil, diabetes, house_prices, image_classes, k_fold, time_machine, titanic,
+    BytePairs, Choice, Column, DiabetesForm, HouseEdition, ImageSet, Level, Source, Tabular,
+    TextEdition, airfoil, diabetes, house_prices, image_classes, k_fold, time_machine,
+    time_machine_text, titanic,
 };
 
 /// Checks the set's size, its mean training pixel, its digest and the examples per class in both parts.
@@ -102,13 +105,14 @@ fn cifar_10_or_the_part_of_it_that_is_there_is_read() -> Result<()> {
     Ok(())
 }
 
-/// What pandas and numpy make of the published tables; made by scripts/pytorch/golden_tables.py.
+/// The published tables as pandas and numpy prepare them; made by scripts/pytorch/golden_tables.py.
 const GOLDEN: &str = include_str!("tables/golden.json");
 
-/// Of the whole set: what follows from the published digests of its files.
+/// Digest of the whole set, computed from the published digests of its files.
 const SHA256_CIFAR_10: &str = "a0546053b6069300b68a349299da40b9257c84c2c8909055aca06547979bd2bc";
 const SHA256_CIFAR_10_SUBSET: &str =
     "4e17e74544f5b679dd13971b87589ac697a8d8fbb1b25bc9b5da7b3f4316d576";
+const SHA256_FRA_ENG: &str = "823b6a8be8a9c098cb2180229cb44fe2cefad4d2987e4d03088d081ddf7c8fce";
 const SHA256_HOUSES: &str = "c57a97edb9370a9dd586ad93143969f9196eae8730f4039249ff9c429868c8e1";
 const SHA256_AIRFOIL: &str = "a9cc0f282ee5f8f28401c51e9b7a131395f2e73386c25dca047b4c6bba49e107";
 const SHA256_DIABETES: &str = "22df1a4b25932724485c0bc8e7d224ad24ced54977e3f3f6d08274e221b03c40";
@@ -117,7 +121,7 @@ const SHA256_TIME_MACHINE: &str =
     "8d6ce2c235e112898b80945d385f6ee7133f283b656155cb1314846ed0f0d6a2";
 const SHA256_TITANIC: &str = "fc4b9996461d3443bf29442d872f236d14c1d76834a26c808304baefc2fd64c8";
 
-/// The data folder, or a line that says what was not read.
+/// The data folder; if there is none, prints which set was not read.
 fn data_folder(set: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("D2L_DATA").map(PathBuf::from);
     if folder.is_none() {
@@ -355,6 +359,166 @@ fn the_time_machine_is_the_books() -> Result<()> {
     );
     assert_eq!(weighted_sum(&words.tokens), 65_223_323);
     Ok(())
+}
+
+/// Counts and sums are those of Hugging Face's tokenizers 0.23.3 in Python:
+///
+/// ```text
+/// tokens = ByteLevelBPETokenizer()
+/// tokens.train_from_iterator([text], vocab_size=512, min_frequency=0)
+/// ids = tokens.encode(text).ids
+/// ```
+#[test]
+fn byte_pairs_of_the_time_machine_are_those_of_python() -> Result<()> {
+    let Some(folder) = data_folder("time-machine") else {
+        return Ok(());
+    };
+    let text = time_machine_text(Choice::Real, &folder)?.data.text;
+    assert_eq!(text.len(), 178_979);
+    for (size, count, sum) in [(512, 84_155, 82_450_670), (1024, 65_744, 96_533_048)] {
+        let tokens = BytePairs::train(&text, size)?;
+        let ids = tokens.encode(&text)?;
+        assert_eq!((tokens.len(), ids.len()), (size, count));
+        assert_eq!(weighted_sum(&ids), sum);
+        assert_eq!(tokens.decode(&ids)?, text);
+        let first: Result<Vec<String>> = (256..264).map(|id| tokens.decode(&[id])).collect();
+        assert_eq!(first?, [" t", "he", " a", "in", " the", " s", "re", " o"]);
+    }
+    Ok(())
+}
+
+/// The pairs as Python prepares them; made by scripts/pytorch/golden_translation.py.
+const PAIRS: &str = include_str!("translation/pairs.json");
+
+/// Sizes, vocabularies and all numbers, with the book's options and with larger ones.
+#[test]
+fn english_french_pairs_are_the_books_sequences() -> Result<()> {
+    let Some(folder) = data_folder("fra-eng") else {
+        return Ok(());
+    };
+    let golden: serde_json::Value = serde_json::from_str(PAIRS)?;
+    let cases = golden["cases"].as_array().context("no cases")?;
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let number = |key: &str| -> Result<usize> {
+            Ok(case[key].as_u64().with_context(|| format!("no {key}"))? as usize)
+        };
+        let edition = match case["edition"].as_str() {
+            Some("zh") => TextEdition::Zh,
+            _ => TextEdition::En,
+        };
+        let options = TranslationOptions {
+            edition,
+            num_train: number("train")?,
+            num_valid: number("valid")?,
+            num_steps: number("steps")?,
+            min_frequency: number("min_frequency")?,
+        };
+        let text = english_french(options, Choice::Real, &folder)?.data;
+        for (vocabulary, key) in [
+            (&text.source_vocabulary, "source"),
+            (&text.target_vocabulary, "target"),
+        ] {
+            assert_eq!(Some(vocabulary.len() as u64), case[key]["tokens"].as_u64());
+            let first: Vec<&str> = (0..12).map(|id| vocabulary.token(id)).collect();
+            let wanted: Vec<String> = serde_json::from_value(case[key]["first"].clone())?;
+            assert_eq!(first, wanted);
+        }
+        for (part, key) in [(&text.splits.train, "train"), (&text.splits.valid, "valid")] {
+            assert_eq!(part.len(), number(key)?);
+            let sums: Vec<u64> = (0..4)
+                .map(|i| weighted_sum(whole(part.column(i))))
+                .collect();
+            let wanted: Vec<u64> = serde_json::from_value(case["sums"][key].clone())?;
+            assert_eq!(sums, wanted, "{key} of {options:?}");
+        }
+        assert_eq!(text.splits.provenance.name, "fra-eng");
+        assert_eq!(text.splits.provenance.sha256, SHA256_FRA_ENG);
+    }
+    Ok(())
+}
+
+/// The pairs that the book's models train on, and the sentences that they translate in the end. Ids are Python's.
+#[test]
+fn the_books_first_pairs_and_four_sentences_are_known() -> Result<()> {
+    let Some(folder) = data_folder("fra-eng") else {
+        return Ok(());
+    };
+    // Pairs 0 and 3: go . / va !, run ! / courez !, each with its end mark, then padding.
+    for (edition, sizes, sources, targets, padding, new) in [
+        (
+            TextEdition::Zh,
+            (184, 201),
+            [[9, 4, 3], [54, 5, 3]],
+            [[16, 5, 3], [93, 5, 3]],
+            [1, 1],
+            129,
+        ),
+        (
+            TextEdition::En,
+            (194, 214),
+            [[59, 2, 3], [135, 0, 3]],
+            [[201, 0, 4], [54, 0, 4]],
+            [4, 5],
+            128,
+        ),
+    ] {
+        let options = TranslationOptions::book(edition);
+        let text = english_french(options, Choice::Real, &folder)?.data;
+        let found = (text.source_vocabulary.len(), text.target_vocabulary.len());
+        assert_eq!(found, sizes);
+        let [source, source_length, target, target_length] =
+            text.splits.train.batch(&[0, 3], &Device::Cpu)?;
+        for (tensor, begins, padding) in
+            [(source, sources, padding[0]), (target, targets, padding[1])]
+        {
+            let wanted =
+                begins.map(|ids| [&ids[..], &vec![padding; options.num_steps - 3]].concat());
+            assert_eq!(tensor.to_vec2::<u32>()?, wanted);
+        }
+        assert_eq!(source_length.to_vec1::<u32>()?, [3, 3]);
+        assert_eq!(target_length.to_vec1::<u32>()?, [3, 3]);
+
+        for sentence in ["go .", "i lost .", "he's calm .", "i'm home ."] {
+            let [ids, length] = text.encode(&[sentence])?.batch(&[0], &Device::Cpu)?;
+            let ids = ids.flatten_all()?.to_vec1::<u32>()?;
+            let length = length.to_vec1::<u32>()?[0] as usize;
+            let words = ids[..length]
+                .iter()
+                .map(|&id| text.source_vocabulary.token(id));
+            assert_eq!(
+                words.collect::<Vec<_>>().join(" "),
+                format!("{sentence} <eos>")
+            );
+        }
+        // Of the 129 held-out pairs one of the English edition translates a training sentence.
+        let sentences = text.test_sentences();
+        assert_eq!(sentences.len(), 77);
+        assert_eq!(
+            sentences
+                .iter()
+                .map(|one| one.references.len())
+                .sum::<usize>(),
+            new
+        );
+    }
+    // The Chinese edition's loss is a mean over so many target tokens.
+    let text = english_french(
+        TranslationOptions::book(TextEdition::Zh),
+        Choice::Real,
+        &folder,
+    )?;
+    let lengths = whole(text.data.splits.train.column(3));
+    assert_eq!(lengths.iter().sum::<u32>(), 2541);
+    Ok(())
+}
+
+/// The numbers of a column.
+fn whole(column: &Column) -> &[u32] {
+    match column {
+        Column::Tokens { values, .. } => values,
+        _ => panic!("wanted tokens"),
+    }
 }
 
 /// Σ (1 + i % 7) · id_i

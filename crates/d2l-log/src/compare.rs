@@ -1,11 +1,8 @@
 //! Comparing logs: what was asked for, what came out, epoch by epoch, and how fast.
 
 use crate::{Best, Log};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Epoch metrics that are not in a group but say as much about what was computed.
-const UNGROUPED: [&str; 1] = ["gradient_norm"];
 
 /// How some runs differ. All lists of values are in the order of the runs; `None` stands where a run has no value.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,12 +92,7 @@ impl Gap {
         };
         let low = present().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let high = present().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (present().count() > 1).then(|| Self {
-            metric: metric.into(),
-            place,
-            low,
-            high,
-        })
+        (present().count() > 1).then(|| Self { metric: metric.into(), place, low, high })
     }
 }
 
@@ -164,56 +156,48 @@ fn all_equal<T: PartialEq>(values: &[T]) -> bool {
 }
 
 fn header_differences(logs: &[Log]) -> Vec<Difference> {
-    let headers: Vec<Vec<(String, Value)>> = logs.iter().map(flat_header).collect();
+    let headers: Vec<Map<String, Value>> = logs
+        .iter()
+        .map(|log| match serde_json::to_value(&log.header) {
+            Ok(Value::Object(header)) => flattened(&header),
+            _ => Map::new(),
+        })
+        .collect();
     let mut keys: Vec<&String> = Vec::new();
-    for (key, _) in headers.iter().flatten() {
+    for key in headers.iter().flat_map(Map::keys) {
         if key != "started" && !keys.contains(&key) {
             keys.push(key);
         }
     }
-    let value = |header: &[(String, Value)], key: &String| {
-        header
-            .iter()
-            .find(|(found, _)| found == key)
-            .map(|(_, value)| value.clone())
-    };
     keys.into_iter()
         .map(|key| Difference {
             key: key.clone(),
-            values: headers.iter().map(|header| value(header, key)).collect(),
+            values: headers
+                .iter()
+                .map(|header| header.get(key).cloned())
+                .collect(),
         })
         .filter(|difference| !all_equal(&difference.values))
         .collect()
 }
 
-/// Every field of the header by its full name, in the order of the log.
-fn flat_header(log: &Log) -> Vec<(String, Value)> {
-    fn flatten(key: String, value: Value, fields: &mut Vec<(String, Value)>) {
+/// The fields of an object in their order, those of objects in it by their full names: `optimizer.momentum`.
+pub fn flattened(object: &Map<String, Value>) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in object {
         match value {
-            Value::Object(map) => {
-                for (name, value) in map {
-                    let key = if key.is_empty() {
-                        name
-                    } else {
-                        format!("{key}.{name}")
-                    };
-                    flatten(key, value, fields);
-                }
+            Value::Object(inner) => {
+                let inner = flattened(inner).into_iter();
+                fields.extend(inner.map(|(inner, value)| (format!("{name}.{inner}"), value)));
             }
-            value => fields.push((key, value)),
+            value => _ = fields.insert(name.clone(), value.clone()),
         }
     }
-    let mut fields = Vec::new();
-    flatten(
-        String::new(),
-        serde_json::to_value(&log.header).unwrap_or_default(),
-        &mut fields,
-    );
     fields
 }
 
-/// Every metric that an epoch of some run has: the groups' in order of first appearance, then the others.
-fn metric_names(logs: &[Log]) -> Vec<String> {
+/// Every metric that an epoch of some run has: the groups' in order of first appearance, then `gradient_norm`.
+pub fn metric_names(logs: &[Log]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for epoch in logs.iter().flat_map(|log| &log.epochs) {
         for (name, _) in epoch.metrics() {
@@ -223,7 +207,7 @@ fn metric_names(logs: &[Log]) -> Vec<String> {
         }
     }
     if logs.iter().any(|log| !log.epochs.is_empty()) {
-        names.extend(UNGROUPED.map(String::from));
+        names.push("gradient_norm".into()); // in no group, but it says as much about what was computed
     }
     names
 }
@@ -232,10 +216,7 @@ fn table(logs: &[Log], metric: String) -> Table {
     let mut rows: BTreeMap<Place, Vec<Option<f64>>> = BTreeMap::new();
     for (run, log) in logs.iter().enumerate() {
         for epoch in &log.epochs {
-            let place = Place {
-                fold: epoch.fold,
-                epoch: epoch.epoch,
-            };
+            let place = Place { fold: epoch.fold, epoch: epoch.epoch };
             let row = rows.entry(place).or_insert_with(|| vec![None; logs.len()]);
             if let Some(cell) = row.get_mut(run) {
                 *cell = epoch.metric(&metric);
@@ -277,12 +258,7 @@ fn scores(logs: &[Log], tables: &[Table]) -> Vec<Score> {
         let gap = (at_end && same_epochs)
             .then(|| Gap::between(&metric, None, &last))
             .flatten();
-        Score {
-            metric,
-            last,
-            best,
-            gap,
-        }
+        Score { metric, last, best, gap }
     };
     let ends: Vec<Score> = only_of_ends.map(|metric| score(metric, true)).collect();
     of_epochs
@@ -301,11 +277,7 @@ fn paces(logs: &[Log]) -> Vec<Pace> {
                 .zip(first)
                 .map(|(speed, first)| speed / first)
                 .filter(|ratio| ratio.is_finite());
-            Pace {
-                seconds: log.seconds(),
-                examples_per_second: speed,
-                ratio,
-            }
+            Pace { seconds: log.seconds(), examples_per_second: speed, ratio }
         })
         .collect()
 }

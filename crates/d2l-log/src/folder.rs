@@ -4,8 +4,9 @@ use crate::{FILE_NAME, Log};
 use anyhow::{Context, Error, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
+use strsim::levenshtein;
 
-/// How many names an error suggests.
+/// The number of names that an error suggests.
 const SUGGESTIONS: usize = 3;
 
 /// The logs of a folder of runs.
@@ -18,16 +19,13 @@ pub struct Listing {
 }
 
 impl Log {
-    /// Reads all logs of a folder of runs, each called by its place there.
+    /// Reads all logs of a folder of runs. A log's name is its place in the folder.
     ///
     /// # Errors
     ///
-    /// The folder itself is missing or unreadable. Damaged logs are in the listing.
+    /// If the folder itself is missing or unreadable. Damaged logs are in the listing.
     pub fn list(runs_dir: &Path) -> Result<Listing> {
-        let mut listing = Listing {
-            logs: Vec::new(),
-            damaged: Vec::new(),
-        };
+        let mut listing = Listing { logs: Vec::new(), damaged: Vec::new() };
         for (name, path) in places(runs_dir)? {
             match Self::read(&path) {
                 Ok(log) => listing.logs.push(Self { name, ..log }),
@@ -40,12 +38,12 @@ impl Log {
         Ok(listing)
     }
 
-    /// Reads the log that is called `<chapter>/<run>` or, where only one chapter has it, `<run>`; else the one at this
+    /// Reads the log whose name is `<chapter>/<run>` or, if only one chapter has it, `<run>`; otherwise the log at this
     /// path.
     ///
     /// # Errors
     ///
-    /// None is, with the nearest names; several are; or the log is damaged.
+    /// If no log has the name (the error suggests the nearest names), several logs have it, or the log is damaged.
     pub fn find(runs_dir: &Path, name: &str) -> Result<Self> {
         let places = places(runs_dir);
         let name = name.trim_end_matches('/');
@@ -57,10 +55,7 @@ impl Log {
             .collect();
         match &found[..] {
             [(place, path)] => {
-                return Ok(Self {
-                    name: place.clone(),
-                    ..Self::read(path)?
-                });
+                return Ok(Self { name: place.clone(), ..Self::read(path)? });
             }
             [] => {}
             several => {
@@ -91,7 +86,8 @@ impl Log {
     }
 }
 
-/// Names and log files of all runs, in order of name. Two levels deep, so that nothing else in a run's folder counts.
+/// Names and log files of all runs, in order of name. It searches two levels deep, so other files in a run's folder
+/// don't count.
 fn places(runs_dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let folders = |folder: &Path| -> Result<Vec<(String, PathBuf)>> {
         let mut found = Vec::new();
@@ -128,31 +124,12 @@ fn bare(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or(place)
 }
 
-/// The names that the given one may have meant: those that contain it first, then by the edits between them.
+/// The names that may have been meant: first those that contain the given one, then by edit distance.
 fn nearest(name: &str, mut places: Vec<String>) -> Vec<String> {
     places.sort_by_cached_key(|place| {
-        let edits = edits(name, place).min(edits(name, bare(place)));
+        let edits = levenshtein(name, place).min(levenshtein(name, bare(place)));
         (!place.contains(name), edits, place.clone())
     });
     places.truncate(SUGGESTIONS);
     places
-}
-
-/// How many letters to insert, delete or replace to make one text the other (Levenshtein 1966).
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = i;
-        for (above, other) in row.iter_mut().skip(1).zip(b.chars()) {
-            let replaced = diagonal + usize::from(letter != other);
-            diagonal = *above;
-            left = replaced.min(left + 1).min(diagonal + 1);
-            *above = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -8,12 +8,12 @@
 //! | `epoch` | one per epoch | [`Epoch`]: metrics, gradient norm, speed |
 //! | `end` | one, last | [`End`]: status, final and best values, verdicts |
 //!
-//! Each line is whole on disk before training goes on, so that a killed run keeps what it had. Numbers come back bit
-//! for bit as they were written; one that is not finite is refused, because JSON knows none.
+//! Each line is written whole before training continues, so a killed run keeps its finished epochs. Numbers are read
+//! bit for bit as they were written. A number that is not finite is refused, because JSON has none.
 //!
-//! Read in this order: `record` (the schema), `writer`, `log` and `reader` (one log), `folder` (all of them),
-//! `compare`. There is no candle here: the `runs` command builds in seconds, and programs in other languages join in
-//! by writing the same lines.
+//! Reading order: `record` (the schema), `writer`, `log` and `reader` (one log), `folder` (all logs), `compare`,
+//! `numbers` (how every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
+//! seconds. Programs in other languages can write the same lines.
 //!
 //! ```
 //! use d2l_log::{Epoch, Metrics, Record};
@@ -30,13 +30,17 @@
 mod compare;
 mod folder;
 mod log;
+mod numbers;
 mod reader;
 mod record;
 mod writer;
 
-pub use compare::{Comparison, Difference, Gap, Pace, Place, Row, Score, Table, compare};
+pub use compare::{
+    Comparison, Difference, Gap, Pace, Place, Row, Score, Table, compare, flattened, metric_names,
+};
 pub use folder::Listing;
 pub use log::Log;
+pub use numbers::{median, shown};
 pub use record::{
     BandResult, Best, Data, End, Epoch, Header, Metrics, Record, SCHEMA, Status, higher_is_better,
 };

@@ -1,6 +1,6 @@
-//! A log in memory, and what is asked of it most.
+//! A log in memory, and the values that programs need most.
 
-use crate::{Best, End, Epoch, Header};
+use crate::{Best, End, Epoch, Header, median};
 use std::path::PathBuf;
 
 /// A training log, as far as it was written.
@@ -10,7 +10,7 @@ pub struct Log {
     pub name: String,
     /// The file that it was read from.
     pub path: PathBuf,
-    /// What was trained, on what, how.
+    /// What was trained, on which data, and how.
     pub header: Header,
     /// The completed epochs, in order.
     pub epochs: Vec<Epoch>,
@@ -19,7 +19,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// The value that a metric ended with: the one of the `end` line, else of the last epoch.
+    /// The final value of a metric: that of the `end` line, otherwise of the last epoch.
     pub fn last(&self, metric: &str) -> Option<f64> {
         let ended = self
             .end
@@ -28,7 +28,7 @@ impl Log {
         ended.or_else(|| self.epochs.last()?.metric(metric))
     }
 
-    /// The best value of a metric: the one of the `end` line, else the best of the epochs.
+    /// The best value of a metric: that of the `end` line, otherwise the best of the epochs.
     pub fn best(&self, metric: &str) -> Option<Best> {
         let ended = self
             .end
@@ -37,7 +37,7 @@ impl Log {
         ended.or_else(|| Best::of(&self.epochs, metric))
     }
 
-    /// Seconds from start to end; without an `end` line, those that its epochs trained.
+    /// Seconds from start to end; without an `end` line, the training seconds of its epochs.
     pub fn seconds(&self) -> f64 {
         match &self.end {
             Some(end) => end.seconds,
@@ -48,18 +48,11 @@ impl Log {
         }
     }
 
-    /// Training examples per second in the median epoch, which the slower first one hardly moves; `None` without
+    /// Training examples per second in the median epoch, which the slow first epoch hardly affects; `None` without
     /// epochs.
     pub fn speed(&self) -> Option<f64> {
-        let mut speeds: Vec<f64> = self
-            .epochs
-            .iter()
-            .map(|epoch| epoch.examples_per_second)
-            .collect();
-        speeds.sort_by(f64::total_cmp);
-        let upper = speeds.get(speeds.len() / 2)?;
-        let lower = speeds.get(speeds.len().saturating_sub(1) / 2)?;
-        Some((lower + upper) / 2.0)
+        let speeds = self.epochs.iter().map(|epoch| epoch.examples_per_second);
+        median(&speeds.collect::<Vec<_>>())
     }
 
     /// The run's name without its chapter.

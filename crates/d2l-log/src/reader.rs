@@ -14,8 +14,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// No such log; no complete header; a schema newer than [`SCHEMA`]; any other line that is not what the schema
-    /// says, with file, line and reason.
+    /// If there is no such log or no complete header, if the schema is newer than [`SCHEMA`], or if a line doesn't
+    /// follow the schema; then the error has file, line and reason.
     pub fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() {
             path.join(FILE_NAME)
@@ -61,16 +61,10 @@ fn parse(bytes: &[u8], path: PathBuf) -> Result<Log> {
     };
     check_order(&epochs).with_context(|| path.display().to_string())?;
     let name = format!("{}/{}", header.chapter, run_name(&path));
-    Ok(Log {
-        name,
-        path,
-        header,
-        epochs,
-        end,
-    })
+    Ok(Log { name, path, header, epochs, end })
 }
 
-/// One line's record. The schema's version is looked at first: a newer one may have changed anything else.
+/// One line's record. The schema's version is checked first, because a newer one may have changed anything else.
 fn record(value: Value) -> Result<Record> {
     let schema = value
         .get("schema")
@@ -83,14 +77,14 @@ fn record(value: Value) -> Result<Record> {
     Ok(serde_json::from_value(value)?)
 }
 
-/// Within a fold, epochs only ever rise: others come from two runs that wrote into one file.
+/// Within a fold, epochs only rise; otherwise two runs wrote into one file.
 fn check_order(epochs: &[Epoch]) -> Result<()> {
     let mut newest: BTreeMap<Option<usize>, usize> = BTreeMap::new();
     for epoch in epochs {
         if let Some(before) = newest.insert(epoch.fold, epoch.epoch) {
             ensure!(
                 epoch.epoch > before,
-                "epoch {} stands after epoch {before}; wanted rising numbers: two runs wrote into one log",
+                "epoch {} follows epoch {before}; wanted rising numbers: two runs wrote into one log",
                 epoch.epoch
             );
         }
@@ -98,7 +92,7 @@ fn check_order(epochs: &[Epoch]) -> Result<()> {
     Ok(())
 }
 
-/// The folder's name; for a log that does not carry [`FILE_NAME`], its own.
+/// The folder's name; for a log with another name than [`FILE_NAME`], its own.
 fn run_name(path: &Path) -> String {
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let name = match place.file_name() {

@@ -1,4 +1,4 @@
-//! The log's schema: what each kind of line holds.
+//! The log's schema: the content of each kind of line.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ pub enum Record {
     End(End),
 }
 
-/// What was trained, on what, how: everything that is known before the first step.
+/// What was trained, on which data, and how: everything that is known before the first step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of the log's schema, [`SCHEMA`].
@@ -35,26 +35,24 @@ pub struct Header {
     pub chapter: String,
     /// Model within the chapter.
     pub model: String,
-    /// `scratch`, `concise`, or the framework of a twin.
+    /// `scratch` or `concise`; for a PyTorch reference `pytorch-scratch` or `pytorch-concise`.
     pub implementation: String,
     /// Name of the recipe that the flags started from: `quick`, `zh`, `en`.
     pub preset: String,
-    /// `cpu`, `cuda:0`, `metal`.
+    /// The device: `cpu`, `cuda:0` (with the number of the GPU), `metal`.
     pub device: String,
     /// Threads that the run could use on the CPU.
     pub threads: usize,
     /// Seed of all random draws.
     pub seed: u64,
-    /// Which fold of a K-fold cross-validation was held out, counted from 1, where the log holds one fold only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fold: Option<usize>,
-    /// Every hyperparameter, as resolved from preset and flags.
+    /// Every hyperparameter, from the preset and the flags.
     pub recipe: Map<String, Value>,
-    /// The examples.
-    pub data: Data,
-    /// How many numbers are trained.
+    /// The examples; `None` for a run without a data set, such as one that learns from an environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
+    /// Number of parameters.
     pub parameters: usize,
-    /// Versions of what the run was built from: `d2l`, `candle`.
+    /// Versions of the crates that the run was built from: `d2l`, `candle`.
     pub versions: BTreeMap<String, String>,
     /// When the run started: RFC 3339, UTC.
     pub started: String,
@@ -75,7 +73,7 @@ pub struct Data {
     pub sha256: String,
 }
 
-/// What one epoch did.
+/// The metrics and times of one epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// The epoch, counted from 1.
@@ -84,7 +82,7 @@ pub struct Epoch {
     pub step: usize,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f64,
-    /// Running means over the epoch, in training mode, while the parameters move.
+    /// Running means over the epoch, in training mode, while the parameters change.
     pub train: Metrics,
     /// The held-out set in evaluation mode after the epoch.
     #[serde(default, skip_serializing_if = "Metrics::is_empty")]
@@ -99,7 +97,7 @@ pub struct Epoch {
     pub seconds: f64,
     /// Training examples per second.
     pub examples_per_second: f64,
-    /// The fold that was held out, counted from 1, where one log holds several.
+    /// The fold that was held out, counted from 1, if the log holds several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
 }
@@ -156,19 +154,19 @@ impl Epoch {
     }
 }
 
-/// How a run ended and what it reached.
+/// How a run ended, and its results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
-    /// Whether it came to its end.
+    /// Whether it finished.
     pub status: Status,
-    /// Why it did not.
+    /// The reason, if it did not finish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Completed epochs.
     pub epochs: usize,
     /// Seconds from start to end, evaluation included.
     pub seconds: f64,
-    /// The most memory that the process held.
+    /// The largest amount of memory that the process held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     /// The last value of each metric, and numbers known only at the end: `valid.accuracy`, `error.bias`.
@@ -188,7 +186,7 @@ pub enum Status {
     Finished,
     /// It was asked to stop, by Ctrl-C for instance.
     Interrupted,
-    /// It could not go on; the reason says why.
+    /// It ended with an error, which the reason states.
     Failed,
 }
 
@@ -202,7 +200,7 @@ pub struct Best {
 }
 
 impl Best {
-    /// The highest value where [`higher_is_better`], the lowest elsewhere; `None` if no epoch has the metric.
+    /// The highest value if [`higher_is_better`], otherwise the lowest; `None` if no epoch has the metric.
     pub fn of(epochs: &[Epoch], metric: &str) -> Option<Self> {
         let higher = higher_is_better(metric);
         let mut best: Option<Self> = None;
@@ -218,10 +216,7 @@ impl Best {
                 }
             };
             if best.is_none_or(better) {
-                best = Some(Self {
-                    value,
-                    epoch: epoch.epoch,
-                });
+                best = Some(Self { value, epoch: epoch.epoch });
             }
         }
         best
@@ -233,21 +228,21 @@ pub fn higher_is_better(metric: &str) -> bool {
     matches!(metric.rsplit('.').next(), Some("accuracy" | "bleu"))
 }
 
-/// A range that a result was held against, with the verdict.
+/// A range that a result was compared with, and the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BandResult {
     /// The quantity: `valid.accuracy`.
     pub metric: String,
     /// Lowest accepted value.
     pub low: f64,
-    /// The middle of the runs behind the band.
+    /// The middle value of the runs that the band comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub median: Option<f64>,
     /// Highest accepted value.
     pub high: f64,
-    /// How many runs are behind the band.
+    /// The number of runs that the band comes from.
     pub runs: usize,
-    /// Whose runs they are: `book`, `pytorch`.
+    /// Whose runs they are: `book`, or `book and PyTorch` if runs of our PyTorch reference are among them.
     pub source: String,
     /// This run's value; `None` if it did not produce one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

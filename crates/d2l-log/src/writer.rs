@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Appends records to a log. What [`Writer::write`] wrote survives the end of the process.
+/// Appends records to a log. Lines from [`Writer::write`] survive the end of the process.
 #[derive(Debug)]
 pub struct Writer {
     file: File,
@@ -19,7 +19,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// The file exists, or cannot be created.
+    /// If the file exists, or cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new()
             .write(true)
@@ -31,18 +31,14 @@ impl Writer {
                     path.display()
                 )
             })?;
-        Ok(Self {
-            file,
-            path: path.into(),
-            length: 0,
-        })
+        Ok(Self { file, path: path.into(), length: 0 })
     }
 
-    /// Continues a log after its first `length` bytes; what stands behind them is cut off.
+    /// Continues a log after its first `length` bytes; the rest is cut off.
     ///
     /// # Errors
     ///
-    /// The file is missing or shorter than `length`, or `length` is not the end of a line.
+    /// If the file is missing or shorter than `length`, or `length` is not the end of a line.
     pub fn resume(path: &Path, length: u64) -> Result<Self> {
         let at = || format!("log {} not continued", path.display());
         let mut file = OpenOptions::new()
@@ -70,26 +66,22 @@ impl Writer {
         }
         file.set_len(length).with_context(at)?;
         file.seek(SeekFrom::Start(length)).with_context(at)?;
-        Ok(Self {
-            file,
-            path: path.into(),
-            length,
-        })
+        Ok(Self { file, path: path.into(), length })
     }
 
     /// Appends one record as one line.
     ///
     /// # Errors
     ///
-    /// A number that is not finite, named by its key (JSON would hold `null`); a group of metrics called like another
-    /// key of the line; a disk that is full. The log is then as it was before.
+    /// If a number is not finite (JSON would hold `null`; the error names the key), a group of metrics has the name of
+    /// another key of the line, or the disk is full. The log then stays as it was.
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let at = || format!("log {} not written", self.path.display());
         check(record).with_context(at)?;
         let mut line = serde_json::to_vec(record).with_context(at)?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
-            // Leave no half line. Where not even that works, the reader drops it.
+            // Leave no half line. If even that fails, the reader drops it.
             let _ = self.file.set_len(self.length);
             let _ = self.file.seek(SeekFrom::Start(self.length));
             return Err(error).with_context(at);
@@ -103,23 +95,23 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// The disk refuses.
+    /// If the system cannot write to the disk.
     pub fn sync(&self) -> Result<()> {
         self.file
             .sync_data()
             .with_context(|| format!("log {} not synced", self.path.display()))
     }
 
-    /// Length of the log in bytes: where [`Writer::resume`] goes on.
+    /// Length of the log in bytes, from which [`Writer::resume`] continues.
     pub fn length(&self) -> u64 {
         self.length
     }
 }
 
-/// Refuses what would not come back from the file as it went in.
+/// Refuses values that could not be read back unchanged.
 fn check(record: &Record) -> Result<()> {
     if let Record::Epoch(epoch) = record {
-        // Serialised alone, so that this holds for each key that the record has now or will have.
+        // Serialised alone, so that this also holds for keys that are added to the record later.
         let bare = Epoch {
             more: Default::default(),
             valid: [("loss".to_string(), 0.0)].into(),
@@ -151,11 +143,7 @@ fn numbers(record: &Record) -> Vec<(String, f64)> {
         Record::Run(Header { .. }) => Vec::new(),
         Record::Epoch(epoch) => {
             let Epoch {
-                learning_rate,
-                gradient_norm,
-                seconds,
-                examples_per_second,
-                ..
+                learning_rate, gradient_norm, seconds, examples_per_second, ..
             } = epoch;
             let mut numbers = epoch.metrics();
             numbers.push(("learning_rate".into(), *learning_rate));
@@ -164,13 +152,7 @@ fn numbers(record: &Record) -> Vec<(String, f64)> {
             numbers.push(("examples_per_second".into(), *examples_per_second));
             numbers
         }
-        Record::End(End {
-            seconds,
-            last,
-            best,
-            bands,
-            ..
-        }) => {
+        Record::End(End { seconds, last, best, bands, .. }) => {
             let mut numbers = vec![("seconds".to_string(), *seconds)];
             numbers.extend(
                 last.iter()
@@ -201,11 +183,7 @@ mod tests {
     fn a_full_disk_is_an_error_that_names_the_log() -> Result<()> {
         let path = PathBuf::from("/dev/full"); // Linux's file on a disk that is always full
         let file = OpenOptions::new().write(true).open(&path)?;
-        let mut writer = Writer {
-            file,
-            path,
-            length: 0,
-        };
+        let mut writer = Writer { file, path, length: 0 };
         let written = writer.write(&Record::Epoch(Epoch::default()));
         let message = format!("{:#}", written.expect_err("wanted an error"));
         assert!(

@@ -3,8 +3,8 @@
 //!
 //! RAYON_NUM_THREADS=1 cargo run -p d2l-nn --example mlp_step
 //!
-//! Prints medians and fastest times of the step and of its parts, each by itself. On a machine that does something
-//! else too, the fastest says more.
+//! Prints medians and fastest times of the step and of each of its parts. If the machine does other work too, the
+//! fastest times say more.
 
 use std::time::Instant;
 

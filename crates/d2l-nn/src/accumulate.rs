@@ -63,10 +63,10 @@ impl Accumulator {
             .collect()
     }
 
-    /// Goes on from such sums.
+    /// Continues from sums that `state` returned.
     ///
     /// # Errors
-    /// Where one belongs to no parameter or has another shape; then nothing has been changed.
+    /// If one belongs to no parameter or has another shape; nothing is changed then.
     pub fn load_state(
         &mut self,
         parameters: &[(String, Var)],
@@ -75,7 +75,7 @@ impl Accumulator {
         let mut sums = BTreeMap::new();
         for (name, sum) in state {
             let Some((_, var)) = parameters.iter().find(|(known, _)| known == name) else {
-                bail!("found a sum of gradients of {name}, which this model has not");
+                bail!("found a sum of gradients of {name}, which this model does not have");
             };
             if sum.dims() != var.dims() {
                 bail!(

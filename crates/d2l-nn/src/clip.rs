@@ -70,7 +70,7 @@ pub fn clip_gradient_value(
     })
 }
 
-/// New tensors, not changes in place: nothing says that a gradient's memory belongs to it alone.
+/// Makes new tensors: a gradient's memory may be shared.
 fn replace(
     parameters: &[(String, Var)],
     gradients: &mut GradStore,

@@ -6,26 +6,26 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::graph;
 use crate::kernel::{self, Real, elements, pays_to_share};
 use crate::node::{self, Operation};
-use crate::observe::{Sees, report};
+use crate::observe::report_path;
 
-/// The tensors `xs` side by side along `axis`; their other sides are equal. What [`Tensor::cat`] is in candle, on all
+/// The tensors `xs` side by side along `axis`; their other sides are equal. As [`Tensor::cat`] in candle, but on all
 /// threads, and without zeros as large as each of `xs` in the backward pass.
 ///
 /// # Errors
-/// Where there are none, they differ in another side or in type, or have no such axis.
+/// If there are none, they differ in another side or in type, or they have no such axis.
 pub fn concat(xs: &[&Tensor], axis: usize) -> Result<Tensor> {
     check(xs, axis)?;
     let y = if xs.iter().all(|x| kernel::has_kernel(x)) {
         let contiguous: Result<Vec<Tensor>> = xs.iter().map(|x| x.contiguous()).collect();
         node::apply(Concat { axis }, contiguous?)?
     } else {
-        Tensor::cat(xs, axis)?
+        let xs: Vec<Tensor> = xs.iter().map(|x| graph::input(x)).collect();
+        Tensor::cat(&xs, axis)?
     };
-    for x in xs {
-        report(x, &y, Sees::Same, 0);
-    }
+    report_path(xs, &y);
     Ok(y)
 }
 
@@ -82,7 +82,8 @@ impl Concat {
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    /// What of `dy`, which has `together` numbers for each run, lies where a tensor of runs `run` begins at `start`.
+    /// The part of `dy` that belongs to one tensor. `dy` has `together` numbers for each run; the tensor's runs begin
+    /// at `start` and hold `run` numbers.
     fn part<T: Real>(dy: &[T], together: usize, start: usize, run: usize) -> Vec<T> {
         let parts = dy.chunks_exact(together.max(1));
         let mut dx = Vec::with_capacity(parts.len() * run);
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn kernel_and_gradients_are_the_definitions() -> anyhow::Result<()> {
-        // Along each axis of [2, 3, 5]; from shared work on, too.
+        // Along each axis of [2, 3, 5], and for sizes that are shared out to threads.
         for (base, checked) in [([2, 3, 5], true), ([9, 64, 64], false)] {
             for axis in 0..3 {
                 let leaf = |long: usize, salt| {

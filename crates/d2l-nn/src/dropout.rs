@@ -9,15 +9,17 @@ use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, T
 use d2l_random::{Purpose, Rng, Stream};
 use rayon::prelude::*;
 
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
+use crate::observe::{Sees, report_layer};
 use crate::{Mode, Step};
 
 /// Sets each element to zero with probability p while training, and scales the others by 1 / (1 - p), so that the
-/// expectation stays. Leaves its input as it is in evaluation.
+/// expectation stays the same. In evaluation it leaves its input as it is.
 ///
-/// Which elements fall out depends on the run's seed, the layer's name, the epoch and the step, not on the device,
-/// the number of threads or what was drawn before. Two layers need two names: equal names drop equal elements.
+/// Which elements are dropped depends on the run's seed, the layer's name, the epoch and the step, not on the device,
+/// the number of threads or earlier draws. Two layers need two names: equal names drop equal elements.
 #[derive(Clone, Debug)]
 pub struct Dropout {
     probability: f64,
@@ -41,14 +43,20 @@ impl Dropout {
 
     /// Any shape to the same shape.
     ///
-    /// The mask is drawn on the host by all threads. On other devices each call copies it there, one byte for an
-    /// element.
+    /// All threads draw the mask on the host. On other devices each call copies it there, one byte for each element.
     pub fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let y = self.dropped(x, mode)?;
+        report_layer(&self.name, x, &y, Sees::Same, 0);
+        Ok(y)
+    }
+
+    /// The output without a report, for a layer that reports itself together with its dropout.
+    pub(crate) fn dropped(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let Mode::Train(step) = mode else {
-            return Ok(x.clone());
+            return Ok(graph::input(x));
         };
         if self.probability == 0.0 {
-            return Ok(x.clone());
+            return Ok(graph::input(x));
         }
         let dropped = Dropped {
             kept: Arc::new(self.kept(step, x.elem_count())),
@@ -57,7 +65,7 @@ impl Dropout {
         if kernel::has_kernel(x) {
             node::apply1(dropped, x.contiguous()?)
         } else {
-            dropped.composed(x)
+            dropped.composed(&graph::input(x))
         }
     }
 
@@ -70,9 +78,9 @@ impl Dropout {
         }
     }
 
-    /// For each element of a tensor of `n`, in row-major order, whether it stays (1) or falls out (0).
+    /// For each element of a tensor of `n`, in row-major order, whether it stays (1) or is dropped (0).
     fn kept(&self, Step { seed, epoch, step }: Step, n: usize) -> Vec<u8> {
-        // An element stays where its 32-bit word of the stream is at least p · 2³².
+        // An element stays if its 32-bit word of the stream is at least p · 2³².
         let threshold = (self.probability * 2f64.powi(32)).round() as u64;
         let stream = Stream {
             seed,
@@ -113,7 +121,7 @@ struct Dropped {
 }
 
 impl Dropped {
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         let mask = Tensor::from_slice(&self.kept, x.shape(), &Device::Cpu)?;
         let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
@@ -154,11 +162,7 @@ mod tests {
     use super::*;
     use crate::testing::{check_gradients, filled};
 
-    const HERE: Step = Step {
-        seed: 7,
-        epoch: 1,
-        step: 2,
-    };
+    const HERE: Step = Step { seed: 7, epoch: 1, step: 2 };
 
     fn ones(n: usize) -> Result<Tensor> {
         Tensor::ones(n, DType::F32, &Device::Cpu)

@@ -1,5 +1,5 @@
-//! An embedding layer: a learned vector for each of a number of things, words for example. D2L zh 14.4.1 and 9.7.1, en
-//! 15.4.1 and 10.7.2.
+//! An embedding layer: a learned vector for each of many things, such as words. D2L zh 14.4.1 and 9.7.1, en 15.4.1 and
+//! 10.7.2.
 //!
 //! y_i = w_{id_i},   ∂l/∂w_v = Σ over the i with id_i = v of ∂l/∂y_i
 //!
@@ -17,14 +17,16 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
+use crate::graph;
 use crate::kernel::{self, Real, elements};
 use crate::node;
+use crate::observe::{Sees, report_layer};
 
 /// An embedding of `num_embeddings` things as vectors, ids `[…] -> […, embedding_dim]`: `weight`
 /// `[num_embeddings, embedding_dim]`.
 ///
-/// PyTorch's initial values are `Initializer::Normal { std: 1.0 }`. Rules that count a weight's inputs and outputs find
-/// `embedding_dim` and `num_embeddings`, as `torch.nn.init` does.
+/// PyTorch's initial values are `Initializer::Normal { std: 1.0 }`. To rules that count a weight's inputs and outputs,
+/// these are `embedding_dim` and `num_embeddings`, as in `torch.nn.init`.
 pub fn embedding(
     num_embeddings: usize,
     embedding_dim: usize,
@@ -33,14 +35,14 @@ pub fn embedding(
 ) -> Result<Embedding> {
     let init = initializer.weight(embedding_dim, num_embeddings);
     let weight = vb.get_with_hints((num_embeddings, embedding_dim), "weight", init)?;
-    Embedding::new(weight, None)
+    Ok(Embedding { name: vb.prefix(), ..Embedding::new(weight, None)? })
 }
 
 /// An [`embedding`] in which one id stands for padding: its vector starts at zero and gets no gradient, PyTorch's
 /// `padding_idx`.
 ///
 /// # Errors
-/// Where `padding_idx` is not below `num_embeddings`.
+/// If `padding_idx` is not below `num_embeddings`.
 pub fn embedding_with_padding(
     num_embeddings: usize,
     embedding_dim: usize,
@@ -48,15 +50,15 @@ pub fn embedding_with_padding(
     initializer: &Initializer,
     vb: VarBuilder,
 ) -> Result<Embedding> {
-    let Embedding { weight, .. } = embedding(num_embeddings, embedding_dim, initializer, vb)?;
-    let layer = Embedding::new(weight, Some(padding_idx))?;
+    let Embedding { name, weight, .. } = embedding(num_embeddings, embedding_dim, initializer, vb)?;
+    let layer = Embedding { name, ..Embedding::new(weight, Some(padding_idx))? };
     if layer.weight.is_variable() {
         let others = Tensor::arange(0, num_embeddings as u32, layer.weight.device())?
             .ne(padding_idx)?
             .to_dtype(layer.weight.dtype())?
             .unsqueeze(1)?;
         let start = layer.weight.detach().broadcast_mul(&others)?;
-        Var::from_tensor(&layer.weight)?.set(&start)?; // the same variable, since it is one
+        Var::from_tensor(&layer.weight)?.set(&start)?; // this writes into the layer's variable
     }
     Ok(layer)
 }
@@ -64,6 +66,7 @@ pub fn embedding_with_padding(
 /// A learned vector for each id.
 #[derive(Clone, Debug)]
 pub struct Embedding {
+    name: String,
     weight: Tensor,
     padding_idx: Option<u32>,
 }
@@ -72,7 +75,7 @@ impl Embedding {
     /// A layer of `weight` `[num_embeddings, embedding_dim]`, whose row `padding_idx`, if given, gets no gradient.
     ///
     /// # Errors
-    /// Where the weight has another shape or no such row.
+    /// If the weight has another shape or no such row.
     pub fn new(weight: Tensor, padding_idx: Option<u32>) -> Result<Self> {
         let (num_embeddings, _) = weight.dims2()?;
         if let Some(padding) = padding_idx
@@ -80,10 +83,7 @@ impl Embedding {
         {
             bail!("embedding: found padding_idx {padding}, wanted one below {num_embeddings}");
         }
-        Ok(Self {
-            weight,
-            padding_idx,
-        })
+        Ok(Self { name: "embedding".to_string(), weight, padding_idx })
     }
 
     /// W, `[num_embeddings, embedding_dim]`.
@@ -91,11 +91,11 @@ impl Embedding {
         &self.weight
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, ids: &Tensor) -> Result<Tensor> {
         let (_, dim) = self.weight.dims2()?;
         let flat = ids.flatten_all()?.contiguous()?;
-        let mut rows = self.weight.index_select(&flat, 0)?;
+        let mut rows = graph::input(&self.weight).index_select(&flat, 0)?;
         if let Some(padding) = self.padding_idx {
             let is_padding = flat.eq(f64::from(padding))?.unsqueeze(1)?;
             let is_padding = is_padding.broadcast_as(rows.shape())?.contiguous()?;
@@ -108,10 +108,18 @@ impl Embedding {
 impl Module for Embedding {
     /// Ids `[…]` of type u8, u32 or i64 to `[…, embedding_dim]`.
     ///
-    /// An id that is not below `num_embeddings` is an error on the CPU. Other devices don't look: reading the ids back
+    /// An id that is not below `num_embeddings` is an error on the CPU. Other devices don't check: reading the ids back
     /// would stop them in every step.
     fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let ids = ids.detach();
+        let y = self.look_up(&ids.detach())?;
+        report_layer(&self.name, ids, &y, Sees::Same, 0);
+        Ok(y)
+    }
+}
+
+impl Embedding {
+    /// The rows of the weight, by the kernel if there is one.
+    fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
         if !matches!(ids.dtype(), DType::U8 | DType::U32 | DType::I64) {
             bail!(
                 "embedding: found ids of type {:?}, wanted U8, U32 or I64",
@@ -122,11 +130,11 @@ impl Module for Embedding {
             bail!("embedding: found ids {:?}, wanted at least one", ids.dims());
         }
         if !(kernel::has_kernel(&self.weight) && ids.device().is_cpu()) {
-            return self.composed(&ids);
+            return self.composed(ids);
         }
         let (num_embeddings, dim) = self.weight.dims2()?;
         let lookup = Lookup {
-            rows: Arc::new(rows(&ids, num_embeddings)?),
+            rows: Arc::new(rows(ids, num_embeddings)?),
             shape: Shape::from([ids.dims(), &[dim]].concat()),
             padding: self.padding_idx.map(|padding| padding as usize),
         };

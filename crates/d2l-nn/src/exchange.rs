@@ -1,4 +1,4 @@
-//! Two axes in the other order, written out: what steps and examples, or steps and heads, are to each other.
+//! Exchanges two axes and writes the result out: time steps and examples, or time steps and heads.
 //!
 //! y[o, j, i, …] = x[o, i, j, …];   ∂l/∂x is ∂l/∂y with the axes exchanged back
 
@@ -6,38 +6,34 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
+use crate::graph;
 use crate::kernel::{self, Real, elements, pays_to_share};
 use crate::node;
-use crate::observe::{Sees, report};
+use crate::observe::report_path;
 
-/// `[T, B, F] -> [B, T, F]`: the examples of a sequence first, or the steps again. What `x.transpose(0, 1)?.contiguous()` is
-/// in candle, on all threads, and without sums of gradients as large as x.
+/// `[T, B, F] -> [B, T, F]`: examples first instead of time steps, or back again. As `x.transpose(0, 1)?.contiguous()`
+/// in candle, but on all threads and without sums of gradients as large as x.
 ///
 /// # Errors
-/// Where `x` isn't of rank 3.
+/// If `x` isn't of rank 3.
 pub fn batch_first(x: &Tensor) -> Result<Tensor> {
     let (steps, batch, features) = x.dims3()?;
     let y = if kernel::has_kernel(x) {
         exchange(x, [steps, batch, features], (batch, steps, features))?
     } else {
-        x.transpose(0, 1)?.contiguous()?
+        graph::input(x).transpose(0, 1)?.contiguous()?
     };
-    report(x, &y, Sees::Same, 0);
+    report_path(&[x], &y);
     Ok(y)
 }
 
-/// x, read as `[…, first, second, run]`, as `[…, second, first, run]`, which is of the shape `shape` then. On the CPU.
+/// x, read as `[…, first, second, run]`, becomes `[…, second, first, run]`, of the shape `shape`. On the CPU.
 pub(crate) fn exchange(
     x: &Tensor,
     [first, second, run]: [usize; 3],
     shape: impl Into<Shape>,
 ) -> Result<Tensor> {
-    let op = Exchange {
-        first,
-        second,
-        run,
-        shape: shape.into(),
-    };
+    let op = Exchange { first, second, run, shape: shape.into() };
     node::apply1(op, x.contiguous()?)
 }
 
@@ -50,9 +46,7 @@ struct Exchange {
 
 impl Exchange {
     fn of<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let Self {
-            first, second, run, ..
-        } = *self;
+        let Self { first, second, run, .. } = *self;
         let mut y = vec![T::ZERO; x.len()];
         let one = |(number, y): (usize, &mut [T])| {
             let (outer, j) = (number / second, number % second);

@@ -7,15 +7,15 @@ use anyhow::{Error, Result, bail};
 use candle_nn::Init;
 use serde::{Deserialize, Serialize};
 
-/// Rule for a layer's initial values, by the numbers of inputs and outputs that each weight connects.
+/// A rule for a layer's initial values. It depends on the numbers of inputs and outputs that each weight connects.
 ///
 /// On the command line and in logs: `pytorch`, `normal:0.01`, `normal:0.01,zero-bias`, `normal:0.01,normal-bias`,
 /// `xavier`, `kaiming`, `fan-out`, `zeros`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Initializer {
-    /// What `torch.nn.Linear` and `torch.nn.Conv2d` do by themselves: weight and bias from U(-b, b), b = 1/√fan_in.
-    /// (PyTorch writes the weight's rule as `kaiming_uniform_(a=√5)`, which is the same number.)
+    /// The default of `torch.nn.Linear` and `torch.nn.Conv2d`: weight and bias from U(-b, b), b = 1/√fan_in. (PyTorch
+    /// writes the weight's rule as `kaiming_uniform_(a=√5)`, which gives the same bound.)
     #[default]
     PytorchDefault,
     /// Weights from N(0, std²), as `nn.init.normal_(weight, std=…)`; biases keep PyTorch's default.
@@ -40,7 +40,7 @@ pub enum Initializer {
     /// `nn.init.kaiming_normal_(weight, nonlinearity="relu")`; biases keep PyTorch's default. He et al. 2015,
     /// arXiv:1502.01852.
     Kaiming,
-    /// Weights from N(0, 1 / fan_out), biases from N(0, 1): a layer's few outputs get strong weights. Nielsen 2015,
+    /// Weights from N(0, 1 / fan_out), biases from N(0, 1): a layer with few outputs gets large weights. Nielsen 2015,
     /// chapter 6's program.
     FanOut,
     /// Weights and biases zero.
@@ -77,18 +77,12 @@ impl Initializer {
 
 /// N(0, std²).
 fn normal(std: f64) -> Init {
-    Init::Randn {
-        mean: 0.0,
-        stdev: std,
-    }
+    Init::Randn { mean: 0.0, stdev: std }
 }
 
 /// U(-bound, bound).
 fn uniform(bound: f64) -> Init {
-    Init::Uniform {
-        lo: -bound,
-        up: bound,
-    }
+    Init::Uniform { lo: -bound, up: bound }
 }
 
 /// 1/√n; 1 for a layer without inputs, which has no weights to draw.

@@ -1,35 +1,38 @@
 //! What candle-nn lacks for training: parameters drawn from a seed, initial values, dropout, losses, optimizers,
-//! schedules and clipping, with right gradients and fast CPU kernels.
+//! schedules and clipping, with correct gradients and fast CPU kernels.
 //!
-//! Reading order: [`Network`] and [`Mode`] (what a model is), [`ParamStore`] and [`Initializer`] (its parameters),
-//! [`linear`], [`embedding()`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations, [`softmax()`],
-//! [`batch_norm`] and the other normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and
-//! [`scaled_dot_product_attention`] (its parts), [`cross_entropy`], [`mse_loss`] and the other losses, by [`Reduction`]
-//! (what it minimises), [`backward()`] (which gives the gradients), [`Sgd`], [`Adam`] and the other optimizers (how),
-//! [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`] (how fast), [`observed`] (what each layer costs and sees),
-//! [`testing`] (whether it is right).
+//! Reading order:
 //!
-//! Every operation is defined by a composition of candle's own, called `composed`, which runs on any device. For the
-//! CPU there is a kernel beside it that makes one pass, in parallel, and is tested against the definition. Results do
-//! not depend on the number of threads: sums are added in a fixed order.
+//! - what a model is: [`Network`] and [`Mode`];
+//! - its parameters: [`ParamStore`] and [`Initializer`];
+//! - its layers: [`linear`], [`embedding()`], [`conv2d`], [`max_pool2d`], [`relu()`] and the other activations,
+//!   [`softmax()`], [`batch_norm`] and the other normalisations, [`Dropout`], [`Rnn`], [`Gru`], [`Lstm`] and
+//!   [`scaled_dot_product_attention`];
+//! - what training minimises: [`cross_entropy`], [`mse_loss`] and the other losses, with a [`Reduction`];
+//! - gradients: [`backward()`], [`boundary()`], and [`no_grad()`] if none are wanted;
+//! - updates: [`Sgd`], [`Adam`] and the other optimizers, [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`];
+//! - tools: [`observed`] collects what each layer computes and costs, [`testing`] checks gradients.
+//!
+//! Each operation is defined by a composition of candle's own, called `composed`, which runs on any device. On the CPU
+//! a kernel computes the same in one parallel pass and is tested against the definition. Results do not depend on the
+//! number of threads: sums are added in a fixed order.
 
 mod accumulate;
 mod activation;
 mod attention;
-mod backward;
 mod clip;
 mod concat;
 mod conv;
 mod dropout;
 mod embedding;
 mod exchange;
+mod graph;
 mod initializer;
 mod kernel;
 mod linear;
 mod loss;
 mod mode;
 mod network;
-mod node;
 mod norm;
 mod observe;
 mod optimizer;
@@ -44,12 +47,13 @@ pub mod testing;
 mod upsample;
 mod windows;
 
+use graph::node; // the modules with kernels import it from here
+
 pub use accumulate::Accumulator;
 pub use activation::{
     add, add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,
 };
 pub use attention::{AttentionOptions, join_heads, scaled_dot_product_attention, split_heads};
-pub use backward::backward;
 pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
 pub use concat::concat;
 pub use conv::{
@@ -58,8 +62,9 @@ pub use conv::{
 pub use dropout::Dropout;
 pub use embedding::{Embedding, embedding, embedding_with_padding};
 pub use exchange::batch_first;
+pub use graph::{backward, boundary, no_grad};
 pub use initializer::Initializer;
-pub use linear::{Linear, linear};
+pub use linear::{Linear, linear, linear_no_bias};
 pub use loss::{
     BinaryCrossEntropyOptions, CrossEntropyOptions, FocalOptions, Reduction, binary_cross_entropy,
     binary_cross_entropy_with_logits, cross_entropy, cross_entropy_with, focal_loss, huber_loss,
@@ -70,8 +75,13 @@ pub use network::Network;
 pub use norm::{
     BatchNorm, GroupNorm, LayerNorm, RmsNorm, batch_norm, group_norm, layer_norm, rms_norm,
 };
-pub use observe::{LayerWork, Observations, ReceptiveField, Sees, observed, report};
-pub use optimizer::{Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, Yogi};
+pub use observe::{
+    Layer, Observations, ReceptiveField, Sees, block, is_observed, observed, report_attention,
+    report_function, report_layer, report_path,
+};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Descent, Optimizer, ParamGroup, RmsProp, Sgd, State, Yogi,
+};
 pub use param_store::ParamStore;
 pub use pool::{
     Pool1d, Pool2d, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool1d, avg_pool2d,

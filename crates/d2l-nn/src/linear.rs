@@ -2,8 +2,8 @@
 //!
 //! y = x Wᵀ + b,   ∂l/∂x = ∂l/∂y W,   ∂l/∂W = (∂l/∂y)ᵀ x,   ∂l/∂b = Σ over the rows of ∂l/∂y
 //!
-//! candle-nn's own layer computes ∂l/∂x for the data too, which need none (a third of the first layer's work), and
-//! turns ∂l/∂Wᵀ around afterwards. On the CPU this one is a single operation that does neither.
+//! candle-nn's own layer computes ∂l/∂x even for the data, which need no gradient (a third of the first layer's work),
+//! and transposes ∂l/∂Wᵀ afterwards. On the CPU this layer is a single operation that does neither.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
@@ -12,9 +12,10 @@ use candle_core::{
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
-use crate::observe::report;
+use crate::observe::report_layer;
 use crate::{Initializer, Sees};
 
 /// A fully connected layer `[…, in_dim] -> […, out_dim]`: `weight` `[out_dim, in_dim]` and `bias` `[out_dim]`.
@@ -30,18 +31,31 @@ pub fn linear(
         initializer.weight(in_dim, out_dim),
     )?;
     let bias = vb.get_with_hints(out_dim, "bias", initializer.bias(in_dim))?;
-    Linear::new(weight, Some(bias))
+    Ok(Linear { name: vb.prefix(), ..Linear::new(weight, Some(bias))? })
+}
+
+/// A [`linear`] layer without a bias.
+pub fn linear_no_bias(
+    in_dim: usize,
+    out_dim: usize,
+    initializer: &Initializer,
+    vb: VarBuilder,
+) -> Result<Linear> {
+    let init = initializer.weight(in_dim, out_dim);
+    let weight = vb.get_with_hints((out_dim, in_dim), "weight", init)?;
+    Ok(Linear { name: vb.prefix(), ..Linear::new(weight, None)? })
 }
 
 /// A fully connected layer, y = x Wᵀ + b.
 #[derive(Clone, Debug)]
 pub struct Linear {
+    name: String,
     weight: Tensor,
     bias: Option<Tensor>,
 }
 
 impl Linear {
-    /// A layer of `weight` `[out_dim, in_dim]` and, if it has one, `bias` `[out_dim]`.
+    /// A layer with `weight` `[out_dim, in_dim]` and an optional `bias` `[out_dim]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let (out_dim, _) = weight.dims2()?;
         if let Some(bias) = &bias
@@ -52,7 +66,7 @@ impl Linear {
                 bias.dims()
             );
         }
-        Ok(Self { weight, bias })
+        Ok(Self { name: "linear".to_string(), weight, bias })
     }
 
     /// W, `[out_dim, in_dim]`.
@@ -65,7 +79,7 @@ impl Linear {
         self.bias.as_ref()
     }
 
-    /// y, by its kernel where there is one.
+    /// y, by the kernel if there is one.
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         if !(kernel::has_kernel(x) && self.weight.device().is_cpu()) {
             return self.composed(x);
@@ -77,9 +91,10 @@ impl Linear {
         }
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        candle_nn::Linear::new(self.weight.clone(), self.bias.clone()).forward(x)
+        let bias = self.bias.as_ref().map(graph::input);
+        candle_nn::Linear::new(graph::input(&self.weight), bias).forward(&graph::input(x))
     }
 }
 
@@ -98,9 +113,9 @@ impl Module for Linear {
         let y = self.product(x)?;
         let sees = match x.rank() {
             2 => Sees::All,
-            _ => Sees::Same, // each place by itself
+            _ => Sees::Same, // each position by itself
         };
-        report(x, &y, sees, y.elem_count() * in_dim);
+        report_layer(&self.name, x, &y, sees, y.elem_count() * in_dim);
         Ok(y)
     }
 }
@@ -147,7 +162,7 @@ fn add_bias<T: Real>(y: &mut CpuStorage, bias: &[T]) -> Result<()> {
     Ok(())
 }
 
-/// ∂l/∂x and ∂l/∂W, where they are wanted.
+/// ∂l/∂x and ∂l/∂W, if they are wanted.
 fn gradients(x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let (out_dim, in_dim) = weight.dims2()?;
     let rows = dy.elem_count() / out_dim.max(1);
@@ -155,7 +170,7 @@ fn gradients(x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>
     let dx = if x.track_op() {
         Some(dy.matmul(&weight.detach())?.reshape(x.shape())?)
     } else {
-        None // the data: a third of the work saved
+        None // x is data: a third of the work saved
     };
     let dw = if weight.track_op() {
         Some(dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?)

@@ -1,6 +1,6 @@
 //! Whether a model is being trained or used.
 
-/// Where a training step stands in its run: with the layer's name this decides what dropout draws.
+/// The position of a training step in its run. Together with the layer's name it decides what dropout draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The run's seed.
@@ -11,7 +11,7 @@ pub struct Step {
     pub step: usize,
 }
 
-/// What a model is asked to be: dropout and batch normalisation behave differently in the two modes.
+/// Training or evaluation: dropout and batch normalisation behave differently in the two modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A training step.

@@ -1,25 +1,18 @@
-//! What the training loop asks of a model.
+//! What the training loop needs from a model.
 
 use candle_core::{Result, Tensor};
 
 use crate::Mode;
 
-/// A model: a function of one input tensor whose behaviour may depend on the mode.
-pub trait Network {
+/// A model: a function of its inputs `X` whose behaviour may depend on the mode. The inputs are one tensor or several,
+/// for instance `[Tensor; 2]` for a state and an action.
+pub trait Network<X: ?Sized = Tensor> {
     /// The output for a batch of inputs: `[B, …] -> [B, …]`.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor>;
-
-    /// Name and output of every layer in order, in evaluation mode: for the layer table and for pictures of what
-    /// each layer sees.
-    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>>;
+    fn forward(&self, x: &X, mode: Mode) -> Result<Tensor>;
 }
 
-impl<N: Network + ?Sized> Network for Box<N> {
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        (**self).forward_t(x, mode)
-    }
-
-    fn layers(&self, x: &Tensor) -> Result<Vec<(String, Tensor)>> {
-        (**self).layers(x)
+impl<X: ?Sized, N: Network<X> + ?Sized> Network<X> for Box<N> {
+    fn forward(&self, x: &X, mode: Mode) -> Result<Tensor> {
+        (**self).forward(x, mode)
     }
 }

@@ -1,8 +1,9 @@
 //! The parameters of a model: drawn from the run's seed, ordered by name, saved and loaded.
 //!
-//! candle's `VarMap` draws from a thread's generator that can't be seeded (huggingface/candle#2651), and changes its
-//! order from process to process. Here the initial value of a parameter is a function of the run's seed and of the
-//! parameter's name alone, drawn on the host: layers can be built in any order, and a CPU and a GPU start equal.
+//! candle's `VarMap` draws from a thread's generator that can't be seeded (huggingface/candle#2651), and its order
+//! changes from process to process. Here the initial value of a parameter depends only on the run's seed and on the
+//! parameter's name, and is drawn on the host. So layers can be built in any order, and a CPU and a GPU start from the
+//! same values.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -17,7 +18,7 @@ use d2l_random::{Purpose, Stream};
 
 use crate::{load_tensors, save_tensors};
 
-/// The last part of the names of buffers: saved with the parameters, but not trained.
+/// The last part of a buffer's name. Buffers are saved with the parameters, but not trained.
 const BUFFERS: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
 
 /// The parameters and buffers of a model, ordered by name. Clones share them.
@@ -57,41 +58,36 @@ impl ParamStore {
     pub fn with_dtype(seed: u64, dtype: DType, device: &Device) -> Self {
         let entries = Mutex::new(BTreeMap::new());
         Self {
-            inner: Arc::new(Inner {
-                seed,
-                dtype,
-                device: device.clone(),
-                entries,
-            }),
+            inner: Arc::new(Inner { seed, dtype, device: device.clone(), entries }),
         }
     }
 
-    /// What layers are built from: `linear(…, store.builder().pp("hidden"))` makes or finds `hidden.weight` and
+    /// The builder that layers take: `linear(…, store.builder().pp("hidden"))` makes or finds `hidden.weight` and
     /// `hidden.bias`. Asking twice for one name gives the same parameter, which ties the layers.
     ///
     /// # Errors
-    /// A layer fails that asks for an existing name in another shape or type.
+    /// If a layer asks for an existing name in another shape or type.
     pub fn builder(&self) -> VarBuilder<'static> {
         let backend: Box<dyn SimpleBackend> = Box::new(self.clone());
         VarBuilder::from_backend(backend, self.inner.dtype, self.inner.device.clone())
     }
 
-    /// What is trained, by name.
+    /// The parameters, by name.
     pub fn parameters(&self) -> Vec<(String, Var)> {
         self.select(|name| !is_buffer(name))
     }
 
-    /// What is kept but not trained, such as batch normalisation's running mean, by name.
+    /// The buffers, by name: tensors that are saved but not trained, such as batch normalisation's running mean.
     pub fn buffers(&self) -> Vec<(String, Var)> {
         self.select(is_buffer)
     }
 
-    /// The number of trained numbers.
+    /// The number of parameters, counted as single numbers.
     pub fn parameter_count(&self) -> usize {
         count(&self.parameters())
     }
 
-    /// The number of trained numbers under a layer's name: `hidden` counts `hidden.weight` and `hidden.bias`, not
+    /// The number of parameters under a layer's name: `hidden` counts `hidden.weight` and `hidden.bias`, not
     /// `hidden2.weight`. The empty name counts all.
     pub fn count_under(&self, prefix: &str) -> usize {
         let under = |name: &str| match name.strip_prefix(prefix) {
@@ -111,16 +107,17 @@ impl ParamStore {
     /// `save_file(model.state_dict(), path)`.
     ///
     /// # Errors
-    /// Names the file and the first missing or unexpected names or wrong shape; then nothing has been changed.
+    /// If names are missing or unexpected or a shape is wrong. The message names the file and the first of them;
+    /// nothing is changed then.
     pub fn load(&self, path: &Path) -> anyhow::Result<()> {
         let (tensors, _) = load_tensors(path, &self.inner.device)?;
         self.load_state(&tensors)
             .with_context(|| path.display().to_string())
     }
 
-    /// Copies of parameters and buffers by name: training on doesn't change them.
+    /// Copies of parameters and buffers by name. Further training doesn't change them.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
-        // A copy on one device fails only where memory does; then the shared tensor is the best there is.
+        // A copy on one device fails only if memory runs out; then the shared tensor has to do.
         let copy = |tensor: Tensor| tensor.copy().unwrap_or(tensor);
         self.tensors()
             .into_iter()
@@ -234,11 +231,7 @@ impl ParamStore {
             Init::Const(value) => Ok(vec![value as f32; n]),
             Init::Uniform { lo, up } => uniform(lo, up),
             Init::Randn { mean, stdev } => normal(mean, stdev),
-            Init::Kaiming {
-                dist,
-                fan,
-                non_linearity,
-            } => {
+            Init::Kaiming { dist, fan, non_linearity } => {
                 // He et al. 2015, arXiv:1502.01852: std = gain / √fan, and √3 times that bounds the uniform draw.
                 let std = non_linearity.gain() / (fan.for_shape(shape).max(1) as f64).sqrt();
                 match dist {

@@ -17,8 +17,8 @@ pub use curve::Curve;
 /// `one-cycle:rise=0.3,start-divisor=25,end-divisor=10000`. Any of them takes `warm-up=5,start=0` too, and
 /// `warm-up:epochs=5,start=0` is short for `constant:warm-up=5,start=0`.
 ///
-/// The loop of the book's section sets the rate of its own schedules one epoch late (after an epoch, from that epoch's
-/// number); PyTorch's schedules and these don't.
+/// The book's loop sets the learning rate of its own schedules one epoch late (after an epoch, from that epoch's
+/// number). PyTorch's schedules and these are not late.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Schedule {
@@ -32,20 +32,12 @@ pub struct Schedule {
 
 impl Schedule {
     /// η = η₀.
-    // Not `Self::new(…)`: a preset is a constant, and the compiler must see that nothing in it wants to be dropped.
-    pub const CONSTANT: Self = Self {
-        curve: Curve::Constant,
-        warm_up: 0,
-        start: 0.0,
-    };
+    // Not `Self::new(…)`: a preset is a constant, and the compiler must see that nothing in it needs to be dropped.
+    pub const CONSTANT: Self = Self { curve: Curve::Constant, warm_up: 0, start: 0.0 };
 
     /// A curve without warm-up.
     pub const fn new(curve: Curve) -> Self {
-        Self {
-            curve,
-            warm_up: 0,
-            start: 0.0,
-        }
+        Self { curve, warm_up: 0, start: 0.0 }
     }
 
     /// η for the epoch that follows `epoch` completed ones, in a run of `epochs`.

@@ -2,23 +2,24 @@
 //!
 //! Y = R X Cᵀ for each plane X,   ∂l/∂X = Rᵀ ∂l/∂Y C
 //!
-//! R and C are almost empty: the kernel goes through the windows in which their rows are not zero.
+//! Most entries of R and C are 0: the kernel visits only the ranges in which they are not.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
 use crate::windows::{Run, Windows, for_planes};
 
-/// The windows along an axis and the weights in each.
+/// The ranges along an axis and the weights in each.
 pub(crate) struct Weighted {
     pub(crate) windows: Windows,
     pub(crate) weights: Vec<Vec<f64>>,
 }
 
 impl Weighted {
-    /// Sums over `divisor(output, inputs in its window)`.
+    /// Sums divided by `divisor(output, inputs in its range)`.
     pub(crate) fn means(windows: Windows, divisor: impl Fn(usize, usize) -> usize) -> Self {
         let weights = |(o, range): (usize, &std::ops::Range<usize>)| {
             vec![1.0 / divisor(o, range.len()) as f64; range.len()]
@@ -51,12 +52,12 @@ pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<T
     if kernel::has_kernel(x) {
         node::apply1(Combine::new(rows, columns), x.contiguous()?)
     } else {
-        composed(x, &rows, &columns)
+        composed(&graph::input(x), &rows, &columns)
     }
 }
 
-/// The definition in candle's own operations, two matrix products: the reference of the kernel, and what other devices
-/// run. There an infinite element makes the other outputs of its row and column NaN, being multiplied by their zeros.
+/// The definition in candle's own operations, two matrix products: the kernel's reference, and what other devices run.
+/// There an infinite element makes the other outputs of its row and column NaN, since it is multiplied by their zeros.
 fn composed(x: &Tensor, rows: &Weighted, columns: &Weighted) -> Result<Tensor> {
     let (images, channels, height, width) = x.dims4()?;
     let (out_height, out_width) = (rows.windows.ranges.len(), columns.windows.ranges.len());
@@ -75,7 +76,7 @@ fn composed(x: &Tensor, rows: &Weighted, columns: &Weighted) -> Result<Tensor> {
 struct Combine {
     rows: Weighted,
     columns: Weighted,
-    /// Of the columns, as far as the weights are equal in all its windows.
+    /// The run of the columns, as far as all their ranges have the same weights.
     run: Run,
 }
 
@@ -200,7 +201,7 @@ impl Combine {
     }
 }
 
-/// First input and weights of each window, in the kernel's type.
+/// First input and weights of each range, in the kernel's type.
 fn weights<T: Real>(axis: &Weighted) -> Vec<(usize, Vec<T>)> {
     let convert = |weights: &Vec<f64>| weights.iter().map(|&weight| T::from_f64(weight)).collect();
     let ranges = axis.windows.ranges.iter().zip(&axis.weights);
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
     use crate::testing::{check_gradients, filled};
 
-    /// Uneven weights, even ones, and windows that leave inputs out or share them.
+    /// Uneven weights, even ones, and ranges that leave inputs out or share them.
     fn axes(inputs: usize) -> Result<Vec<Weighted>> {
         let mut axes = Vec::new();
         for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (1, 5, 0), (4, 3, 2)] {

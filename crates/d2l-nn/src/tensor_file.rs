@@ -18,7 +18,7 @@ type Tensors = BTreeMap<String, Tensor>;
 /// renamed. Equal tensors and metadata give equal files, byte for byte.
 ///
 /// # Errors
-/// Where the folder can't be written; the message names the file.
+/// If the folder can't be written; the message names the file.
 pub fn save_tensors(
     path: &Path,
     tensors: &Tensors,
@@ -47,7 +47,7 @@ pub fn save_tensors(
 /// Reads all tensors of a safetensors file, and its metadata.
 ///
 /// # Errors
-/// Where the file can't be read or isn't a whole safetensors file.
+/// If the file can't be read or isn't a whole safetensors file.
 pub fn load_tensors(path: &Path, device: &Device) -> Result<(Tensors, HashMap<String, String>)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let not_one = || {
@@ -107,7 +107,7 @@ fn size_of_element(tensor: &Tensor) -> usize {
     Tensor::dtype(tensor).size_in_bytes()
 }
 
-/// Makes the rename itself last. Not every system can sync a folder, and the file is whole in any case: no error.
+/// Makes the rename itself durable. Not every system can sync a folder, and the file is whole in any case: no error.
 fn sync_folder(folder: &Path) {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")

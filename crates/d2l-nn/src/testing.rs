@@ -50,7 +50,7 @@ pub fn hash(i: u32, salt: u32) -> u32 {
 /// (f(x + h) - f(x - h)) / 2h.
 ///
 /// # Errors
-/// Names the worst entry where the two differ by more than `tolerance` · max(1, |gradient|).
+/// If the two differ by more than `tolerance` · max(1, |gradient|); the message names the worst entry.
 pub fn check_gradients(
     inputs: &[Var],
     f: impl Fn() -> Result<Tensor>,
@@ -130,7 +130,7 @@ fn place(mut entry: usize, dims: &[usize]) -> Vec<usize> {
 /// Whether training can move every parameter of a model.
 ///
 /// # Errors
-/// Names the parameters whose gradient is missing, not finite or zero in every entry.
+/// If a gradient is missing, not finite or zero in every entry; the message names the parameters.
 pub fn every_parameter_has_a_gradient(
     store: &ParamStore,
     gradients: &GradStore,

@@ -1,7 +1,8 @@
 //! Larger (or smaller) images by interpolation. D2L zh 13.10, en 14.10.
 //!
 //! Nearest: y_o = x_⌊o n / m⌋ for m outputs of n inputs. Bilinear: output o stands at s_o = (o + ½) n / m - ½, with
-//! aligned corners at s_o = o (n - 1) / (m - 1), and y_o = (1 - λ) x_i + λ x_{i+1}, i = ⌊s_o⌋, λ = s_o - i, along both axes.
+//! aligned corners at s_o = o (n - 1) / (m - 1), and y_o = (1 - λ) x_i + λ x_{i+1}, i = ⌊s_o⌋, λ = s_o - i, along both
+//! axes.
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -12,7 +13,7 @@ use crate::windows::Windows;
 /// The nearest element: `[N, C, H, W] -> [N, C, H', W']`, as PyTorch's `interpolate(mode="nearest")`.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4 or a side is 0.
+/// If `x` isn't of rank 4 or a side is 0.
 pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (height, width) = sides(x, "upsample_nearest2d")?;
     let rows = nearest(height, size.0, x.dtype())?;
@@ -23,7 +24,7 @@ pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 /// Between the four nearest elements: `[N, C, H, W] -> [N, C, H', W']`, as PyTorch's `interpolate(mode="bilinear")`.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4 or a side is 0.
+/// If `x` isn't of rank 4 or a side is 0.
 pub fn upsample_bilinear2d(
     x: &Tensor,
     size: (usize, usize),

@@ -1,4 +1,5 @@
-//! Where each output of a pooling or an interpolation looks along one axis, and how planes are shared out to threads.
+//! The inputs that each output of a pooling or an interpolation reads along one axis, and how planes are shared out to
+//! threads.
 
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::kernel;
 
-/// For each output along an axis, the inputs that it looks at: never none, never beyond the axis.
+/// For each output along an axis, the range of inputs that it reads: never empty, never beyond the axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Windows {
     pub(crate) inputs: usize,
@@ -15,9 +16,10 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Windows of `kernel` inputs, `stride` apart, the first `padding` before the axis: cut off at both ends of it.
+    /// Ranges of `kernel` inputs, `stride` apart, the first beginning `padding` before the axis; cut off at both ends
+    /// of it.
     ///
-    /// With `ceil` a last window that begins inside and ends beyond counts too. The sizes are PyTorch's.
+    /// With `ceil`, a last range that begins inside and ends beyond counts too. The sizes are PyTorch's.
     pub(crate) fn sliding(
         inputs: usize,
         kernel: usize,
@@ -53,7 +55,7 @@ impl Windows {
         Ok(Self { inputs, ranges })
     }
 
-    /// Windows that part the axis into `outputs` cells, from ⌊o · inputs / outputs⌋ to ⌈(o + 1) · inputs / outputs⌉.
+    /// Ranges that divide the axis into `outputs` parts, from ⌊o · inputs / outputs⌋ to ⌈(o + 1) · inputs / outputs⌉.
     pub(crate) fn adaptive(inputs: usize, outputs: usize) -> Result<Self> {
         if inputs == 0 || outputs == 0 {
             bail!("found {inputs} inputs and {outputs} outputs, wanted 1 or more of both");
@@ -63,7 +65,7 @@ impl Windows {
         Ok(Self { inputs, ranges })
     }
 
-    /// The number of inputs in the longest window.
+    /// The number of inputs in the longest range.
     pub(crate) fn longest(&self) -> usize {
         self.ranges
             .iter()
@@ -72,7 +74,7 @@ impl Windows {
             .unwrap_or(0)
     }
 
-    /// Where the windows go on evenly.
+    /// The outputs whose ranges are evenly spaced.
     pub(crate) fn run(&self) -> Run {
         let taps = self.longest();
         let first = self.ranges.iter().position(|range| range.len() == taps);
@@ -88,16 +90,11 @@ impl Windows {
         };
         let count = rest.iter().enumerate().take_while(even).count();
         let outputs = first..first + count;
-        Run {
-            outputs,
-            start,
-            stride,
-            taps,
-        }
+        Run { outputs, start, stride, taps }
     }
 }
 
-/// Outputs whose windows are of one length and evenly apart, so that a loop over them is vectorised.
+/// Outputs whose ranges are of one length and evenly spaced, so that a loop over them is vectorised.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) outputs: Range<usize>,
@@ -134,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::single_range_in_vec_init)] // one window
+    #[allow(clippy::single_range_in_vec_init)] // one range
     fn windows_are_cut_off_at_the_ends() -> Result<()> {
         assert_eq!(
             Windows::sliding(7, 3, 2, 1, false)?.ranges,
@@ -158,12 +155,7 @@ mod tests {
     #[test]
     fn a_run_is_where_windows_are_even() -> Result<()> {
         let run = |windows: Windows| {
-            let Run {
-                outputs,
-                start,
-                stride,
-                taps,
-            } = windows.run();
+            let Run { outputs, start, stride, taps } = windows.run();
             (outputs, start, stride, taps)
         };
         assert_eq!(run(Windows::sliding(8, 3, 2, 1, false)?), (1..4, 1, 2, 3));

@@ -21,7 +21,7 @@ fn golden() -> Value {
     serde_json::from_str(include_str!("golden.json")).expect("golden.json is JSON")
 }
 
-/// The optimizers and schedules that came later, made by `scripts/pytorch/golden_optimizers.py`.
+/// The optimizers and schedules that were added later, made by `scripts/pytorch/golden_optimizers.py`.
 fn golden_optimizers() -> Value {
     let text = include_str!("golden/optimizers.json");
     serde_json::from_str(text).expect("optimizers.json is JSON")
@@ -142,7 +142,7 @@ fn optimizer(case: &str, weight: &Var, bias: &Var) -> Result<Box<dyn Optimizer>>
     })
 }
 
-/// A store of exactly these gradients: those of Σ w · g.
+/// A store that holds exactly these gradients: those of Σ w · g.
 fn gradients(pairs: &[(&Var, &Tensor)]) -> Result<GradStore> {
     let products = pairs
         .iter()

@@ -1,5 +1,5 @@
-//! Attention computes what PyTorch's does: `golden/attention.json`, made by `scripts/pytorch/golden_attention.py`, which
-//! says what it holds. And: the same bits on any number of threads.
+//! Attention computes what PyTorch's does: `golden/attention.json`, made by `scripts/pytorch/golden_attention.py`,
+//! which says what it holds. Any number of threads gives the same bits.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
@@ -30,33 +30,15 @@ fn values_and_gradients_are_pytorchs() -> Result<()> {
         let plain = AttentionOptions::default();
         for (case, options) in [
             ("plain", plain),
-            (
-                "causal",
-                AttentionOptions {
-                    causal: true,
-                    ..plain
-                },
-            ),
+            ("causal", AttentionOptions { causal: true, ..plain }),
             (
                 "lengths",
-                AttentionOptions {
-                    valid_lens: Some(&lens),
-                    ..plain
-                },
+                AttentionOptions { valid_lens: Some(&lens), ..plain },
             ),
-            (
-                "added",
-                AttentionOptions {
-                    mask: Some(&added),
-                    ..plain
-                },
-            ),
+            ("added", AttentionOptions { mask: Some(&added), ..plain }),
         ] {
             for wants_weights in [false, true] {
-                let options = AttentionOptions {
-                    wants_weights,
-                    ..options
-                };
+                let options = AttentionOptions { wants_weights, ..options };
                 let [q, k, v] = [0, 1, 2].map(|i| inputs[i].1.as_tensor());
                 let (output, weights) = scaled_dot_product_attention(q, k, v, options)?;
                 assert_eq!(weights.is_some(), wants_weights);
@@ -90,10 +72,7 @@ fn one_two_and_three_threads_give_the_same_bits() -> Result<()> {
         .collect::<Result<_>>()?;
     for causal in [false, true] {
         assert_independent_of_threads(|| {
-            let options = AttentionOptions {
-                causal,
-                ..Default::default()
-            };
+            let options = AttentionOptions { causal, ..Default::default() };
             let (output, _) =
                 scaled_dot_product_attention(&inputs[0], &inputs[1], &inputs[2], options)?;
             let gradients = backward(&output.sqr()?.sum_all()?)?;

@@ -1,5 +1,5 @@
 //! The same numbers as PyTorch: `golden/layers.json`, made by `scripts/pytorch/golden_layers.py`, which says what it
-//! holds; and the same bits on one, two and three threads.
+//! holds. One, two and three threads give the same bits.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
@@ -14,11 +14,7 @@ use support::{
 };
 
 const CPU: Device = Device::Cpu;
-const TRAIN: Mode = Mode::Train(Step {
-    seed: 0,
-    epoch: 0,
-    step: 0,
-});
+const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 0, step: 0 });
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/layers.json")).expect("layers.json is JSON")

@@ -1,5 +1,5 @@
 //! Losses, softmaxes and embedding compute what PyTorch's do: `golden/losses.json`, made by
-//! `scripts/pytorch/golden_losses.py`, which says what it holds. And: the same bits on one, two and three threads.
+//! `scripts/pytorch/golden_losses.py`, which says what it holds. One, two and three threads give the same bits.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
@@ -106,10 +106,7 @@ fn element_loss(kind: &str, x: &Tensor, y: &Tensor, reduction: Reduction) -> Res
         "kl" => kl_divergence(&log_softmax(x, 1)?, &softmax(y, 1)?, false, reduction),
         "kl_log" => kl_divergence(&log_softmax(x, 1)?, &log_softmax(y, 1)?, true, reduction),
         "binary_focal" => {
-            let options = FocalOptions {
-                reduction,
-                ..Default::default()
-            };
+            let options = FocalOptions { reduction, ..Default::default() };
             focal_loss(x, &ones()?, options)
         }
         "binary" | "binary_weight" | "binary_pos_weight" | "binary_both" => {
@@ -137,7 +134,7 @@ fn losses_of_elements_have_pytorchs_values_and_gradients() -> Result<()> {
             let x =
                 Tensor::cat(&[&y.flatten_all()?.narrow(0, 0, 1)?, &rest], 0)?.reshape((4, 3))?;
             let (x, y) = (Var::from_tensor(&x)?, Var::from_tensor(&y)?);
-            // The target as a variable goes by the definition, as a constant by the kernel.
+            // If the target is a variable, the definition runs; if it is a constant, the kernel.
             if !kind.starts_with("binary") {
                 let loss = element_loss(kind, &x, &y, reduction(reduced))?;
                 check(case, &loss, &[("x", &x), ("y", &y)], 10.0 * tolerance, name)?;

@@ -1,5 +1,5 @@
 //! The recurrent layers compute what PyTorch's do: `golden/recurrent.json`, made by
-//! `scripts/pytorch/golden_recurrent.py`, which says what it holds. And: threads, dropout, names, errors.
+//! `scripts/pytorch/golden_recurrent.py`, which says what it holds. Also tested: threads, dropout, names, errors.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
@@ -16,11 +16,7 @@ use support::{TYPES, assert_close, assert_independent_of_threads, entries, numbe
 
 const CPU: Device = Device::Cpu;
 const RULE: Initializer = Initializer::PytorchDefault;
-const HERE: Mode = Mode::Train(Step {
-    seed: 1,
-    epoch: 2,
-    step: 3,
-});
+const HERE: Mode = Mode::Train(Step { seed: 1, epoch: 2, step: 3 });
 
 /// A layer as a function of x, h and, if it has one, c, to y and the final states.
 type Layer = Box<dyn Fn(&Tensor, Option<&[Tensor]>, Mode) -> Result<Vec<Tensor>> + Sync>;
@@ -131,7 +127,7 @@ fn values_and_gradients_are_pytorchs() -> Result<()> {
                 );
             }
             let grads = backward(&loss)?;
-            let again = backward(&loss)?; // what the first pass consumed is computed anew
+            let again = backward(&loss)?; // what the first pass consumed is computed again
             let mut all: Vec<(String, Var)> = store.parameters();
             all.extend(
                 inputs
@@ -166,10 +162,7 @@ fn one_two_and_three_threads_give_the_same_bits() -> Result<()> {
     for kind in KINDS {
         for (steps, batch, features, hidden) in [(5, 33, 7, 60), (4, 201, 3, 20), (3, 5, 20, 150)] {
             let store = ParamStore::new(0, &CPU);
-            let options = RecurrentOptions {
-                bidirectional: true,
-                ..Default::default()
-            };
+            let options = RecurrentOptions { bidirectional: true, ..Default::default() };
             let layer = layer(kind, (features, hidden), options, &store)?;
             let x = Var::from_tensor(&filled((steps, batch, features), 1, 2.0, DType::F32, &CPU)?)?;
             assert_independent_of_threads(|| {
@@ -192,11 +185,7 @@ fn one_two_and_three_threads_give_the_same_bits() -> Result<()> {
 fn dropout_acts_between_layers_while_training_alone() -> anyhow::Result<()> {
     for kind in KINDS {
         let store = ParamStore::new(0, &CPU);
-        let options = RecurrentOptions {
-            num_layers: 2,
-            dropout: 0.5,
-            ..Default::default()
-        };
+        let options = RecurrentOptions { num_layers: 2, dropout: 0.5, ..Default::default() };
         let layer = layer(kind, (3, 8), options, &store)?;
         let x = filled((4, 6, 3), 1, 2.0, DType::F32, &CPU)?;
         let run = |mode| -> Result<[Vec<f64>; 2]> {
@@ -294,10 +283,7 @@ fn wrong_shapes_are_named() -> Result<()> {
             .to_string();
         assert!(error.contains(message), "{error}");
     }
-    let options = RecurrentOptions {
-        num_layers: 0,
-        ..Default::default()
-    };
+    let options = RecurrentOptions { num_layers: 0, ..Default::default() };
     assert!(rnn(3, 4, Nonlinearity::Tanh, options, &RULE, store.builder()).is_err());
     Ok(())
 }

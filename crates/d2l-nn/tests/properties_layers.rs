@@ -1,4 +1,4 @@
-//! Layers for vectors, sequences and classes, for any shape: what their definitions promise whatever the sizes.
+//! Layers for vectors, sequences and classes, for any shape: what their definitions promise for all sizes.
 
 mod support;
 
@@ -34,7 +34,7 @@ fn a_softmax_is_a_distribution_along_its_axis() {
             agree(&sums, &sums.ones_like()?, tolerance)?;
             agree(&y.log()?, &log_softmax(&x, axis)?, tolerance)?;
             agree(&softmax(&(x.as_tensor() + 3.0)?, axis)?, &y, tolerance)?;
-            // Nothing changes where all numbers of an axis grow alike: the gradients along it add up to zero.
+            // Adding one number to all entries along an axis changes nothing, so the gradients along it add up to zero.
             for y in [y, log_softmax(&x, axis)?] {
                 let factors = filled(x.shape(), 2, 2.0, dtype, &Device::Cpu)?;
                 let gradients = backward(&(y * factors)?.sum_all()?)?;
@@ -109,11 +109,7 @@ fn recurrent_layers_see_the_past_of_their_own_example_only() {
         |((steps, batch, inputs, hidden), num_layers, bias, is_lstm, (dtype, tolerance))| {
             let params = ParamStore::new(0, &Device::Cpu);
             let vb = params.builder().to_dtype(dtype);
-            let options = RecurrentOptions {
-                num_layers,
-                bias,
-                ..RecurrentOptions::default()
-            };
+            let options = RecurrentOptions { num_layers, bias, ..RecurrentOptions::default() };
             let rule = Initializer::PytorchDefault;
             let run: Run = if is_lstm {
                 let layer = lstm(inputs, hidden, options, &rule, vb)?;
@@ -148,10 +144,7 @@ fn attention_mixes_values_whatever_the_order_of_the_keys() {
                 |rows: usize, width: usize, salt| var((batch, heads, rows, width), salt, dtype);
             let (q, k, v) = (of(queries, d, 1)?, of(keys, d, 2)?, of(keys, values, 3)?);
             let attend = |k: &Tensor, v: &Tensor, wants_weights| {
-                let options = AttentionOptions {
-                    wants_weights,
-                    ..AttentionOptions::default()
-                };
+                let options = AttentionOptions { wants_weights, ..AttentionOptions::default() };
                 scaled_dot_product_attention(&q, k, v, options)
             };
             let (y, _) = attend(&k, &v, false)?;
@@ -198,10 +191,8 @@ fn losses_add_up() {
             let logits = filled(wide, 3, 4.0, dtype, &Device::Cpu)?;
             let targets: Vec<u32> = (0..n as u32).map(|i| hash(i, 4) % classes as u32).collect();
             let targets = Tensor::from_vec(targets, shape, &Device::Cpu)?;
-            let options = |reduction| CrossEntropyOptions {
-                reduction,
-                ..CrossEntropyOptions::default()
-            };
+            let options =
+                |reduction| CrossEntropyOptions { reduction, ..CrossEntropyOptions::default() };
             check(
                 &|reduction| cross_entropy_with(&logits, &targets, options(reduction)),
                 n,

@@ -1,5 +1,5 @@
-//! Convolution, pooling and upsampling of any size, kernel, stride, padding, dilation and number of groups: shapes, values by
-//! the plain sums, gradients by linearity, and an error where a window finds no place.
+//! Convolution, pooling and upsampling of any size, kernel, stride, padding, dilation and number of groups: shapes,
+//! values by the plain sums, gradients by linearity, and an error if the kernel doesn't fit.
 
 mod support;
 
@@ -19,7 +19,7 @@ fn pairs(range: std::ops::Range<usize>) -> impl Strategy<Value = Pair> {
     (range.clone(), range)
 }
 
-/// Images, channels of a group and image sides; filters of a group and kernel sides; how it moves.
+/// Images, channels of a group and image sides; filters of a group and kernel sides; how the kernel moves.
 fn convolutions() -> impl Strategy<Value = (usize, [usize; 2], Pair, Pair, Conv2dConfig)> {
     let config = (pairs(1..4), pairs(0..4), pairs(1..3), 1usize..4);
     let config = config.prop_map(|(stride, padding, dilation, groups)| Conv2dConfig {
@@ -28,11 +28,11 @@ fn convolutions() -> impl Strategy<Value = (usize, [usize; 2], Pair, Pair, Conv2
         dilation,
         groups,
     });
-    let channels = [1usize..33, 1..33]; // few and many go different ways
+    let channels = [1usize..33, 1..33]; // few and many take different code paths
     (1usize..4, channels, pairs(1..14), pairs(1..6), config)
 }
 
-/// ⌊(inputs + 2p - d(kernel - 1) - 1) / s⌋ + 1, or nothing where the kernel is larger than what it slides over.
+/// ⌊(inputs + 2p - d(kernel - 1) - 1) / s⌋ + 1, or nothing if the kernel is larger than the padded inputs.
 fn windows(inputs: usize, kernel: usize, padding: usize, dilation: usize, stride: usize) -> usize {
     let seen = dilation * (kernel - 1) + 1;
     let room = (inputs + 2 * padding).checked_sub(seen);
@@ -40,12 +40,7 @@ fn windows(inputs: usize, kernel: usize, padding: usize, dilation: usize, stride
 }
 
 fn sides(inputs: Pair, kernel: Pair, config: &Conv2dConfig) -> Pair {
-    let Conv2dConfig {
-        stride,
-        padding,
-        dilation,
-        ..
-    } = config;
+    let Conv2dConfig { stride, padding, dilation, .. } = config;
     (
         windows(inputs.0, kernel.0, padding.0, dilation.0, stride.0),
         windows(inputs.1, kernel.1, padding.1, dilation.1, stride.1),
@@ -147,12 +142,7 @@ fn transposed_convolutions_are_the_convolutions_transposes() {
                     let whole = (inputs - 1) * stride + dilation * (kernel - 1) + 1;
                     whole.saturating_sub(2 * padding)
                 };
-            let Conv2dConfig {
-                stride,
-                padding,
-                dilation,
-                ..
-            } = config;
+            let Conv2dConfig { stride, padding, dilation, .. } = config;
             let outputs = (
                 side(image.0, kernel.0, stride.0, padding.0, dilation.0),
                 side(image.1, kernel.1, stride.1, padding.1, dilation.1),
@@ -179,7 +169,7 @@ fn transposed_convolutions_are_the_convolutions_transposes() {
     );
 }
 
-/// The windows of a pooling as (first cell, end), cut at the sides; nothing where the padding is too much or no window fits.
+/// The pooling regions as (first cell, end), cut at the sides; nothing if the padding is too large or no region fits.
 fn pooled(
     inputs: usize,
     kernel: usize,
@@ -193,7 +183,7 @@ fn pooled(
         (Some(room), true) => room.div_ceil(stride) + 1,
         (None, _) => return None,
     };
-    // The last window must begin within the axis or its padding in front.
+    // The last region must begin within the axis or its padding in front.
     if ceil && (count - 1) * stride >= inputs + padding {
         count -= 1;
     }
@@ -212,12 +202,7 @@ fn pooling_takes_the_windows_largest_and_mean() {
         (1usize..3, 1usize..4, pairs(1..12), moves, types()),
         |(images, channels, image, (kernel, stride, padding, ceil), (dtype, tolerance))| {
             let x = var((images, channels, image.0, image.1), 1, dtype)?;
-            let pool = Pool2d {
-                kernel,
-                stride,
-                padding,
-                ceil_mode: ceil,
-            };
+            let pool = Pool2d { kernel, stride, padding, ceil_mode: ceil };
             let rows = pooled(image.0, kernel.0, stride.0, padding.0, ceil);
             let columns = pooled(image.1, kernel.1, stride.1, padding.1, ceil);
             let (Some(rows), Some(columns)) = (rows, columns) else {
@@ -248,7 +233,7 @@ fn pooling_takes_the_windows_largest_and_mean() {
             }
             is_linear_in(&avg_pool2d(&x, &pool, true)?, &[&x], tolerance)?;
             is_linear_in(&means, &[&x], tolerance)?;
-            // Each window hands its gradient to one of its largest: with these numbers, the maximum is linear too.
+            // Each region hands its gradient to one of its largest: with these numbers, the maximum is linear too.
             is_linear_in(&largest, &[&x], tolerance)
         },
     );
@@ -280,7 +265,7 @@ fn adaptive_pooling_and_upsampling_reach_any_size() {
                     .to_scalar::<f64>()?
                     >= -tolerance
             );
-            // Of one number everywhere nothing else comes out.
+            // If all inputs are one number, so are all outputs.
             let same = x.ones_like()?.detach();
             for y in [
                 adaptive_avg_pool2d(&same, to)?,

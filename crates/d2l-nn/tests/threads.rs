@@ -42,11 +42,7 @@ fn mse_loss() -> Result<()> {
 fn dropout_and_relu() -> Result<()> {
     let x = Var::from_tensor(&filled((301, 257), 1, 1.0, DType::F32, &CPU)?)?;
     let layer = Dropout::new(0.3, "dropout")?;
-    let mode = Mode::Train(Step {
-        seed: 1,
-        epoch: 2,
-        step: 3,
-    });
+    let mode = Mode::Train(Step { seed: 1, epoch: 2, step: 3 });
     assert_independent_of_threads(|| {
         let y = d2l_nn::relu(&layer.forward_t(&x, mode)?)?;
         let mut found = with_gradient(&x, y.sqr()?.sum_all()?)?;

@@ -9,14 +9,14 @@ const LOGARITHMIC_FROM: f64 = 1e3;
 /// Beyond this, differences and margins no longer fit a 64-bit number.
 const LARGEST: f64 = 1e300;
 
-/// What is measured along an axis decides its margins and scale.
+/// The kind of an axis decides its margins and scale.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    /// What runs from left to right: epochs, steps. Many tick marks, little room at the ends.
+    /// The horizontal axis of curves: epochs, steps. Many tick marks, little room at the ends.
     Across,
-    /// What is measured, as curves: includes zero where that is near, logarithmic over three decades.
+    /// The measured values of curves: includes zero if it is near, logarithmic over three decades.
     Measured,
-    /// Coordinates of data points: as they are.
+    /// Coordinates of data points, unchanged.
     Data,
     /// The sides of a surface, which fills its chart: no room at the ends.
     Surface,
@@ -42,7 +42,7 @@ impl Axis {
         let high = finite.clone().fold(f64::NEG_INFINITY, f64::max);
         ensure!(
             low <= high,
-            "no point has two finite coordinates; wanted one at least"
+            "no point has two finite coordinates; wanted at least one"
         );
         ensure!(
             low.abs().max(high.abs()) <= LARGEST,
@@ -65,7 +65,7 @@ impl Axis {
             Kind::Surface => (0.0, 6.0),
         };
         let room = share * (end - start);
-        // A curve's zero is the axis itself; everything else keeps clear of the frame.
+        // A curve's zero is on the axis itself; all other values keep a distance from the frame.
         let below = if start == 0.0 && kind == Kind::Measured {
             0.0
         } else {
@@ -105,13 +105,7 @@ impl Axis {
             })
             .filter(|value| (low..=high).contains(value))
             .collect();
-        Self {
-            low,
-            high,
-            logarithmic: true,
-            ticks,
-            minor,
-        }
+        Self { low, high, logarithmic: true, ticks, minor }
     }
 
     /// Lowest and highest value.
@@ -162,7 +156,7 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten within the range, about `count` of them; whole numbers if asked for.
+/// About `count` multiples of 1, 2 or 5 times a power of ten within the range; whole numbers if asked for.
 fn ticks(low: f64, high: f64, count: f64, whole: bool) -> Vec<(f64, String)> {
     let rough = (high - low) / count;
     let power = 10f64.powf(rough.log10().floor());
@@ -203,7 +197,7 @@ pub(crate) fn number(value: f64, step: f64) -> String {
     minus(text)
 }
 
-/// The minus sign of print, as wide as a digit, in place of the hyphen.
+/// Replaces the hyphen by the minus sign, which is as wide as a digit.
 pub(crate) fn minus(number: String) -> String {
     number.replace('-', "−")
 }

@@ -1,30 +1,31 @@
 //! Numbers as colours: ink on paper, one-sided and two-sided scales.
 
 use crate::style::{INK, PAPER, WARNING};
-use plotters::style::RGBColor;
+use plotters::style::colors::colormaps::{ColorMap, DerivedColorMap};
+use plotters::style::{BLACK, RGBColor, WHITE};
 
-/// From nothing (white) to the most (dark blue), each darker than the one before.
-const SEQUENTIAL: [(u8, u8, u8); 5] = [
-    (255, 255, 255),
-    (184, 212, 238),
-    (107, 166, 214),
-    (30, 106, 172),
-    (8, 44, 92),
+/// From zero (white) to the largest value (dark blue), each darker than the one before.
+const SEQUENTIAL: [RGBColor; 5] = [
+    RGBColor(255, 255, 255),
+    RGBColor(184, 212, 238),
+    RGBColor(107, 166, 214),
+    RGBColor(30, 106, 172),
+    RGBColor(8, 44, 92),
 ];
 
 /// From the most negative (blue) through zero (white) to the most positive (red).
-const DIVERGING: [(u8, u8, u8); 5] = [
-    (18, 62, 138),
-    (108, 156, 212),
-    (255, 255, 255),
-    (234, 134, 110),
-    (156, 20, 28),
+const DIVERGING: [RGBColor; 5] = [
+    RGBColor(18, 62, 138),
+    RGBColor(108, 156, 212),
+    RGBColor(255, 255, 255),
+    RGBColor(234, 134, 110),
+    RGBColor(156, 20, 28),
 ];
 
-/// A grey: 0 is white paper, 1 is black ink. Numbers outside are taken for the nearer end; one that is not finite
-/// gets the warning colour.
+/// A grey: 0 is white paper, 1 is black ink. Numbers outside get the colour of the nearer end, numbers that are not
+/// finite the warning colour.
 pub(crate) fn ink(value: f64) -> RGBColor {
-    blend(&[(255, 255, 255), (0, 0, 0)], value)
+    blend(&[WHITE, BLACK], value)
 }
 
 /// The light of red, green and blue, each from 0 to 1; numbers outside are taken for the nearer end. Where one is not
@@ -67,18 +68,13 @@ fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
     0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
 }
 
-/// Straight lines between stops at equal distances from 0 to 1.
-fn blend(stops: &[(u8, u8, u8)], value: f64) -> RGBColor {
-    if !value.is_finite() {
-        return WARNING;
+/// Straight lines between stops at equal distances from 0 to 1; numbers outside are taken for the nearer end.
+fn blend(stops: &[RGBColor], value: f64) -> RGBColor {
+    if value.is_finite() {
+        DerivedColorMap::new(stops).get_color(value)
+    } else {
+        WARNING
     }
-    let place = value.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
-    let left = (place as usize).min(stops.len() - 2);
-    let share = place - left as f64;
-    let mix =
-        |from: u8, to: u8| (f64::from(from) * (1.0 - share) + f64::from(to) * share).round() as u8;
-    let (from, to) = (stops[left], stops[left + 1]);
-    RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
 #[cfg(test)]

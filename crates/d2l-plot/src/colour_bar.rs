@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 /// Size of the bar, and space between it and its numbers.
 const BAR: (f64, f64) = (160.0, 9.0);
 const TO_NUMBERS: f64 = 4.0;
-/// Colours in the bar: odd, so that one of them is the middle.
+/// Number of colours in the bar; it is odd, so that one of them is the middle.
 const STEPS: usize = 65;
 
 /// A scale that holds all finite values.
@@ -26,18 +26,12 @@ pub(crate) struct Colours {
 impl Colours {
     /// From zero, white, to the largest value, dark blue.
     pub(crate) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
-        Self {
-            symmetric: false,
-            limit: largest(values),
-        }
+        Self { symmetric: false, limit: largest(values) }
     }
 
     /// From blue through white, at zero, to red.
     pub(crate) fn about_zero(values: impl Iterator<Item = f64>) -> Self {
-        Self {
-            symmetric: true,
-            limit: largest(values),
-        }
+        Self { symmetric: true, limit: largest(values) }
     }
 
     /// The colour of a value.

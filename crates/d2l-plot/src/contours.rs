@@ -15,12 +15,12 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;
 
-/// The least space between a number on a line and whatever else is drawn, in pixels.
+/// The least space between a number on a line and everything else in the figure, in pixels.
 const CLEAR: f64 = 22.0;
 
 /// Draws `surface` as lines of equal height with their numbers, higher ground in a darker grey, and `paths` on top of
-/// it, each a line with a marker at its points; writes the SVG to `path`. A path of one point is a marker alone. What
-/// lies outside the surface is cut off at its edge, and a point that is not finite leaves a gap.
+/// it, each a line with a marker at its points; writes the SVG to `path`. A path of one point is a marker alone. Paths
+/// are cut off at the edge of the surface, and a point that is not finite leaves a gap.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub fn contours(
 ) -> Result<()> {
     ensure!(
         surface.heights.iter().any(|height| height.is_finite()),
-        "the surface of \"{title}\" has no finite height; wanted one at least"
+        "the surface of \"{title}\" has no finite height; wanted at least one"
     );
     for (index, Series { name, points }) in paths.iter().enumerate() {
         ensure!(
@@ -65,7 +65,7 @@ pub fn contours(
     })
 }
 
-/// The lines of equal height. Each has its number where there is most room for it, and a gap around that.
+/// The lines of equal height. Each has its number in the place with the most room, and a gap around it.
 fn draw_levels(
     chart: &mut Chart,
     surface: &Surface,
@@ -101,7 +101,7 @@ fn draw_levels(
             .map(|line| line.into_iter().map(|place| surface.point(place)).collect())
             .collect();
         let half = (text::width(label, SMALL) / 2.0 + 2.0, SMALL * LEADING / 2.0);
-        // How far a number at this point would be from everything else and from the frame.
+        // The distance of a number at this point from everything else and from the frame.
         let room = |at: Point| {
             let taken = taken
                 .iter()

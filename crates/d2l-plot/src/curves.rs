@@ -1,4 +1,4 @@
-//! Lines over epochs, steps or any other axis: the figure that every training run ends with.
+//! Lines over epochs, steps or another axis: the figure that every training run draws at its end.
 
 use crate::axis::{Axis, Kind};
 use crate::frame::{Axes, Chart, write_chart};
@@ -9,15 +9,15 @@ use anyhow::{Result, ensure};
 use plotters::prelude::*;
 use std::path::Path;
 
-/// Up to so many points each one is marked; of more, about [`MARKS`] along the line.
+/// The largest number of points of which each is marked; a longer line has about [`MARKS`] markers.
 const ALL_MARKED: usize = 25;
-/// How many markers a long line carries.
+/// The number of markers on a long line.
 const MARKS: usize = 8;
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// What the legend calls it; without a name it is not in the legend.
+    /// Its name in the legend; a line without a name is not in the legend.
     pub name: String,
     /// Its points (x, y) in the order in which they are joined. A point that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
@@ -41,7 +41,7 @@ pub fn curves(
 ) -> Result<()> {
     ensure!(
         !series.is_empty(),
-        "curves \"{title}\" came without a series; wanted one at least"
+        "curves \"{title}\" has no series; wanted at least one"
     );
     for (index, Series { name, points }) in series.iter().enumerate() {
         ensure!(

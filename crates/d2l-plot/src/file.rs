@@ -1,4 +1,4 @@
-//! A figure becomes a file in one step, so that nobody meets half of it.
+//! Writing a figure's file in one step, so that nobody reads half a figure.
 
 use anyhow::{Context, Result};
 use std::fs::{self, File};
@@ -6,9 +6,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes beside the target and renames: whoever reads the target meets the old file or the new one, whole.
+/// Writes a temporary file beside the target and renames it: a reader sees the whole old file or the whole new one.
 pub(crate) fn save(path: &Path, svg: &str) -> Result<()> {
-    /// Sets apart what two threads of one process write at the same time.
+    /// Distinguishes the temporary files of two threads of one process.
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path
         .file_name()

@@ -1,4 +1,4 @@
-//! What surrounds the data of a chart: title, legend, axes, grid lines, and the names of the axes.
+//! The surroundings of a chart's data: title, legend, axes, grid lines, and the names of the axes.
 
 use crate::axis::Axis;
 use crate::legend::Legend;
@@ -11,11 +11,11 @@ use anyhow::Result;
 use plotters::prelude::*;
 use std::path::Path;
 
-/// A chart whose axes are drawn and whose data are not. Its points are values on the two axes.
+/// A chart with its axes drawn, before its data. Its points are values on the two axes.
 pub(crate) type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Coordinates>;
 type Coordinates = Cartesian2d<Axis, Axis>;
 
-/// The two axes of a chart and what they are called.
+/// The two axes of a chart and their names.
 pub(crate) struct Axes<'a> {
     pub(crate) x: Axis,
     pub(crate) y: Axis,
@@ -24,7 +24,7 @@ pub(crate) struct Axes<'a> {
 }
 
 impl Axes<'_> {
-    /// The runs of points that have a place in the chart, each with the index of its first point.
+    /// The sequences of points that have a place in the chart, each with the index of its first point.
     pub(crate) fn runs<'a>(
         &'a self,
         points: &'a [(f64, f64)],

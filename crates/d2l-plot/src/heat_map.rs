@@ -15,7 +15,7 @@ use std::path::Path;
 /// The longer side of the matrix, as far as the limits for the side of a cell allow.
 const SIDE: f64 = 520.0;
 const CELL: (f64, f64) = (4.0, 52.0);
-/// More cells than this are drawn as one picture instead of a rectangle each.
+/// If there are more cells than this, they are drawn as one picture instead of a rectangle each.
 const RECTANGLES: usize = 2_500;
 /// Space between cells, if they are this large.
 const SEAM: f64 = 1.0;
@@ -37,12 +37,12 @@ pub struct Matrix<'a> {
 }
 
 /// Draws the matrix as square cells and a bar that explains their colours, and writes the SVG to `path`. `row_axis`
-/// names what the rows are (`true class`, `query`), `column_axis` what the columns are (`predicted class`, `key`).
+/// names the rows (`true class`, `query`), `column_axis` the columns (`predicted class`, `key`).
 ///
-/// The scale goes from zero, white, to the largest value, dark blue; with values below zero it is symmetric, from
-/// blue through white to red. With `numbers` each cell tells its value: whole if all are, else with two decimals. A
-/// value that is not finite has the warning colour. Where the names of rows or columns would overlap they are broken
-/// into lines, turned, or thinned out.
+/// The scale goes from zero, white, to the largest value, dark blue; with values below zero it is symmetric, from blue
+/// through white to red. With `numbers` each cell shows its value: as a whole number if all are whole, otherwise with
+/// two decimals. A value that is not finite has the warning colour. If names of rows or columns would overlap, they are
+/// broken into lines, turned, or thinned out.
 ///
 /// # Errors
 ///
@@ -118,7 +118,7 @@ pub fn heat_map(
     })
 }
 
-/// The values as they stand in the cells.
+/// The texts in the cells.
 fn cell_texts(values: &[f64]) -> Vec<String> {
     let whole = values
         .iter()
@@ -166,7 +166,7 @@ fn draw_cells(
     sheet.outline(at, size, stroke(OUTLINE, HAIRLINE))
 }
 
-/// Writes each cell's number in the colour that reads on it.
+/// Writes each cell's number in a readable colour.
 fn draw_numbers(
     sheet: &Sheet,
     at: (f64, f64),

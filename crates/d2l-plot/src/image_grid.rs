@@ -42,23 +42,23 @@ impl Picture {
     }
 }
 
-/// What the numbers of a picture mean.
+/// The meaning of a picture's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// From 0, white paper, to 1, black ink; what is outside takes the nearer end. MNIST's digits look as they were
-    /// written. Fashion-MNIST's photographs of clothes were negated when the set was made (Xiao et al. 2017,
+    /// From 0, white paper, to 1, black ink; numbers outside get the colour of the nearer end. MNIST's digits look as
+    /// they were written. Fashion-MNIST's photographs of clothes were negated when the set was made (Xiao et al. 2017,
     /// arXiv:1708.07747), so that ink on paper shows them as they were taken. Three planes are light, as on a screen: 1
     /// is the brightest.
     Unit,
     /// Blue below zero, white at zero, red above: learned weights. One scale for all pictures, up to the largest
-    /// absolute value among them, so that their strengths compare; a bar below names it. Three planes are light: all
-    /// at zero are a middle grey, and what is above zero makes its colour brighter.
+    /// absolute value among them, so that their strengths can be compared; a bar below shows it. Three planes are
+    /// light: zero in all of them is a middle grey, and a value above zero makes its colour brighter.
     Diverging,
 }
 
-/// Draws the pictures in rows of `columns`, each with its caption, and writes the SVG to `path`. Each pixel is shown
-/// as a square with sharp edges; one that is not finite has the warning colour. Up to six columns leave room for
-/// captions as long as `predicted: Ankle boot` in one line.
+/// Draws the pictures in rows of `columns`, each with its caption, and writes the SVG to `path`. Each pixel is shown as
+/// a square with sharp edges; a pixel that is not finite has the warning colour. In up to six columns, captions as long
+/// as `predicted: Ankle boot` fit in one line.
 ///
 /// # Errors
 ///
@@ -73,11 +73,11 @@ pub fn image_grid(
 ) -> Result<()> {
     ensure!(
         !pictures.is_empty(),
-        "image grid \"{title}\" came without a picture; wanted one at least"
+        "image grid \"{title}\" has no picture; wanted at least one"
     );
     ensure!(
         columns > 0,
-        "image grid \"{title}\" has 0 columns; wanted one at least"
+        "image grid \"{title}\" has 0 columns; wanted at least one"
     );
     check(title, pictures)?;
     let grid = Grid::new(pictures, columns.min(pictures.len()));
@@ -91,15 +91,10 @@ pub fn image_grid(
     })
 }
 
-/// Whether every picture has as many numbers as it says.
+/// Whether every picture has the number of values that its size says.
 pub(crate) fn check(title: &str, pictures: &[Picture]) -> Result<()> {
     for (index, picture) in pictures.iter().enumerate() {
-        let Picture {
-            pixels,
-            width,
-            height,
-            ..
-        } = picture;
+        let Picture { pixels, width, height, .. } = picture;
         let size = width.checked_mul(*height);
         let sizes = [size, size.and_then(|size| size.checked_mul(3))];
         ensure!(
@@ -115,7 +110,7 @@ pub(crate) fn check(title: &str, pictures: &[Picture]) -> Result<()> {
 pub(crate) struct Palette {
     /// The scale of learned weights.
     weights: Option<Colours>,
-    /// Whether its bar stands below: where a picture has one channel.
+    /// Whether its bar is drawn below: if a picture has one channel.
     has_bar: bool,
 }
 
@@ -179,7 +174,7 @@ impl Palette {
     }
 }
 
-/// Where the pictures stand and how large the grid is.
+/// The places of the pictures and the size of the grid.
 struct Grid {
     places: Vec<Place>,
     width: f64,
@@ -236,11 +231,7 @@ impl Grid {
             top += box_height + room + BETWEEN;
         }
         let width = columns as f64 * (cell + BETWEEN) - BETWEEN;
-        Self {
-            places,
-            width,
-            height: top - BETWEEN,
-        }
+        Self { places, width, height: top - BETWEEN }
     }
 }
 
@@ -253,8 +244,8 @@ fn caption_size(picture: &Picture) -> f64 {
     }
 }
 
-/// Size of a picture whose longer side is about `side`: a whole number of screen pixels for each of its own, where
-/// it has few enough.
+/// Size of a picture whose longer side is about `side`: a whole number of screen pixels for each of its own, if it has
+/// few enough.
 pub(crate) fn fit(picture: &Picture, side: f64) -> (f64, f64) {
     let longer = picture.width.max(picture.height) as f64;
     let factor = if longer <= side {
@@ -262,7 +253,7 @@ pub(crate) fn fit(picture: &Picture, side: f64) -> (f64, f64) {
     } else {
         side / longer
     };
-    // A line one pixel thin beside a long side would vanish.
+    // A side of one pixel beside a long one would vanish.
     let shown = |pixels: usize| (pixels as f64 * factor).max(1.0);
     (shown(picture.width), shown(picture.height))
 }

@@ -1,4 +1,4 @@
-//! Pictures in rows that have names: what each layer of a network makes of a picture.
+//! Pictures in rows with names: each layer's feature maps of a picture.
 
 use crate::image_grid::{BETWEEN, Palette, Picture, Place, Scale, check, draw, fit};
 use crate::sheet::{self, font};
@@ -18,31 +18,31 @@ const TO_PICTURES: f64 = 12.0;
 /// One row of pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PictureRow {
-    /// What stands in front of it. Line breaks are kept.
+    /// The name before its pictures. Line breaks are kept.
     pub label: String,
     /// From left to right; their captions are not shown.
     pub pictures: Vec<Picture>,
-    /// What their numbers mean.
+    /// The meaning of their numbers.
     pub scale: Scale,
 }
 
-/// Draws the rows below one another and writes the SVG to `path`. Each row has a colour scale of its own, so that a layer
-/// of small numbers shows as much as one of large ones; with [`Scale::Diverging`] its largest absolute value stands in
-/// front of it, as red as its opposite is blue.
+/// Draws the rows below one another and writes the SVG to `path`. Each row has its own colour scale, so that a layer of
+/// small numbers shows as much as one of large numbers. With [`Scale::Diverging`] the largest absolute value stands
+/// before the row; it is the strongest red, its opposite the strongest blue.
 ///
 /// # Errors
 ///
-/// No rows, a row without pictures, a picture without pixels or with another number of them than it says, or a file that
-/// cannot be written.
+/// No rows, a row without pictures, a picture without pixels or with another number of them than it says, or a file
+/// that cannot be written.
 pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
     ensure!(
         !rows.is_empty(),
-        "image rows \"{title}\" came without a row; wanted one at least"
+        "image rows \"{title}\" has no row; wanted at least one"
     );
     for row in rows {
         ensure!(
             !row.pictures.is_empty(),
-            "row {:?} of \"{title}\" came without a picture; wanted one at least",
+            "row {:?} of \"{title}\" has no picture; wanted at least one",
             row.label
         );
         check(title, &row.pictures)?;
@@ -96,7 +96,7 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
     })
 }
 
-/// The lines in front of a row.
+/// The lines of text before a row.
 fn label(row: &PictureRow) -> Vec<String> {
     let mut lines: Vec<String> = row.label.lines().map(String::from).collect();
     if row.scale == Scale::Diverging {

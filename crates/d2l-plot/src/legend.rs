@@ -56,11 +56,7 @@ impl Legend {
             places.push((x, y, lines));
             x += entry_width + BETWEEN;
         }
-        Self {
-            entries,
-            places,
-            height: y + row_height,
-        }
+        Self { entries, places, height: y + row_height }
     }
 
     /// Draws the rows with their upper left corner at `at`.

@@ -151,10 +151,7 @@ mod tests {
     }
 
     fn lines(values: &[f64], level: f64) -> Vec<Vec<(f64, f64)>> {
-        let grid = Grid {
-            values,
-            columns: SIDE,
-        };
+        let grid = Grid { values, columns: SIDE };
         let at = |place: f64| place / 10.0 - 2.0;
         grid.lines(level)
             .into_iter()

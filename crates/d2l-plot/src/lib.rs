@@ -10,13 +10,12 @@
 //! | heat map | confusion matrices, attention weights | [`heat_map`] |
 //! | sparkline | a curve within one line of text | [`sparkline`] |
 //!
-//! [plotters](https://docs.rs/plotters) draws. What every figure shares stands once: colours, sizes and markers in
-//! `style`, the page and its file in `sheet`, tick marks in `axis`, chart and grid lines in `frame`, the names of the
-//! lines in `legend`. Each figure is a file of its own on top of them.
+//! [plotters](https://docs.rs/plotters) draws. The figures share `style` (colours, sizes and markers), `sheet` (the
+//! page and its file), `axis` (tick marks), `frame` (chart and grid lines) and `legend` (the names of the lines). Each
+//! figure has its own file on top of them.
 //!
-//! A figure is a function of its arguments: equal input gives equal bytes. It is written beside its target under
-//! another name and then renamed, so that a reader of the file never meets half a figure; folders that are missing
-//! are created.
+//! A figure is a function of its arguments: equal input gives equal bytes. It is written to a temporary file and then
+//! renamed, so that nobody reads half a figure. Missing folders are created.
 //!
 //! ```no_run
 //! use d2l_plot::{Series, curves};

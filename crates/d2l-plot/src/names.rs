@@ -32,12 +32,7 @@ impl Names {
         let highest = lines.iter().map(Vec::len).max().unwrap_or(0);
         let every = (text::height(highest, SMALL) / cell).ceil().max(1.0) as usize;
         let extent = text::widest(lines.iter().flatten().map(String::as_str), SMALL);
-        Self {
-            lines,
-            every,
-            turned: false,
-            extent,
-        }
+        Self { lines, every, turned: false, extent }
     }
 
     /// Upright where each piece of a name fits below its column, else turned.
@@ -47,22 +42,14 @@ impl Names {
             .iter()
             .any(|name| text::widest(text::pieces(name), SMALL) > room)
         {
-            return Self {
-                turned: true,
-                ..Self::of_rows(names, cell)
-            };
+            return Self { turned: true, ..Self::of_rows(names, cell) };
         }
         let lines: Vec<_> = names
             .iter()
             .map(|name| text::wrap(name, room, SMALL))
             .collect();
         let extent = text::height(lines.iter().map(Vec::len).max().unwrap_or(0), SMALL);
-        Self {
-            lines,
-            every: 1,
-            turned: false,
-            extent,
-        }
+        Self { lines, every: 1, turned: false, extent }
     }
 
     pub(crate) fn draw_rows(&self, sheet: &Sheet, right: f64, cell: f64) -> Result<()> {

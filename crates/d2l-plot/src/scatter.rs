@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use plotters::prelude::*;
 use std::path::Path;
 
-/// Dots are seen through one another, so that a crowd of them is darker than its edge.
+/// Dots are transparent, so that a dense crowd is darker than its edge.
 const OPACITY: f64 = 0.45;
 
 /// Draws `points` as dots and `fit` as lines on top of them, and writes the SVG to `path`. The legend calls the dots
@@ -29,7 +29,7 @@ pub fn scatter_with_fit(
 ) -> Result<()> {
     ensure!(
         !points.is_empty(),
-        "scatter \"{title}\" came without data points; wanted one at least"
+        "scatter \"{title}\" has no data points; wanted at least one"
     );
     for (index, Series { name, points }) in fit.iter().enumerate() {
         ensure!(
@@ -48,11 +48,7 @@ pub fn scatter_with_fit(
         x_label,
         y_label,
     };
-    let data = Entry {
-        name: "data".into(),
-        colour: line_colour(0),
-        sign: Sign::Dot,
-    };
+    let data = Entry { name: "data".into(), colour: line_colour(0), sign: Sign::Dot };
     let lines = fit.iter().enumerate().map(|(index, line)| Entry {
         name: line.name.clone(),
         colour: line_colour(index + 1),

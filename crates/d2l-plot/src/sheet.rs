@@ -12,7 +12,8 @@ use std::cell::RefCell;
 use std::f64::consts::TAU;
 use std::path::Path;
 
-/// plotters' coordinates are whole numbers, which is too coarse for curves, so a pixel is this many of them.
+/// The number of plotters' units in a pixel. plotters' coordinates are whole numbers, and whole pixels are too coarse
+/// for curves.
 const FINE: f64 = 10.0;
 /// plotters divides font sizes by this number when it writes SVG.
 const FONT_FACTOR: f64 = 1.24;
@@ -136,7 +137,7 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
-    /// A picture of `pixels.0 x pixels.1` pixels with sharp edges, below everything else that is drawn.
+    /// A picture of `pixels.0 x pixels.1` pixels with sharp edges, below everything else in the figure.
     pub(crate) fn image(
         &self,
         at: (f64, f64),
@@ -144,7 +145,7 @@ impl<'a> Sheet<'a> {
         colours: &[RGBColor],
         pixels: (usize, usize),
     ) -> Result<()> {
-        // Viewers differ in whether they smooth a picture that they enlarge, so it comes at the size it is shown in.
+        // Some viewers smooth a picture that they enlarge, so the picture has the size in which it is shown.
         let times = (size.0 / pixels.0 as f64)
             .max(size.1 / pixels.1 as f64)
             .ceil();
@@ -225,11 +226,7 @@ fn render(
         }
         let offset = (MARGIN, MARGIN + heading);
         let body = area.clone().shrink(point(offset), point(size));
-        let sheet = Sheet {
-            area: body,
-            offset,
-            images: &images,
-        };
+        let sheet = Sheet { area: body, offset, images: &images };
         paint(&sheet)?;
         area.present()?;
     }
@@ -250,7 +247,7 @@ fn render(
     ))
 }
 
-/// Text as it stands between two tags.
+/// Text as it is written between two tags.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

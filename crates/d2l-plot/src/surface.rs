@@ -11,11 +11,11 @@ use anyhow::{Result, ensure};
 const POINTS: (usize, usize) = (209, 121);
 /// Pixels of the ground, across and down.
 const PIXELS: (usize, usize) = (780, 450);
-/// How many heights have a line.
+/// The number of heights that have a line.
 const LEVELS: usize = 9;
 /// The grey of the highest ground; the lowest is white. Pale, so that the paths stand out.
 const DARKEST: f64 = 0.2;
-/// The share of the view's width and height that is left free around what it has to show.
+/// The share of the view's width and height that stays free around the points.
 const ROOM: f64 = 0.12;
 pub(crate) type Point = (f64, f64);
 
@@ -34,15 +34,15 @@ impl Surface {
     ///
     /// # Errors
     ///
-    /// No points, or one that is not finite.
+    /// If there are no points, or one is not finite.
     pub fn around(points: &[Point], height: impl Fn(f64, f64) -> f64) -> Result<Self> {
         ensure!(
             !points.is_empty(),
-            "a surface came without points to show; wanted one at least"
+            "a surface has no points to show; wanted at least one"
         );
         ensure!(
             points.iter().all(|(x, y)| x.is_finite() && y.is_finite()),
-            "a point that a surface has to show is not finite; leave it out"
+            "a point of a surface is not finite; leave it out"
         );
         let ends = |values: &dyn Fn(&Point) -> f64| {
             let values = points.iter().map(values);
@@ -71,10 +71,7 @@ impl Surface {
     }
 
     pub(crate) fn grid(&self) -> Grid<'_> {
-        Grid {
-            values: &self.heights,
-            columns: POINTS.0,
-        }
+        Grid { values: &self.heights, columns: POINTS.0 }
     }
 
     /// The heights that have a line, each with its number: closer together where the surface is low, so that the

@@ -1,7 +1,7 @@
-//! How much room a text takes, and how it is broken into lines.
+//! The size of texts, and how they are broken into lines.
 //!
-//! Which font an SVG is shown in is the viewer's choice, so widths are estimated for DejaVu Sans, the widest of the
-//! usual ones: in the others the text is a little shorter than the room left for it.
+//! The viewer chooses the font of an SVG. So widths are estimated for DejaVu Sans, the widest of the usual fonts; in
+//! other fonts a text is a little shorter than the room for it.
 
 use crate::style::LEADING;
 
@@ -18,7 +18,7 @@ pub(crate) fn widest<'a>(lines: impl IntoIterator<Item = &'a str>, size: f64) ->
         .fold(0.0, f64::max)
 }
 
-/// Height of so many lines.
+/// Height of this number of lines.
 pub(crate) fn height(lines: usize, size: f64) -> f64 {
     lines as f64 * size * LEADING
 }

@@ -1,9 +1,9 @@
 //! Random draws as pure functions: the same place in a run always gives the same numbers.
 //!
 //! candle cannot seed its CPU generator (huggingface/candle#2651), and a generator that is carried along makes the
-//! numbers depend on everything drawn before. Here each draw names where it stands: the run's seed, what the numbers
-//! are for, the layer or data set, the epoch and the step. So parameters do not depend on the order in which layers
-//! are built, a resumed run needs no generator state, and two runs with one seed are equal bit for bit.
+//! numbers depend on everything drawn before. Here each draw names its place: the run's seed, the purpose of the
+//! numbers, the layer or data set, the epoch and the step. So parameters do not depend on the order in which layers are
+//! built, a resumed run needs no generator state, and two runs with one seed are equal bit for bit.
 //!
 //! ```
 //! use d2l_random::{Purpose, Stream};
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 pub use rand::Rng;
 pub use rand_chacha::ChaCha8Rng;
 
-/// What the numbers are for, so that two uses at one place never share them.
+/// What the numbers are for. Two uses at one place never share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial values of parameters.
@@ -30,13 +30,13 @@ pub enum Purpose {
     Shuffle,
     /// The elements that dropout sets to zero in a step.
     Dropout,
-    /// Synthetic data sets.
+    /// Built-in data sets.
     Data,
     /// The seed of one fold of a cross-validation.
     Fold,
     /// The random changes of one training picture in an epoch.
     Augment,
-    /// What a trained model draws from its own answer, such as the next character of a text.
+    /// What a trained model draws from its own output, such as the next character of a text.
     Sample,
 }
 
@@ -62,27 +62,21 @@ pub struct Stream<'a> {
     pub seed: u64,
     /// What the numbers are for.
     pub purpose: Purpose,
-    /// The parameter, layer or data set they belong to.
+    /// The parameter, layer or data set that they belong to.
     pub name: &'a str,
-    /// The epoch, where the numbers change from epoch to epoch; else 0.
+    /// The epoch, if the numbers change from epoch to epoch; otherwise 0.
     pub epoch: usize,
-    /// The step, where they change from step to step; else 0.
+    /// The step, if they change from step to step; otherwise 0.
     pub step: usize,
 }
 
 impl<'a> Stream<'a> {
     /// A stream that is drawn once in a run: initial values, data sets.
     pub fn once(seed: u64, purpose: Purpose, name: &'a str) -> Self {
-        Self {
-            seed,
-            purpose,
-            name,
-            epoch: 0,
-            step: 0,
-        }
+        Self { seed, purpose, name, epoch: 0, step: 0 }
     }
 
-    /// A generator at the start of this stream. ChaCha8 can seek (`set_word_pos`), so that several threads can
+    /// A generator at the start of this stream. ChaCha8 can seek (`set_word_pos`), so that several threads can each
     /// draw their own part of one stream.
     pub fn rng(&self) -> ChaCha8Rng {
         let mut key = Sha256::new();
@@ -154,14 +148,8 @@ mod tests {
         assert_eq!(base, HERE.uniforms(0.0, 1.0, 4));
         for other in [
             Stream { seed: 8, ..HERE },
-            Stream {
-                purpose: Purpose::Dropout,
-                ..HERE
-            },
-            Stream {
-                name: "linear.bias",
-                ..HERE
-            },
+            Stream { purpose: Purpose::Dropout, ..HERE },
+            Stream { name: "linear.bias", ..HERE },
             Stream { epoch: 1, ..HERE },
             Stream { step: 1, ..HERE },
         ] {

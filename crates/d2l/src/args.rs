@@ -1,26 +1,22 @@
-//! The command line that every chapter shares. A chapter adds its own flags beside these with `#[command(flatten)]`.
+//! The flags that every chapter shares. They stand before or after a model's name.
 
 use std::path::PathBuf;
 
 use d2l_data::Choice;
 
-use crate::recipe::RecipeArgs;
 use crate::{Implementation, PresetName};
 
 /// The flags of every chapter.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Experiment")]
 pub struct Args {
-    /// Which of the chapter's models [default: the chapter's first]
-    #[arg(long)]
-    pub model: Option<String>,
-    /// By hand or with the library
-    #[arg(long, value_enum, default_value_t = Implementation::Concise)]
-    pub implementation: Implementation,
-    /// Which hyperparameters: a short run, or those of the book's Chinese or English edition
+    /// By hand or with the library [default: concise, or scratch for a model that is built by hand only]
+    #[arg(long, value_enum)]
+    pub implementation: Option<Implementation>,
+    /// Which hyperparameters
     #[arg(long, value_enum, default_value_t = PresetName::Quick)]
     pub preset: PresetName,
-    /// Show the chapter's experiments, and exit: what --model, --implementation and --preset can choose
+    /// List the chapter's models with their implementations and presets, and exit
     #[arg(long)]
     pub list: bool,
     /// Decides every random draw: equal seeds give equal logs
@@ -39,10 +35,6 @@ pub struct Args {
     #[arg(long)]
     pub verify: bool,
 
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub recipe: RecipeArgs,
-
     /// Where to compute; auto takes the GPU that the program was built for
     #[arg(
         long,
@@ -51,12 +43,12 @@ pub struct Args {
         help_heading = "Machine"
     )]
     pub device: crate::DeviceChoice,
-    /// CPU threads [default: all cores]. The result doesn't depend on it
+    /// CPU threads [default: all cores]. The result doesn't depend on them
     #[arg(long, value_name = "N", help_heading = "Machine",
           value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub threads: Option<u64>,
 
-    /// The real data set, the built-in one, or whichever is there
+    /// The real data set, the built-in one, or the real one if its files are there
     #[arg(
         long,
         value_name = "auto|builtin|real",
@@ -80,7 +72,7 @@ pub struct Args {
     #[arg(long, help_heading = "Data")]
     pub no_shuffle: bool,
 
-    /// Name of the run [default: made from model, preset, device, seed and the flags that change them]
+    /// Name of the run [default: model, implementation, preset, device, seed, and the flags that change the preset]
     #[arg(long, help_heading = "Run")]
     pub name: Option<String>,
     /// Folder of all runs
@@ -95,7 +87,7 @@ pub struct Args {
     /// Replace the run of this name
     #[arg(long, help_heading = "Run", conflicts_with = "resume")]
     pub overwrite: bool,
-    /// Go on with the run of this name from its last checkpoint
+    /// Continue the run of this name from its last checkpoint
     #[arg(long, help_heading = "Run", conflicts_with_all = ["init", "seeds"])]
     pub resume: bool,
     /// Print the result only

@@ -2,76 +2,73 @@
 
 use d2l_log::BandResult;
 
-/// The range of one metric over the runs of somebody else.
+/// The range of one metric over the book's and PyTorch's runs.
 ///
-/// Metrics are named as in the log, `valid.accuracy`, at the last epoch; `.best` takes the best epoch,
-/// `.best_of_every10` the best of the epochs 10, 20, …, and `.epoch1` the first. Of a cross-validation `folds.` takes the
-/// mean over the folds and `fold1.` the first.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Metrics are named as in the log, `valid.accuracy`, and mean the last epoch; `.best` means the best epoch,
+/// `.best_of_every10` the best of the epochs 10, 20, …, and `.epoch1` the first. In a cross-validation `folds.` means
+/// the mean over the folds and `fold1.` the first fold.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Band {
     /// The quantity, such as `valid.accuracy`.
-    pub metric: &'static str,
+    pub metric: String,
     /// Lowest accepted value.
     pub low: f64,
-    /// The middle of the distribution: what to expect.
+    /// The expected value: the median of the book's builds, or the mean of a pooled band.
     pub median: f64,
     /// Highest accepted value.
     pub high: f64,
-    /// The book prints this many decimals, so that values are rounded before they are compared.
+    /// The number of decimals that the book prints; values are rounded to them before they are compared.
     pub decimals: Option<i32>,
-    /// How many runs the range comes from.
+    /// The number of runs that the range comes from.
     pub runs: usize,
-    /// Whose runs they are.
+    /// Whose runs they are: `book`, or `book and PyTorch`.
     pub source: &'static str,
 }
 
 impl Band {
-    /// The extremes over `builds` official builds of the book.
-    pub const fn book(
-        metric: &'static str,
-        low: f64,
-        median: f64,
-        high: f64,
+    /// Lowest, middle and highest value of `builds` builds of the book.
+    pub fn book(
+        metric: &str,
+        [low, median, high]: [f64; 3],
         builds: usize,
+        decimals: Option<i32>,
     ) -> Self {
         Self {
-            metric,
+            metric: metric.to_string(),
             low,
             median,
             high,
-            decimals: None,
+            decimals,
             runs: builds,
             source: "book",
         }
     }
 
-    /// Mean ± 3 standard deviations over our PyTorch twin's runs, pooled with the book's few builds
-    /// (`tests/reference/`).
-    pub const fn pooled(metric: &'static str, low: f64, mean: f64, high: f64, runs: usize) -> Self {
+    /// Mean ± 3 sample standard deviations over the values of the book's builds and of the PyTorch reference's runs.
+    ///
+    /// The limits of a band of fewer than two values are NaN, so it contains nothing.
+    pub fn pooled(metric: &str, builds: &[f64], runs: &[f64]) -> Self {
+        let values = || builds.iter().chain(runs);
+        let count = builds.len() + runs.len();
+        let mean = values().sum::<f64>() / count as f64;
+        let squares: f64 = values().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (squares / (count as f64 - 1.0)).sqrt();
         Self {
-            metric,
-            low,
+            metric: metric.to_string(),
+            low: mean - 3.0 * deviation,
             median: mean,
-            high,
+            high: mean + 3.0 * deviation,
             decimals: None,
-            runs,
-            source: "book and PyTorch twin",
-        }
-    }
-
-    /// The same band for a number that the book prints to `decimals` decimals.
-    pub const fn printed(self, decimals: i32) -> Self {
-        Self {
-            decimals: Some(decimals),
-            ..self
+            runs: count,
+            source: "book and PyTorch",
         }
     }
 
     /// The log's group that the metric belongs to: `valid` of `valid.accuracy`, of `fold1.valid.accuracy` and of
     /// `folds.valid.accuracy`, the mean over folds.
-    pub fn group(&self) -> &'static str {
+    pub fn group(&self) -> &str {
         let mut parts = self.metric.split('.');
-        let first = parts.next().unwrap_or(self.metric);
+        let first = parts.next().unwrap_or(&self.metric);
         match parts.next() {
             Some(group) if first.starts_with("fold") => group,
             _ => first,
@@ -90,7 +87,7 @@ impl Band {
             (self.low..=self.high).contains(&shown)
         });
         BandResult {
-            metric: self.metric.to_string(),
+            metric: self.metric.clone(),
             low: self.low,
             median: Some(self.median),
             high: self.high,
@@ -104,25 +101,21 @@ impl Band {
     /// The verdict on the median of several runs, one per seed.
     pub fn judge_median(&self, values: &[Option<f64>]) -> BandResult {
         let all: Option<Vec<f64>> = values.iter().copied().collect();
-        self.judge(all.and_then(median))
+        self.judge(all.and_then(|values| d2l_log::median(&values)))
     }
-}
-
-/// The middle value; the mean of the two middle ones for an even count. `None` for no values.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let upper = values.get(values.len() / 2)?;
-    let lower = values.get((values.len() - 1) / 2)?;
-    Some((lower + upper) / 2.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn book(metric: &str, range: [f64; 3]) -> Band {
+        Band::book(metric, range, 30, None)
+    }
+
     #[test]
     fn a_folds_metric_belongs_to_the_same_group() {
-        let group = |metric| Band::book(metric, 0.0, 0.5, 1.0, 30).group();
+        let group = |metric| book(metric, [0.0, 0.5, 1.0]).group().to_string();
         assert_eq!(group("valid.accuracy.best"), "valid");
         assert_eq!(group("folds.train_after.log_rmse"), "train_after");
         assert_eq!(group("error.bias"), "error");
@@ -130,27 +123,19 @@ mod tests {
 
     #[test]
     fn the_median_of_three_decides() {
-        let band = Band::book("valid.accuracy", 0.8, 0.82, 0.84, 30);
-        assert!(
-            band.judge_median(&[Some(0.5), Some(0.81), Some(0.84)])
-                .within
-        );
-        assert!(
-            !band
-                .judge_median(&[Some(0.5), Some(0.79), Some(0.84)])
-                .within
-        );
-        assert_eq!(band.judge_median(&[Some(0.5), Some(0.7)]).value, Some(0.6));
-        assert!(
-            !band.judge_median(&[Some(0.81), None, Some(0.81)]).within,
-            "a missing value is no pass"
-        );
-        assert!(!band.judge_median(&[]).within);
+        let band = book("valid.accuracy", [0.8, 0.82, 0.84]);
+        let median = |values: &[Option<f64>]| band.judge_median(values);
+        assert!(median(&[Some(0.5), Some(0.81), Some(0.84)]).within);
+        assert!(!median(&[Some(0.5), Some(0.79), Some(0.84)]).within);
+        assert_eq!(median(&[Some(0.5), Some(0.7)]).value, Some(0.6));
+        let missing = median(&[Some(0.81), None, Some(0.81)]);
+        assert!(!missing.within, "a missing value is no pass");
+        assert!(!median(&[]).within);
     }
 
     #[test]
     fn a_printed_band_rounds_as_the_book_does() {
-        let band = Band::book("train_after.loss", 4.5e-5, 5e-5, 5.5e-5, 55).printed(6);
+        let band = Band::book("train_after.loss", [4.5e-5, 5e-5, 5.5e-5], 55, Some(6));
         assert!(band.judge(Some(5.549e-5)).within);
         assert!(!band.judge(Some(5.551e-5)).within);
         assert!(band.judge(Some(4.451e-5)).within);
@@ -158,10 +143,24 @@ mod tests {
 
     #[test]
     fn not_a_number_is_outside() {
-        assert!(
-            !Band::book("valid.loss", 0.0, 1.0, 2.0, 30)
-                .judge(Some(f64::NAN))
-                .within
-        );
+        let band = book("valid.loss", [0.0, 1.0, 2.0]);
+        assert!(!band.judge(Some(f64::NAN)).within);
+    }
+
+    /// By hand: mean 3, squares 4 + 1 + 0 + 1 + 4 = 10 over n − 1 = 4, so a standard deviation of √2.5.
+    #[test]
+    fn builds_and_runs_are_pooled_with_equal_weight() {
+        let band = Band::pooled("valid.loss", &[1.0, 2.0], &[3.0, 4.0, 5.0]);
+        let deviation = 2.5f64.sqrt();
+        assert_eq!((band.median, band.runs), (3.0, 5));
+        assert_eq!(band.low, 3.0 - 3.0 * deviation);
+        assert_eq!(band.high, 3.0 + 3.0 * deviation);
+        assert_eq!((band.decimals, band.source), (None, "book and PyTorch"));
+    }
+
+    #[test]
+    fn one_value_is_no_band() {
+        let band = Band::pooled("valid.loss", &[1.0], &[]);
+        assert!(!band.judge(Some(1.0)).within);
     }
 }

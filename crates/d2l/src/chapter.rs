@@ -1,15 +1,21 @@
-//! What a chapter's program does with its flags.
+//! A chapter's program: its list of models, and how it carries out the flags.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Args as _, Command, FromArgMatches};
 use d2l_log::{BandResult, Status};
 
-use crate::run::report::{number, print};
-use crate::run::{Run, epochs::catch_interrupts};
-use crate::{Args, Band, Interrupted, Preset, threads};
+use crate::bands::Bands;
+use crate::model::{Experiment, Model, Resolved};
+use crate::run::catch_interrupts;
+use crate::settings::Settings;
+use crate::terminal::print;
+use crate::{Args, Band, Interrupted, Recipe, Run, threads};
 
-/// How a chapter ended where nothing failed.
+/// How a chapter ended if nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything was done.
@@ -27,34 +33,187 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// Trains the experiment that the flags choose among a chapter's presets, once for each seed, by calling `train`.
-pub fn chapter(
-    name: &'static str,
-    presets: &[Preset],
-    args: &Args,
-    train: impl Fn(&mut Run) -> Result<()> + Send,
-) -> Result<Outcome> {
-    if args.list {
-        print_presets(presets);
-        return Ok(Outcome::Done);
+/// A chapter: its models, of which the first is trained if none is named, and the book's results for them.
+pub struct Chapter {
+    /// The chapter, as its package is called.
+    pub name: &'static str,
+    /// One line for the help.
+    pub about: &'static str,
+    /// The models, in the order in which the chapter is read.
+    pub models: Vec<Model>,
+    /// The text of the chapter's `bands.toml`.
+    pub bands: &'static str,
+}
+
+impl Chapter {
+    /// Carries out the program's arguments. Errors are one line on stderr.
+    pub fn main(&self) -> ExitCode {
+        let explain = |error: &clap::Error| self.explain(error);
+        d2l_command::main_of(self.command(), explain, |matches| self.run(matches))
     }
-    let preset = Preset::find(
-        presets,
-        args.model.as_deref(),
-        args.implementation,
-        args.preset,
-    )?;
-    threads::set(args.threads)?;
-    catch_interrupts()?;
-    threads::on_computing_thread(|| train_each(name, preset, args, train))
+
+    /// Carries out these arguments; the first is the program's name.
+    ///
+    /// # Errors
+    /// Those of the arguments, and of the training.
+    pub fn run_with<T: Into<OsString> + Clone>(
+        &self,
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<Outcome> {
+        self.run(&self.command().try_get_matches_from(arguments)?)
+    }
+
+    /// The command line: flags that all models share, which stand before or after a model's name, and a subcommand for
+    /// each model.
+    fn command(&self) -> Command {
+        let command = Command::new(self.name).version(env!("CARGO_PKG_VERSION"));
+        let shared = Recipe::augment_args_for_update(Args::augment_args(command));
+        let first = self.models.first().map_or("", |model| model.name);
+        shared
+            .about(self.about)
+            .mut_args(|arg| arg.global(true))
+            .subcommand_value_name("MODEL")
+            .subcommand_help_heading("Models")
+            .after_help(format!(
+                "Without a model, {first} is trained. A model's own flags: {} MODEL --help",
+                self.name
+            ))
+            .disable_help_subcommand(true)
+            .subcommands(self.models.iter().map(Model::command))
+    }
+
+    fn run(&self, matches: &ArgMatches) -> Result<Outcome> {
+        let named = matches.subcommand();
+        let flags = named.map_or(matches, |(_, flags)| flags);
+        let args = Args::from_arg_matches(flags)?;
+        if args.list {
+            self.print_list(named.map(|(name, _)| name))?;
+            return Ok(Outcome::Done);
+        }
+        let mut models = self.models.iter();
+        let model = match named {
+            Some((name, _)) => models.find(|model| model.name == name),
+            None => models.next(),
+        };
+        let model = model.context("this chapter has no models")?;
+        let experiment = model.experiment(args.implementation, args.preset)?;
+        let mut recipe = experiment.recipe.clone();
+        recipe.update_from_arg_matches(flags)?;
+        let resolved = experiment.resolve(named.map(|(_, flags)| flags))?;
+        let bands = self.bands_of(model.name, experiment)?;
+        threads::set(args.threads)?;
+        catch_interrupts()?;
+        threads::on_computing_thread(|| {
+            let settings = |args: &Args, seed| {
+                let names = (self.name, model.name);
+                Settings::new(
+                    names,
+                    experiment,
+                    (&recipe, &resolved),
+                    &bands,
+                    (args, seed),
+                )
+            };
+            train_each(&args, &bands, &resolved, settings)
+        })
+    }
+
+    /// The results that are expected of the experiment.
+    fn bands_of(&self, model: &str, experiment: &Experiment) -> Result<Vec<Band>> {
+        let bands = Bands::parse(self.bands)?;
+        let found = bands.of(model, experiment.implementation, experiment.preset);
+        Ok(found.map(|found| found.bands.clone()).unwrap_or_default())
+    }
+
+    /// Prints the chapter's experiments, or one model's, one per line.
+    fn print_list(&self, model: Option<&str>) -> Result<()> {
+        let bands = Bands::parse(self.bands)?;
+        let row = |[
+            model,
+            implementation,
+            preset,
+            epochs,
+            bands,
+            device,
+            section,
+        ]: [&str; 7]| {
+            print(&format!(
+                "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {device:<8}{section}"
+            ));
+        };
+        row([
+            "model",
+            "implementation",
+            "preset",
+            "epochs",
+            "bands",
+            "device",
+            "section",
+        ]);
+        let models = self.models.iter();
+        for model in models.filter(|one| model.is_none_or(|name| name == one.name)) {
+            for one in &model.experiments {
+                let found = bands.of(model.name, one.implementation, one.preset);
+                row([
+                    model.name,
+                    &one.implementation.to_string(),
+                    &one.preset.to_string(),
+                    &one.recipe.epochs.to_string(),
+                    &found.map_or(0, |found| found.bands.len()).to_string(),
+                    match found.is_some_and(|found| found.wants_gpu) {
+                        true => "gpu",
+                        false => "cpu",
+                    },
+                    one.section,
+                ]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a flag that clap does not know here: it may be another model's.
+    fn explain(&self, error: &clap::Error) -> Option<String> {
+        let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+            return None;
+        };
+        if error.kind() != ErrorKind::UnknownArgument {
+            return None;
+        }
+        let flag = flag.split(['=', ' ']).next()?.strip_prefix("--")?;
+        if flag == "model" {
+            return Some(format!(
+                "found --model; a model is a subcommand: write `{} {}`",
+                self.name,
+                self.models.last()?.name
+            ));
+        }
+        let has_flag = |model: &&Model| {
+            let command = model.command();
+            command
+                .get_arguments()
+                .any(|arg| arg.get_long() == Some(flag))
+        };
+        let owners: Vec<&str> = self
+            .models
+            .iter()
+            .filter(has_flag)
+            .map(|model| model.name)
+            .collect();
+        let first = owners.first()?;
+        Some(format!(
+            "--{flag} belongs to {}: write `{} {first} --{flag} …`",
+            owners.join(", "),
+            self.name
+        ))
+    }
 }
 
 /// One run for each seed, and the verdict on all.
 fn train_each(
-    name: &'static str,
-    preset: &Preset,
     args: &Args,
-    train: impl Fn(&mut Run) -> Result<()>,
+    bands: &[Band],
+    resolved: &Resolved,
+    settings: impl Fn(&Args, u64) -> Result<Settings>,
 ) -> Result<Outcome> {
     let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
@@ -62,8 +221,8 @@ fn train_each(
         if args.seeds > 1 {
             args.name = args.name.map(|name| format!("{name}-s{seed}"));
         }
-        let mut run = Run::new(name, preset, &args, seed)?;
-        if let Err(error) = train(&mut run) {
+        let mut run = Run::new(settings(&args, seed)?);
+        if let Err(error) = (resolved.train)(&mut run) {
             let status = if error.is::<Interrupted>() {
                 Status::Interrupted
             } else {
@@ -74,7 +233,7 @@ fn train_each(
         }
         verdicts.push(run.close()?);
     }
-    let within = print_verdict(preset.bands, &verdicts, args.verify || !args.quiet);
+    let within = print_verdict(bands, &verdicts, args.verify || !args.quiet);
     if !within && args.seeds < 3 {
         print("one seed is noisy: --seeds 3 judges the median of three");
     }
@@ -84,35 +243,7 @@ fn train_each(
         Outcome::Done
     })
 }
-
-/// Prints a chapter's experiments, one per line.
-fn print_presets(presets: &[Preset]) {
-    let row = |[model, implementation, preset, epochs, bands, section]: [&str; 6]| {
-        print(&format!(
-            "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {section}"
-        ));
-    };
-    row([
-        "model",
-        "implementation",
-        "preset",
-        "epochs",
-        "bands",
-        "section",
-    ]);
-    for preset in presets {
-        row([
-            preset.model,
-            &preset.implementation.to_string(),
-            &preset.name.to_string(),
-            &preset.recipe.epochs.to_string(),
-            &preset.bands.len().to_string(),
-            preset.section,
-        ]);
-    }
-}
-
-/// Prints the bands beside the median over the runs; whether all medians lie within.
+/// Prints the bands beside the median over the runs. True if all medians lie within.
 fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> bool {
     if verdicts.iter().any(|verdict| verdict.len() != bands.len()) {
         return true; // the flags changed the preset: its bands say nothing about these runs
@@ -135,11 +266,11 @@ fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> b
                 "{} {}{what} {}: {} has {} .. {} .. {} over {} runs",
                 if result.within { "within " } else { "OUTSIDE" },
                 band.metric,
-                result.value.map_or("missing".to_string(), number),
+                result.value.map_or("missing".to_string(), d2l_log::shown),
                 band.source,
-                number(band.low),
-                number(band.median),
-                number(band.high),
+                d2l_log::shown(band.low),
+                d2l_log::shown(band.median),
+                d2l_log::shown(band.high),
                 band.runs
             ));
         }

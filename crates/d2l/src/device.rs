@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::usage;
 
-/// What `--device` asks for.
+/// The choices of `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The accelerator that the program was built for, else the CPU.
@@ -40,7 +40,7 @@ impl FromStr for DeviceChoice {
 }
 
 impl fmt::Display for DeviceChoice {
-    /// As it stands in a run's name and log.
+    /// The device as a run's name and log have it.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
@@ -66,8 +66,8 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// A usage error where the program was built without the feature; an error that says so where the program has
-    /// it but no such device answers. candle's own `cuda_if_available` asks only how the crate was built.
+    /// A usage error if the program was built without the feature; another error if it has the feature but finds no
+    /// such device. candle's own `cuda_if_available` only checks how the crate was built.
     pub fn open(self) -> Result<Device> {
         match self.resolve() {
             Self::Cuda(_) if !utils::cuda_is_available() => {
@@ -90,7 +90,7 @@ impl DeviceChoice {
     }
 }
 
-/// The largest amount of memory this process has held so far, in bytes; `None` where the system doesn't say.
+/// The largest amount of memory that this process has held so far, in bytes; `None` if the system doesn't tell.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,16 +1,16 @@
-//! What a convolutional network has learned to look for, and what each layer makes of a picture.
+//! The first kernels that a convolutional network has learned, and each layer's feature maps of a picture.
 
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use d2l_data::ImageClasses;
-use d2l_nn::Network;
+use d2l_nn::{Layer, Mode, Network, observed};
 use d2l_plot::{Picture, PictureRow, Scale};
 
 use crate::{Run, usage};
 
-/// Filters in a figure at most: six rows of sixteen.
+/// Largest number of filters in a figure: six rows of sixteen.
 const FILTERS: usize = 96;
-/// Filters in a row, and feature maps of a layer at most.
+/// Number of filters in a row, and largest number of feature maps of a layer.
 const IN_ROW: usize = 16;
 const MAPS: usize = 8;
 
@@ -26,9 +26,9 @@ pub fn check_figure_image(images: &ImageClasses, index: usize) -> Result<()> {
     Ok(())
 }
 
-/// Draws `figures/filters.svg`, the kernels of the first convolution, and `figures/features.svg`, what each layer that
-/// keeps a picture's two dimensions makes of validation picture `index`: its first eight feature maps. Draws neither
-/// for a network without convolutions.
+/// Draws `figures/filters.svg`, the kernels of the first convolution, and `figures/features.svg`, the first eight
+/// feature maps of validation picture `index` in each layer that keeps a picture's two dimensions. Draws neither for a
+/// network without convolutions.
 pub fn draw_features(
     run: &Run,
     network: &impl Network,
@@ -38,11 +38,14 @@ pub fn draw_features(
     let (Some(filters), Some(features)) = (run.figure("filters"), run.figure("features")) else {
         return Ok(());
     };
-    let model = run.model();
-    let [x, y] = images.splits.valid.batch(&[index], &run.device())?;
-    let layers = network.layers(&x)?;
+    let model = run.settings.model;
+    let [x, y] = images.splits.valid.batch(&[index], &run.settings.device)?;
+    let (_, observations) = observed(|| network.forward(&x, Mode::Evaluate))?;
+    let layers = observations.rows(&[&x]);
 
-    let kernels = layers.iter().find_map(|(name, _)| first_kernels(run, name));
+    let kernels = layers
+        .iter()
+        .find_map(|layer| first_kernels(run, &layer.name));
     let Some((layer, weight)) = kernels else {
         return Ok(());
     };
@@ -60,7 +63,7 @@ pub fn draw_features(
         pictures: vec![whole_picture(&x)?],
         scale: Scale::Unit,
     }];
-    for (name, output) in &layers {
+    for Layer { name, output, .. } in &layers {
         if let [_, channels, height, width] = *output.dims()
             && height * width > 1
         {
@@ -82,11 +85,11 @@ pub fn draw_features(
     d2l_plot::image_rows(&features, &title, &rows)
 }
 
-/// The weight of the first convolution of the layer `name`, if it has one: `[O, C, h, w]` with windows of more than one
+/// The weight of the first convolution of the layer `name`, if it has one: `[O, C, h, w]` with kernels of more than one
 /// pixel.
 fn first_kernels(run: &Run, name: &str) -> Option<(String, Tensor)> {
     let inside = format!("{name}.");
-    let parameters = run.params().parameters().into_iter();
+    let parameters = run.params.parameters().into_iter();
     let is_kernel = |(parameter, var): &(String, candle_core::Var)| {
         parameter.starts_with(&inside) && matches!(var.dims(), [_, _, h, w] if h * w > 1)
     };
@@ -95,7 +98,7 @@ fn first_kernels(run: &Run, name: &str) -> Option<(String, Tensor)> {
     Some((layer, var.as_detached_tensor()))
 }
 
-/// One picture for each filter, in colour where it sees three channels, else of the first channel.
+/// One picture for each filter: in colour if it has three channels, otherwise of its first channel.
 fn kernel_pictures(weight: &Tensor) -> Result<Vec<Picture>> {
     let (filters, channels, height, width) = weight.dims4()?;
     let shown = if channels == 3 { 3 } else { 1 };

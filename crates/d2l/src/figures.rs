@@ -11,8 +11,8 @@ use crate::{Classifier, Run};
 /// Pictures in the figure of predictions: three rows of six.
 const SHOWN: usize = 18;
 
-/// Draws `figures/confusion.svg`, which classes are taken for which on the validation set, and
-/// `figures/predictions.svg`, the first validation pictures with their true and predicted names.
+/// Draws `figures/confusion.svg`, the confusion matrix of the validation set, and `figures/predictions.svg`, the first
+/// validation pictures with their true and predicted classes.
 pub fn draw_classification<M: Network>(
     run: &Run,
     task: &Classifier<M>,
@@ -26,7 +26,8 @@ pub fn draw_classification<M: Network>(
     let mut counts = vec![0.0; names.len() * names.len()];
     let mut pairs: Vec<(usize, usize)> = Vec::new();
     let valid = &images.splits.valid;
-    for batch in valid.batches((0..valid.len()).collect(), run.batch_size(), &run.device()) {
+    let (all, settings) = ((0..valid.len()).collect(), &run.settings);
+    for batch in valid.batches(all, settings.recipe.batch_size, &settings.device) {
         let [x, y] = batch?;
         let truths = y.to_vec1::<u32>()?;
         for (truth, predicted) in truths.into_iter().zip(task.predict(&x)?.to_vec1::<u32>()?) {
@@ -37,12 +38,8 @@ pub fn draw_classification<M: Network>(
             pairs.push((truth, predicted));
         }
     }
-    let model = run.model();
-    let matrix = Matrix {
-        values: &counts,
-        rows: &names,
-        columns: &names,
-    };
+    let model = run.settings.model;
+    let matrix = Matrix { values: &counts, rows: &names, columns: &names };
     d2l_plot::heat_map(
         &confusion,
         &format!("{model}: confusion matrix"),

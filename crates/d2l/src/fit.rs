@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use d2l_data::{Dataset, Splits};
-use d2l_nn::{Optimizer, backward};
+use d2l_nn::{Optimizer, backward, no_grad};
 
 use crate::{Run, Scores, Task};
 
 /// Trains `task` on `data` for the epochs of the run's recipe.
 ///
-/// D2L zh 3.6.6, en 3.2.4. The same loop stands written out, without a task, in `01-linear-regression/src/scratch.rs`.
+/// D2L zh 3.6.6, en 3.2.4. `01-linear-regression/src/scratch.rs` has the same loop without a task.
 pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     task: &T,
     data: &Splits<N>,
@@ -18,10 +18,10 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        let (order, device) = (run.order(), run.device());
+        let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
         let batches = data
             .train
-            .training_batches(order, run.batch_size(), run.draws(), &device);
+            .training_batches(run.order(), batch_size, run.draws(), &device);
         for batch in batches {
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
@@ -34,7 +34,7 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
         }
         let evaluation = Evaluation {
             valid: evaluate(task, &data.valid, run)?,
-            train_after: if run.logs("train_after") {
+            train_after: if run.settings.logs("train_after") {
                 evaluate(task, &data.train, run)?
             } else {
                 Scores::default()
@@ -50,19 +50,21 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
 pub struct Evaluation {
     /// On the whole held-out set.
     pub valid: Scores,
-    /// On the whole training set; empty unless [`Run::logs`] asks for it.
+    /// On the whole training set; empty unless [`Settings::logs`](crate::Settings::logs) asks for it.
     pub train_after: Scores,
 }
 
-/// Scores of all examples of `data` in evaluation mode.
+/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass.
 pub fn evaluate<T: Task<N>, const N: usize>(
     task: &T,
     data: &Dataset<N>,
     run: &Run,
 ) -> Result<Scores> {
     let mut scores = Scores::default();
-    for batch in data.batches((0..data.len()).collect(), run.batch_size(), &run.device()) {
-        task.evaluate(&batch?, &mut scores)?;
+    let (all, settings) = ((0..data.len()).collect(), &run.settings);
+    for batch in data.batches(all, settings.recipe.batch_size, &settings.device) {
+        let batch = batch?;
+        no_grad(|| task.evaluate(&batch, &mut scores))?;
     }
     scores.read()?;
     Ok(scores)

@@ -1,42 +1,60 @@
-//! The training loop that every chapter shares, and what stands around it.
+//! The training loop that every chapter shares, with its tasks, runs and command line.
 //!
 //! Reading order:
 //! 1. [`fit()`]: the loop, on one screen
 //! 2. [`Task`], [`Regressor`], [`BinaryClassifier`], [`Classifier`], [`LanguageModel`]: what is learned from a batch
-//! 3. [`Recipe`], [`Preset`], [`Band`]: an experiment and what it should reach
-//! 4. [`Run`]: its place in the epochs, its folder, log and checkpoint
-//! 5. [`Args`], [`chapter()`], [`main()`]: the command line
+//! 3. [`Recipe`], [`Preset`], [`Band`]: an experiment and the results that are expected
+//! 4. [`Run`]: the calls of a loop; [`Settings`]: what is trained and how; [`Plan`]: how long an epoch is
+//! 5. [`Model`], [`Chapter`], [`Args`]: a chapter's list of models, and the command line
 //!
-//! Shapes in this workspace use the book's letters: B batch, T steps, D features, H hidden, V vocabulary,
-//! C channels, K classes, N heads. The batch comes first.
+//! Shapes in this workspace use the book's letters: B batch, T time steps, D features, H hidden units, V vocabulary, C
+//! channels, K classes, N heads. The batch comes first.
 
 mod args;
 mod band;
+mod bands;
+mod changes;
 mod chapter;
+mod checkpoint;
 mod curves;
 mod device;
 mod features;
 mod figures;
 mod fit;
+mod folder;
+mod folds;
+mod model;
+mod parse;
+mod plan;
 mod preset;
 mod recipe;
+mod recorder;
 mod run;
 mod scores;
+mod settings;
+mod summary;
 mod task;
+mod terminal;
 pub mod testing;
 mod threads;
 
 pub use args::Args;
 pub use band::Band;
-pub use chapter::{Outcome, chapter};
+pub use bands::{Bands, Expected};
+pub use changes::name_of;
+pub use chapter::{Chapter, Outcome};
 pub use device::DeviceChoice;
 pub use features::{check_figure_image, draw_features};
 pub use figures::draw_classification;
 pub use fit::{Evaluation, evaluate, fit};
+pub use model::{Experiment, Model, Options};
+pub use parse::{as_text, at_least_one, at_least_zero, probability};
+pub use plan::Plan;
 pub use preset::{Implementation, Preset, PresetName};
-pub use recipe::{OptimizerKind, Recipe, RecipeArgs};
+pub use recipe::{OptimizerKind, Recipe};
 pub use run::Run;
 pub use scores::Scores;
+pub use settings::Settings;
 pub use task::{
     BinaryClassifier, Classifier, LanguageModel, Loss, Regressor, Task, next_token_loss,
 };
@@ -48,7 +66,7 @@ pub use d2l_nn as nn;
 pub use d2l_plot as plot;
 pub use d2l_random as random;
 
-/// Keeps freed pages for the next step: with the system's allocator large tensors go back to the kernel and fault in
-/// again at every step, which doubles the time of the multilayer perceptron's.
+/// Keeps freed pages for the next step. The system's allocator returns the pages of large tensors to the operating
+/// system and faults them in again at every step, which doubles the time of a step of the multilayer perceptron.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -8,6 +8,7 @@ use d2l_nn::{
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
+use crate::changes::name_of;
 use crate::usage;
 
 /// The optimizers that a recipe can name.
@@ -18,9 +19,9 @@ pub enum OptimizerKind {
     Sgd,
     /// Adagrad. D2L zh 11.7, en 12.7; Duchi et al. 2011.
     Adagrad,
-    /// RMSProp, which keeps a share of 0.9 of the squares, as in the book. D2L zh 11.8, en 12.8.
+    /// RMSProp with γ = 0.9, as in the book. D2L zh 11.8, en 12.8.
     Rmsprop,
-    /// Adadelta with ρ = 0.9; the method itself has --learning-rate 1. D2L zh 11.9, en 12.9; Zeiler 2012,
+    /// Adadelta with ρ = 0.9; Zeiler's method has --learning-rate 1. D2L zh 11.9, en 12.9; Zeiler 2012,
     /// arXiv:1212.5701.
     Adadelta,
     /// Adam. D2L zh 11.10, en 12.10; Kingma and Ba 2015, arXiv:1412.6980.
@@ -36,46 +37,52 @@ const RMSPROP_ALPHA: f64 = 0.9;
 
 impl Display for OptimizerKind {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Sgd => "sgd",
-            Self::Adagrad => "adagrad",
-            Self::Rmsprop => "rmsprop",
-            Self::Adadelta => "adadelta",
-            Self::Adam => "adam",
-            Self::Adamw => "adamw",
-            Self::Yogi => "yogi",
-        })
+        f.write_str(&name_of(self))
     }
 }
 
-/// How a model is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How a model is trained. Each field is a flag of the same name, which changes the preset's value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[command(next_help_heading = "Recipe (the preset's values, unless given)")]
 pub struct Recipe {
-    /// How often training goes through the training set. 0 only evaluates and saves the initial parameters.
+    /// Passes over the training set; 0 evaluates and saves the initial parameters
+    #[arg(long, value_name = "N")]
     pub epochs: usize,
-    /// Examples in a batch.
+    /// Examples in a minibatch
+    #[arg(long, value_name = "N")]
     pub batch_size: usize,
-    /// Step size η at the start; the schedule may change it from epoch to epoch.
+    /// Step size η at the start; the schedule may change it from epoch to epoch
+    #[arg(long, value_name = "RATE")]
     pub learning_rate: f64,
-    /// The update rule.
+    /// Update rule
+    #[arg(long, value_enum)]
     pub optimizer: OptimizerKind,
-    /// Momentum of SGD and RMSProp: 0 for none.
+    /// Momentum of SGD and RMSProp; 0 for none
+    #[arg(long, value_name = "M")]
     pub momentum: f64,
-    /// Whether SGD's momentum is Nesterov's.
+    /// Nesterov's momentum for SGD: true or false
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub nesterov: bool,
-    /// Weight decay λ, added to the gradient as λw, or decoupled from it (AdamW).
+    /// Weight decay λ: λw is added to the gradient, or for AdamW subtracted from the weight directly
+    #[arg(long, value_name = "LAMBDA")]
     pub weight_decay: f64,
-    /// Learning rate from epoch to epoch.
+    /// Learning rate from epoch to epoch: constant, square-root, exponential:factor=0.9, step:every=10,factor=0.5,
+    /// multi-step:at=15+30,factor=0.5, polynomial:power=2, cosine, one-cycle, …; append warm-up=5 to any
+    #[arg(long, value_parser = parse::<Schedule>)]
     pub schedule: Schedule,
-    /// Batches whose mean gradient makes one step of the optimizer, as if they were one batch; the rest of an epoch
-    /// makes one too. The log's steps are batches all the same. 1 for a step after every batch.
+    /// Number of minibatches that make one step together, with their mean gradient. The rest of an epoch makes a step
+    /// too. The log counts minibatches
+    #[arg(long, value_name = "N")]
     pub accumulate: usize,
-    /// Gradients are scaled down to this norm where they exceed it.
+    /// Scale the gradients down so that their common norm is at most this
+    #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
-    /// Early stopping: training ends after this many epochs in a row without a lower validation loss, and the
-    /// parameters of the epoch with the lowest are kept. D2L zh 4.4.1, en 5.5.3; Prechelt 1998.
+    /// Stop early, after N epochs without a lower validation loss, and keep the parameters of the best epoch (D2L zh
+    /// 4.4.1, en 5.5.3; Prechelt 1998)
+    #[arg(long, value_name = "N")]
     pub patience: Option<usize>,
-    /// The rule that draws the initial parameters.
+    /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
+    #[arg(long, value_parser = parse::<Initializer>)]
     pub initializer: Initializer,
 }
 
@@ -96,7 +103,7 @@ impl Recipe {
         initializer: Initializer::PytorchDefault,
     };
 
-    /// Refuses what no training can use, as a usage error that names the flag.
+    /// Refuses values that no training can use, with a usage error that names the flag.
     pub fn validate(&self) -> Result<()> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if self.batch_size == 0 {
@@ -147,7 +154,8 @@ impl Recipe {
         }])
     }
 
-    /// The optimizer that this recipe names, over groups that bring their own weight decay: some recipes spare biases.
+    /// The optimizer that this recipe names, over groups that have their own weight decay: some recipes don't decay
+    /// biases.
     pub fn optimizer_over(&self, groups: Vec<ParamGroup>) -> Result<Box<dyn Optimizer>> {
         Ok(match self.optimizer {
             OptimizerKind::Sgd => Box::new(Sgd::new(
@@ -172,143 +180,9 @@ impl Recipe {
     }
 }
 
-/// The recipe's fields as flags. Each overrides the preset's value.
-#[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Recipe (the preset's values, unless given)")]
-pub struct RecipeArgs {
-    /// Passes over the training set; 0 evaluates and saves the initial parameters
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
-    /// Examples in a batch
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<usize>,
-    /// Step size at the start
-    #[arg(long, value_name = "RATE")]
-    pub learning_rate: Option<f64>,
-    /// Update rule
-    #[arg(long, value_enum)]
-    pub optimizer: Option<OptimizerKind>,
-    /// Momentum of SGD and RMSProp
-    #[arg(long, value_name = "M")]
-    pub momentum: Option<f64>,
-    /// Nesterov's momentum: true or false
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    pub nesterov: Option<bool>,
-    /// Weight decay
-    #[arg(long, value_name = "LAMBDA")]
-    pub weight_decay: Option<f64>,
-    /// Learning rate from epoch to epoch: constant, square-root, exponential:factor=0.9, step:every=10,factor=0.5,
-    /// multi-step:at=15+30,factor=0.5, polynomial:power=2, cosine, one-cycle, …, with warm-up=5 behind any
-    #[arg(long, value_parser = parse::<Schedule>)]
-    pub schedule: Option<Schedule>,
-    /// Batches whose mean gradient makes one step
-    #[arg(long, value_name = "N")]
-    pub accumulate: Option<usize>,
-    /// Largest norm of all gradients together
-    #[arg(long, value_name = "NORM")]
-    pub clip_norm: Option<f64>,
-    /// Stop early: after N epochs without a lower validation loss; the best epoch's parameters are kept
-    #[arg(long, value_name = "N")]
-    pub patience: Option<usize>,
-    /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
-    #[arg(long, value_parser = parse::<Initializer>)]
-    pub initializer: Option<Initializer>,
-}
-
-/// Reads a flag's value; the message keeps every cause, of which clap alone would show the first only.
+/// Reads a flag's value. The message has all causes; clap alone would show only the first.
 fn parse<T: std::str::FromStr<Err = anyhow::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|cause| format!("{cause:#}"))
-}
-
-/// A flag that changed the preset, as it goes into the run's name: `learning-rate` and `0.5`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// The flag without its dashes.
-    pub flag: &'static str,
-    /// Its value; empty for a switch.
-    pub value: String,
-}
-
-impl Override {
-    /// As it stands in a run's name: `learning-rate0.5`, `optimizer-adam`, `dropout1-0.3`. A dash keeps flag and value
-    /// apart where they would run into each other.
-    pub fn in_name(&self) -> String {
-        let ends_in_digit = self.flag.ends_with(|c: char| c.is_ascii_digit());
-        let is_word = self.value.starts_with(|c: char| !c.is_ascii_digit());
-        let dash = if is_word || ends_in_digit { "-" } else { "" };
-        let plain = |c| if is_plain(c) { c } else { '_' };
-        let value: String = self.value.chars().map(plain).collect();
-        format!("{}{dash}{value}", self.flag)
-    }
-}
-
-/// Whether a character may stand in a run's name.
-pub(crate) fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
-}
-
-impl RecipeArgs {
-    /// The preset's recipe with these flags in place, and which of them really changed it.
-    pub fn apply(&self, preset: &Recipe) -> (Recipe, Vec<Override>) {
-        // A field is a T, or an Option<T> where a preset may leave it out.
-        fn set<F: PartialEq + From<T>, T: Clone + Display>(
-            field: &mut F,
-            flag: &'static str,
-            value: &Option<T>,
-            overrides: &mut Vec<Override>,
-        ) {
-            let Some(value) = value else { return };
-            let wanted = F::from(value.clone());
-            if *field != wanted {
-                *field = wanted;
-                overrides.push(Override {
-                    flag,
-                    value: value.to_string(),
-                });
-            }
-        }
-        let mut recipe = preset.clone();
-        let mut overrides = Vec::new();
-        let changes = &mut overrides;
-        set(&mut recipe.epochs, "epochs", &self.epochs, changes);
-        set(
-            &mut recipe.batch_size,
-            "batch-size",
-            &self.batch_size,
-            changes,
-        );
-        set(
-            &mut recipe.learning_rate,
-            "learning-rate",
-            &self.learning_rate,
-            changes,
-        );
-        set(&mut recipe.optimizer, "optimizer", &self.optimizer, changes);
-        set(&mut recipe.momentum, "momentum", &self.momentum, changes);
-        set(&mut recipe.nesterov, "nesterov", &self.nesterov, changes);
-        set(
-            &mut recipe.weight_decay,
-            "weight-decay",
-            &self.weight_decay,
-            changes,
-        );
-        set(&mut recipe.schedule, "schedule", &self.schedule, changes);
-        set(
-            &mut recipe.initializer,
-            "initializer",
-            &self.initializer,
-            changes,
-        );
-        set(
-            &mut recipe.accumulate,
-            "accumulate",
-            &self.accumulate,
-            changes,
-        );
-        set(&mut recipe.clip_norm, "clip-norm", &self.clip_norm, changes);
-        set(&mut recipe.patience, "patience", &self.patience, changes);
-        (recipe, overrides)
-    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,16 @@ use candle_core::{DType, Result, Tensor};
 use d2l_log::Metrics;
 use serde::{Deserialize, Serialize};
 
-/// Off the CPU, values stay on the device for this many batches before they are read together: each read waits for
-/// everything the device has still to do.
+/// On a GPU, the values of this many batches are read together, because each read waits until the device has finished
+/// all its work.
 const READ_EVERY: usize = 50;
 
 /// Running sums of named quantities.
 ///
 /// [`Scores::means`] weighs every example equally: the short last batch counts less. [`Scores::batch_means`] weighs
-/// every batch equally, as the English edition does. The root of a mean square is taken last, and so is the exponential
-/// of a mean logarithm, but of the batches' means one by one, again as that edition does.
+/// every batch equally, as the English edition does. The root of a mean square is taken after the mean over all
+/// examples, and so is the exponential of a mean logarithm in [`Scores::means`]. [`Scores::batch_means`] takes the
+/// exponential of each batch's mean before it averages, again as that edition does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Scores {
     sums: BTreeMap<String, Sum>,
@@ -30,12 +31,12 @@ struct Sum {
     examples: usize,
     batch_means: f64,
     batches: usize,
-    /// What the log shows of the mean.
+    /// How the log shows the mean.
     #[serde(default)]
     shown: Shown,
 }
 
-/// What the log shows of a mean.
+/// How the log shows a mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Shown {
     #[default]
@@ -52,7 +53,7 @@ struct Unread {
     examples: usize,
 }
 
-/// What a scalar of a batch is.
+/// The kind of a batch's scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Mean,
@@ -61,8 +62,8 @@ enum Kind {
     MeanLogarithm,
 }
 
-/// Mean training loss, and mean exponential of it, over the last complete window of `length` batches; windows run on
-/// across epochs.
+/// Mean training loss, and mean of its exponential, over the last complete window of `length` batches. A window may
+/// continue in the next epoch.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Window {
     length: usize,
@@ -86,10 +87,7 @@ impl Scores {
             last: None,
             last_exponential: None,
         };
-        Self {
-            window: Some(window),
-            ..Self::default()
-        }
+        Self { window: Some(window), ..Self::default() }
     }
 
     /// Adds a scalar that is the mean over a batch of `examples` examples, such as a loss.
@@ -120,12 +118,7 @@ impl Scores {
 
     /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
     pub fn add_sum(&mut self, name: &'static str, sum: &Tensor, examples: usize) -> Result<()> {
-        self.add(Unread {
-            name,
-            value: sum.detach(),
-            kind: Kind::Sum,
-            examples,
-        })
+        self.add(Unread { name, value: sum.detach(), kind: Kind::Sum, examples })
     }
 
     /// Adds a mean over a batch that is already a number.
@@ -152,12 +145,7 @@ impl Scores {
         kind: Kind,
         examples: usize,
     ) -> Result<()> {
-        self.add(Unread {
-            name,
-            value: mean.detach(),
-            kind,
-            examples,
-        })
+        self.add(Unread { name, value: mean.detach(), kind, examples })
     }
 
     fn add(&mut self, unread: Unread) -> Result<()> {
@@ -172,13 +160,7 @@ impl Scores {
 
     /// Reads what is still on the device.
     pub fn read(&mut self) -> Result<()> {
-        for Unread {
-            name,
-            value,
-            kind,
-            examples,
-        } in std::mem::take(&mut self.unread)
-        {
+        for Unread { name, value, kind, examples } in std::mem::take(&mut self.unread) {
             let value = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             let mean = match kind {
                 Kind::Mean | Kind::MeanSquare | Kind::MeanLogarithm => value,
@@ -191,7 +173,7 @@ impl Scores {
                     Kind::MeanSquare => sum.shown = Shown::Root,
                     Kind::MeanLogarithm => {
                         sum.shown = Shown::Exponential;
-                        sum.batch_means += mean.exp() - mean; // the batch's own exponential is what is averaged
+                        sum.batch_means += mean.exp() - mean; // the batch's own exponential is averaged
                     }
                 }
             }
@@ -199,18 +181,18 @@ impl Scores {
         Ok(())
     }
 
-    /// Forgets the sums, not the window, for the next epoch.
+    /// Clears the sums for the next epoch, but not the window.
     pub fn clear(&mut self) {
         self.sums.clear();
         self.first_non_finite = None;
     }
 
-    /// The batch, counted from 1 since the last [`Scores::clear`], whose loss was the first that is not finite.
+    /// The first batch whose loss is not finite, counted from 1 since the last [`Scores::clear`].
     pub fn first_non_finite(&self) -> Option<usize> {
         self.first_non_finite
     }
 
-    /// Means over examples of everything that has been read.
+    /// Means over all examples that have been read.
     pub fn means(&self) -> Metrics {
         self.each(|sum| {
             let mean = sum.total / sum.examples.max(1) as f64;
@@ -222,7 +204,7 @@ impl Scores {
         })
     }
 
-    /// Unweighted means over the batches of everything that has been read.
+    /// Unweighted means over all batches that have been read.
     pub fn batch_means(&self) -> Metrics {
         self.each(|sum| {
             let mean = sum.batch_means / sum.batches.max(1) as f64;
@@ -233,7 +215,7 @@ impl Scores {
         })
     }
 
-    /// Mean loss of the last complete window, if one was asked for and is complete.
+    /// Mean loss of the last complete window, if the scores keep one and it is complete.
     pub fn window_loss(&self) -> Option<f64> {
         self.window.and_then(|window| window.last)
     }

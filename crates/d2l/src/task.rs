@@ -1,4 +1,4 @@
-//! What it means to learn from a batch: regression, answers of yes and no, classification, the next token.
+//! What is learned from a batch: regression, yes or no, classification, the next token.
 
 use candle_core::{D, DType, Result, Tensor};
 use d2l_nn::{Mode, Network, Step};
@@ -19,7 +19,7 @@ pub trait Task<const N: usize> {
 /// A loss: predictions and targets of a batch to the mean over its examples.
 pub type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
 
-/// Regression: features `[B, D]` and targets `[B, 1]`.
+/// Regression from features `[B, D]` to targets `[B, 1]`.
 pub struct Regressor<M> {
     /// The model: `[B, D] -> [B, 1]`.
     pub network: M,
@@ -29,32 +29,29 @@ pub struct Regressor<M> {
 impl<M: Network> Regressor<M> {
     /// Regression with the mean squared error, without the factor ½.
     pub fn new(network: M) -> Self {
-        Self {
-            network,
-            loss: d2l_nn::mse_loss,
-        }
+        Self { network, loss: d2l_nn::mse_loss }
     }
 }
 
 impl<M: Network> Task<2> for Regressor<M> {
     fn training_loss(&self, [x, y]: &[Tensor; 2], step: Step, _: &mut Scores) -> Result<Tensor> {
-        (self.loss)(&self.network.forward_t(x, Mode::Train(step))?, y)
+        (self.loss)(&self.network.forward(x, Mode::Train(step))?, y)
     }
 
     fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
-        let y_hat = self.network.forward_t(x, Mode::Evaluate)?;
+        let y_hat = self.network.forward(x, Mode::Evaluate)?;
         scores.add_mean("loss", &(self.loss)(&y_hat, y)?, y.dim(0)?)
     }
 }
 
-/// Answers of yes and no: features `[B, D]` and answers `[B, 1]`, 1 for yes and 0 for no.
+/// Binary classification: features `[B, D]` and labels `[B, 1]`, 1 for yes and 0 for no.
 pub struct BinaryClassifier<M> {
     /// The model: `[B, D] -> [B, 1]`, the logit of yes.
     pub network: M,
 }
 
 impl<M: Network> BinaryClassifier<M> {
-    /// With the cross-entropy of yes and no.
+    /// Binary classification with the binary cross-entropy.
     pub fn new(network: M) -> Self {
         Self { network }
     }
@@ -67,13 +64,13 @@ impl<M: Network> Task<2> for BinaryClassifier<M> {
         step: Step,
         scores: &mut Scores,
     ) -> Result<Tensor> {
-        let logits = self.network.forward_t(x, Mode::Train(step))?;
+        let logits = self.network.forward(x, Mode::Train(step))?;
         scores.add_sum("accuracy", &right(&logits, y)?, y.dim(0)?)?;
         d2l_nn::binary_cross_entropy(&logits, y)
     }
 
     fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
-        let logits = self.network.forward_t(x, Mode::Evaluate)?;
+        let logits = self.network.forward(x, Mode::Evaluate)?;
         scores.add_sum("accuracy", &right(&logits, y)?, y.dim(0)?)?;
         scores.add_mean(
             "loss",
@@ -83,7 +80,7 @@ impl<M: Network> Task<2> for BinaryClassifier<M> {
     }
 }
 
-/// How many answers are right, where a logit above 0, a probability above ½, says yes: a scalar.
+/// The number of correct labels, a scalar: a logit above 0, which is a probability above ½, means yes.
 fn right(logits: &Tensor, y: &Tensor) -> Result<Tensor> {
     let says_yes = logits.detach().gt(0.0)?;
     says_yes.eq(&y.gt(0.5)?)?.to_dtype(DType::U32)?.sum_all()
@@ -109,7 +106,7 @@ impl<M: Network> Classifier<M> {
 
     /// The most likely class of each input: `[B, …] -> [B]`.
     pub fn predict(&self, x: &Tensor) -> Result<Tensor> {
-        self.network.forward_t(x, Mode::Evaluate)?.argmax(D::Minus1)
+        self.network.forward(x, Mode::Evaluate)?.argmax(D::Minus1)
     }
 }
 
@@ -120,19 +117,19 @@ impl<M: Network> Task<2> for Classifier<M> {
         step: Step,
         scores: &mut Scores,
     ) -> Result<Tensor> {
-        let y_hat = self.network.forward_t(x, Mode::Train(step))?;
+        let y_hat = self.network.forward(x, Mode::Train(step))?;
         scores.add_sum("accuracy", &hits(&y_hat, y)?, y.dim(0)?)?;
         (self.loss)(&y_hat, y)
     }
 
     fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
-        let y_hat = self.network.forward_t(x, Mode::Evaluate)?;
+        let y_hat = self.network.forward(x, Mode::Evaluate)?;
         scores.add_sum("accuracy", &hits(&y_hat, y)?, y.dim(0)?)?;
         scores.add_mean("loss", &(self.loss)(&y_hat, y)?, y.dim(0)?)
     }
 }
 
-/// How many of a batch's classes have the largest output: a scalar.
+/// The number of examples whose class has the largest output, a scalar.
 fn hits(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
     y_hat
         .detach()
@@ -142,14 +139,14 @@ fn hits(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
         .sum_all()
 }
 
-/// Prediction of the next token: tokens `[B, T]` and those that follow them `[B, T]`.
+/// Prediction of the next token: tokens `[B, T]` and the tokens that follow them `[B, T]`.
 pub struct LanguageModel<M> {
     /// The model: `[B, T] -> [B, T, V]`, one logit per token of the vocabulary.
     pub network: M,
 }
 
 impl<M: Network> LanguageModel<M> {
-    /// With the mean cross-entropy over all tokens of a batch.
+    /// A language model with the mean cross-entropy over all tokens of a batch.
     pub fn new(network: M) -> Self {
         Self { network }
     }
@@ -168,13 +165,13 @@ impl<M: Network> Task<2> for LanguageModel<M> {
         step: Step,
         scores: &mut Scores,
     ) -> Result<Tensor> {
-        let loss = next_token_loss(&self.network.forward_t(x, Mode::Train(step))?, y)?;
+        let loss = next_token_loss(&self.network.forward(x, Mode::Train(step))?, y)?;
         scores.add_mean_logarithm("perplexity", &loss, y.dim(0)?)?;
         Ok(loss)
     }
 
     fn evaluate(&self, [x, y]: &[Tensor; 2], scores: &mut Scores) -> Result<()> {
-        let loss = next_token_loss(&self.network.forward_t(x, Mode::Evaluate)?, y)?;
+        let loss = next_token_loss(&self.network.forward(x, Mode::Evaluate)?, y)?;
         scores.add_mean_logarithm("perplexity", &loss, y.dim(0)?)?;
         scores.add_mean("loss", &loss, y.dim(0)?)
     }

@@ -15,20 +15,16 @@ use crate::Loss;
 /// Largest relative difference from PyTorch: both compute in f64, in another order.
 const TOLERANCE: f64 = 1e-9;
 
-/// A norm below this is rounding, as the gradient's of a bias in front of batch normalisation: there the difference is
-/// relative to this.
+/// A norm below this is only rounding, such as the gradient of a bias before batch normalisation. The difference is
+/// then relative to this.
 const SMALLEST: f64 = 1e-6;
 
-/// Where a network with batch normalisation is trained; nothing else in a golden file depends on the step.
-const TRAINING: Mode = Mode::Train(Step {
-    seed: 0,
-    epoch: 1,
-    step: 1,
-});
+/// The step in which a network with batch normalisation is trained; nothing else in a golden file depends on it.
+const TRAINING: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
 
 /// Builds a model in f64, gives it the golden file's parameters and batch, and compares loss, gradients and the
-/// parameters after some steps of plain SGD with the file; where the file has buffers, in training mode, and the
-/// buffers after the steps too.
+/// parameters after some steps of plain SGD with the file. If the file has buffers, the model is in training mode, and
+/// the buffers after the steps are compared too.
 ///
 /// # Errors
 /// Names the first number that differs.
@@ -41,7 +37,7 @@ pub fn check_against_golden<M: Network>(
     check_groups_against_golden(file, build, loss, one_group)
 }
 
-/// [`check_against_golden`] for a model whose parameters are trained in groups of their own.
+/// [`check_against_golden`] for a model whose parameters are trained in several groups.
 ///
 /// # Errors
 /// Names the first number that differs.
@@ -49,6 +45,23 @@ pub fn check_groups_against_golden<M: Network>(
     file: &Path,
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: Loss,
+    groups: impl Fn(&ParamStore) -> Vec<ParamGroup>,
+) -> Result<()> {
+    let loss = |network: &M, inputs: &[Tensor], targets: &Tensor, mode| match inputs {
+        [x] => loss(&network.forward(x, mode)?, targets),
+        _ => candle_core::bail!("found {} inputs, wanted 1", inputs.len()),
+    };
+    check_loss_against_golden(file, build, loss, groups)
+}
+
+/// [`check_against_golden`] for a model of any kind: `loss` takes the inputs in the file's order, the targets and the mode.
+///
+/// # Errors
+/// Names the first number that differs.
+pub fn check_loss_against_golden<M>(
+    file: &Path,
+    build: impl Fn(&ParamStore) -> Result<M>,
+    loss: impl Fn(&M, &[Tensor], &Tensor, Mode) -> candle_core::Result<Tensor>,
     groups: impl Fn(&ParamStore) -> Vec<ParamGroup>,
 ) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
@@ -78,11 +91,17 @@ pub fn check_groups_against_golden<M: Network>(
         );
         variable.set(&values)?;
     }
-    let inputs = fill_or_draw(&golden["inputs"], &device)?;
+    let inputs = match golden["inputs"].as_array() {
+        None => vec![fill_or_draw(&golden["inputs"], &device)?],
+        Some(inputs) => {
+            let all = inputs.iter().map(|input| fill_or_draw(input, &device));
+            all.collect::<Result<_>>()?
+        }
+    };
     let targets = fill_or_draw(&golden["targets"], &device)?;
     let buffers = golden["buffers"].as_array();
     let mode = buffers.map_or(Mode::Evaluate, |_| TRAINING);
-    let loss_now = || loss(&network.forward_t(&inputs, mode)?, &targets);
+    let loss_now = || loss(&network, &inputs, &targets, mode);
 
     let first = loss_now()?;
     compare("loss", first.to_scalar()?, float(&golden["loss"])?)?;
@@ -141,8 +160,13 @@ fn fill(entry: &Value, device: &Device) -> Result<Tensor> {
     )?)
 }
 
-/// Numbers, or classes or tokens where the entry says how many there are.
+/// Numbers; classes or tokens if the entry has their count; or the whole numbers that it lists, such as lengths.
 fn fill_or_draw(entry: &Value, device: &Device) -> Result<Tensor> {
+    if let Some(values) = entry["values"].as_array() {
+        let values = values.iter().filter_map(Value::as_u64);
+        let values: Vec<u32> = values.map(|value| value as u32).collect();
+        return Ok(Tensor::from_vec(values, shape(entry)?, device)?);
+    }
     let Some(classes) = entry["classes"].as_u64() else {
         return fill(entry, device);
     };

@@ -1,20 +1,21 @@
-//! How many CPU threads compute, and what the allocator keeps.
+//! The number of CPU threads that compute, and the memory pages that the allocator keeps.
 //!
-//! candle 0.11 takes the size of its matrix products from `RAYON_NUM_THREADS`, else from the number of *physical* cores,
-//! and reads it once. Its element-wise operations have a pool of their own, sized by `CANDLE_NUM_THREADS`, else the
-//! same, whose threads spin while they wait: a step of 784-100-10 on ten digits takes 0.13 ms without that pool, and
-//! 2.6 ms with it where another program is running.
+//! candle 0.11 takes the number of threads of its matrix products from `RAYON_NUM_THREADS`, or else from the number of
+//! *physical* cores, and reads it once. Its element-wise operations have another pool, sized by `CANDLE_NUM_THREADS`,
+//! or else in the same way. That pool's threads spin while they wait: while another program is running, a step of
+//! 784-100-10 on ten digits takes 0.13 ms without that pool, and 2.6 ms with it.
 //!
-//! mimalloc gives pages back to the system a second after they were freed, and faults them in again when they are wanted.
-//! Where a program pauses that counts: in the benchmark, between whose turns another program computes, a step of ResNet-18
-//! at 96 × 96 took 326 ms on two threads, and 223 ms with `MIMALLOC_PURGE_DELAY=-1`, which lets it keep them.
+//! mimalloc returns pages to the system a second after they were freed, and faults them in again on their next use.
+//! This costs time if a program pauses. In the benchmark, which lets another program compute between two turns, a step
+//! of ResNet-18 at 96 × 96 took 326 ms on two threads, and 223 ms with `MIMALLOC_PURGE_DELAY=-1`, which keeps the
+//! pages.
 //!
-//! rayon's threads sleep between two pieces of work. Called from outside, every operation wakes all of them and puts the
-//! caller to sleep; called on one of them, it wakes the others only, and this one goes on at once. A step of GoogLeNet
-//! takes a seventh less on two threads.
+//! rayon's threads sleep between two pieces of work. An operation that is called from outside wakes all of them and
+//! puts the caller to sleep. An operation that is called on one of them wakes only the others, and this one continues
+//! at once. A step of GoogLeNet takes a seventh less on two threads.
 //!
-//! All three variables must stand before anybody looks, and a process cannot safely change its own environment: the
-//! program starts itself once more.
+//! All three variables must be set before the libraries read them, and a process cannot safely change its own
+//! environment. So the program starts itself a second time.
 
 use std::process::Command;
 
@@ -27,8 +28,8 @@ const ELEMENT_WISE: &str = "CANDLE_NUM_THREADS";
 /// Milliseconds after which freed pages go back to the system; -1 for never.
 const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
-/// Sets the number of CPU threads of everything that computes, `None` for what the environment says, else all cores.
-/// Before the first tensor. Starts this program anew where the environment says otherwise.
+/// Sets the number of CPU threads of everything that computes; `None` takes it from the environment, or else uses all
+/// cores. Call it before the first tensor. Restarts this program if the environment has other values.
 pub(crate) fn set(threads: Option<u64>) -> Result<()> {
     let given = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let threads = match threads.or(given(PRODUCTS)) {
@@ -58,7 +59,7 @@ pub(crate) fn set(threads: Option<u64>) -> Result<()> {
 pub fn on_computing_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     // As deep as a main thread's: candle walks its graph, and drops it, by recursion.
     const STACK: usize = 8 << 20;
-    // An error says that the threads are there already, as in tests; then it is these.
+    // An error says that the pool exists already, as in tests; then the work runs in it.
     let _ = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build_global();
@@ -71,7 +72,7 @@ fn replace_this_process(command: &mut Command) -> std::io::Error {
     std::os::unix::process::CommandExt::exec(command)
 }
 
-/// Where processes cannot be replaced, the new one runs inside this one, which passes on its exit code.
+/// If processes cannot be replaced, the new one runs as a child of this one, which passes on its exit code.
 #[cfg(not(unix))]
 fn replace_this_process(command: &mut Command) -> std::io::Error {
     match command.status() {

@@ -12,26 +12,23 @@ use crate::digest::is_gzipped;
 use crate::manifest::Item;
 use crate::place::{install, part, remove};
 
-/// Longest file that is unpacked where its size is not known: an archive must not fill the disk.
+/// Longest file that is unpacked if its size is not known, so that an archive doesn't fill the disk.
 const LONGEST: u64 = 1 << 30;
 
-/// Unpacks `items`, told by the last part of their names, into `folder`. Each is checked and put in its place.
+/// Unpacks `items`, which are recognised by the last part of their names, into `folder`. Each is checked and put in its
+/// place.
 ///
-/// Returns what was wrong, by the item's name, where an item isn't in the archive or isn't the one wanted.
+/// Returns the errors by the item's name: of items that the archive lacks, and of items with unexpected content.
 ///
 /// # Errors
 ///
-/// Where the archive cannot be read.
+/// If the archive cannot be read.
 pub(crate) fn unpack(
     archive: &Path,
     items: &[&Item],
     folder: &Path,
 ) -> Result<BTreeMap<String, anyhow::Error>> {
-    let mut unpacking = Unpacking {
-        items,
-        folder,
-        outcomes: BTreeMap::new(),
-    };
+    let mut unpacking = Unpacking { items, folder, outcomes: BTreeMap::new() };
     let file = File::open(archive).context("cannot be opened")?;
     let file = BufReader::with_capacity(1 << 16, file);
     if is_gzipped(archive)? {
@@ -104,7 +101,7 @@ impl Unpacking<'_> {
 
 fn write(member: &mut impl Read, item: &Item, folder: &Path) -> Result<()> {
     let part = part(folder, item)?;
-    // One byte more than wanted may come: it shows that there is too much.
+    // One more byte than wanted is read: it shows that there is too much.
     let limit = item.bytes.unwrap_or(LONGEST).saturating_add(1);
     let written = File::create(&part)
         .and_then(|mut file| std::io::copy(&mut member.take(limit), &mut file))

@@ -12,28 +12,28 @@ pub struct Args {
     /// Sets to fetch, such as mnist; --list names them
     #[arg(value_name = "SET")]
     pub sets: Vec<String>,
-    /// Every set that can be had
+    /// Every set that has an address; with --from, every set in the folder
     #[arg(long, conflicts_with = "sets")]
     pub all: bool,
-    /// Fetch nothing; print size, licence and what is there of the sets, or of those named
+    /// Fetch nothing; print size, licence and files of the sets, or of those named
     #[arg(long, conflicts_with_all = ["verify", "all", "from", "hub"])]
     pub list: bool,
-    /// Fetch nothing; check the sets that are there, or those named, and exit with 1 if one isn't whole
+    /// Fetch nothing; check the sets in the data folder, or those named, and exit with 1 if one isn't whole
     #[arg(long, conflicts_with_all = ["from", "hub"])]
     pub verify: bool,
     /// Take the files from this folder, laid out like the data folder, instead of the network
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
     pub from: Option<PathBuf>,
-    /// Ask the Hugging Face Hub, through candle-datasets, before the other addresses
+    /// Try the Hugging Face Hub, through candle-datasets, before the other addresses
     #[arg(long)]
     pub hub: bool,
     /// Folder of the data sets
     #[arg(long, value_name = "DIR", env = "D2L_DATA", default_value = "data")]
     pub data_dir: PathBuf,
-    /// Give up on a server that sends nothing for so long
+    /// Give up on a server that sends nothing for this time
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub timeout: Duration,
-    /// Another list of sets, for instance with addresses of your own; the built-in one is data/manifest.toml
+    /// Another list of sets, for instance with your own addresses; the built-in list is data/manifest.toml
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
     /// Print errors only

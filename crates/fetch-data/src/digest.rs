@@ -1,4 +1,4 @@
-//! SHA-256 of a file's content, which is decompressed first where the file is gzipped.
+//! SHA-256 of a file's content, decompressed if the file is gzipped.
 
 use std::fmt;
 use std::fs::File;
@@ -9,19 +9,20 @@ use std::str::FromStr;
 use anyhow::{Context, Result, anyhow, ensure};
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use sha2::digest::Output;
 use sha2::{Digest as _, Sha256};
 
 /// The first two bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A SHA-256 digest, as 64 hexadecimal digits where it is read or written.
+/// A SHA-256 digest; it is read and written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Digest([u8; 32]);
+pub(crate) struct Digest(Output<Sha256>);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:x}", self.0)
     }
 }
 
@@ -31,7 +32,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self> {
         let wanted = || anyhow!("found digest {text:?}, wanted 64 hexadecimal digits");
         ensure!(text.len() == 64 && text.is_ascii(), wanted());
-        let mut digest = [0; 32];
+        let mut digest = Output::<Sha256>::default();
         for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
             *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wanted())?;
         }
@@ -47,18 +48,18 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// This content, decompressed.
     Whole { sha256: Digest, bytes: u64 },
-    /// More than was asked for; the rest is unread, so that an archive that unpacks without end is not unpacked.
+    /// More than the limit; the rest is unread, so that no archive unpacks without end.
     TooLong,
     /// A gzip archive that is cut short or damaged.
     Damaged,
 }
 
-/// Whether a file is gzipped, told by its first bytes, not by its name.
+/// Whether a file is gzipped, judged by its first bytes, not by its name.
 pub(crate) fn is_gzipped(path: &Path) -> Result<bool> {
     Ok(open(path)?.fill_buf()?.starts_with(&GZIP))
 }
@@ -110,7 +111,7 @@ fn hash(mut file: impl Read, limit: Option<u64>) -> std::io::Result<Content> {
         };
         bytes += read as u64;
         if read == 0 {
-            let sha256 = Digest(sha256.finalize().into());
+            let sha256 = Digest(sha256.finalize());
             return Ok(Content::Whole { sha256, bytes });
         }
         if limit.is_some_and(|limit| bytes > limit) {
@@ -144,10 +145,7 @@ mod tests {
     fn a_digest_is_of_the_content_gzipped_or_not() -> Result<()> {
         // The published digest of "abc": FIPS 180-2, B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let wanted = Content::Whole {
-            sha256: abc.parse()?,
-            bytes: 3,
-        };
+        let wanted = Content::Whole { sha256: abc.parse()?, bytes: 3 };
         assert_eq!(of(b"abc", None)?, wanted);
         assert_eq!(of(&gzip(b"abc"), Some(3))?, wanted);
         assert_eq!(abc.parse::<Digest>()?.to_string(), abc);

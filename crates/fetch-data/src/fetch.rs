@@ -15,7 +15,7 @@ use crate::progress::Progress;
 /// Longest archive that is fetched.
 const LONGEST_ARCHIVE: u64 = 1 << 30;
 
-/// What sets are got with.
+/// The settings for fetching sets.
 pub(crate) struct Fetcher<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) data_dir: &'a Path,
@@ -24,28 +24,28 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) hub_first: bool,
 }
 
-/// How a set came to be whole, or didn't.
+/// How fetching a set ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It was whole already.
     WasThere,
     /// It is whole now.
     Got,
-    /// Nothing of it is in the folder that it was to come from.
+    /// None of it is in the folder of `--from`.
     NotInFolder,
 }
 
-/// A set on its way: what is still lacking, and what was tried for it.
+/// A set while it is fetched: the missing files, and the attempts so far.
 struct Order<'a> {
     set: &'a Set,
     folder: PathBuf,
     lacking: Vec<&'a Item>,
-    /// Name of the file, address, and why it did not come from there.
+    /// Name of the file, address, and why the address did not give it.
     failures: Vec<(String, String, anyhow::Error)>,
 }
 
 impl Fetcher<'_> {
-    /// Gets what is missing or wrong of `set` from its sources, in their order.
+    /// Gets the missing or wrong files of `set` from its sources, in their order.
     pub(crate) fn by_network(&self, set: &Set) -> Result<Outcome> {
         let Some(mut order) = self.order(set)? else {
             return Ok(Outcome::WasThere);
@@ -55,7 +55,7 @@ impl Fetcher<'_> {
         if self.hub_first {
             sources.sort_by_key(|source| !matches!(source, Source::Hub(_))); // the rest keeps its order
         }
-        // What someone fetched by hand comes before any network.
+        // An archive that someone saved by hand comes before the network.
         let folder = order.folder.clone();
         order.unpack_local(&[&folder]);
         for source in sources {
@@ -71,13 +71,13 @@ impl Fetcher<'_> {
         }
         remove_empty_folders(set, &order.folder);
         if data_dir_is_new {
-            let _ = std::fs::remove_dir(self.data_dir); // refused where something came into it
+            let _ = std::fs::remove_dir(self.data_dir); // fails if the folder isn't empty
         }
         Err(order.complaint())
     }
 
-    /// Gets what is missing or wrong of `set` from `from`, which is laid out like the data folder, or in which one of
-    /// the set's archives lies.
+    /// Gets the missing or wrong files of `set` from `from`, which is laid out like the data folder or holds one of the
+    /// set's archives.
     pub(crate) fn by_folder(&self, set: &Set, from: &Path) -> Result<Outcome> {
         let Some(mut order) = self.order(set)? else {
             return Ok(Outcome::WasThere);
@@ -103,19 +103,14 @@ impl Fetcher<'_> {
         Err(anyhow!("{}: {}", set.name, problems.join("; ")))
     }
 
-    /// What has to come, unless all is there.
+    /// The missing files, unless the set is whole.
     fn order<'a>(&self, set: &'a Set) -> Result<Option<Order<'a>>> {
         if Survey::best(set, self.data_dir, self.manifest)?.is_whole() {
             return Ok(None);
         }
         let folder = self.data_dir.join(&set.name);
         let lacking = Survey::of(set, &folder, self.manifest)?.lacking();
-        Ok(Some(Order {
-            set,
-            folder,
-            lacking,
-            failures: Vec::new(),
-        }))
+        Ok(Some(Order { set, folder, lacking, failures: Vec::new() }))
     }
 
     fn ask_for_files(&self, template: &str, order: &mut Order) {
@@ -128,7 +123,7 @@ impl Fetcher<'_> {
 
     fn file(&self, address: &str, item: &Item, folder: &Path) -> Result<()> {
         let part = part(folder, item)?;
-        // A little more than the content, since what can't be compressed grows by gzip's own marks.
+        // A little more than the content, because gzip adds its own bytes to content that it can't compress.
         let bytes = item.bytes.unwrap_or(LONGEST_ARCHIVE);
         let limit = bytes + bytes / 100 + 1024;
         self.http.download(address, &part, limit, self.progress)?;
@@ -180,7 +175,7 @@ impl Order<'_> {
         self.lacking.iter().any(|item| item.name == name)
     }
 
-    /// Takes an item that came off the list, or notes why it did not come.
+    /// Removes an item that came from the list, or notes why it did not come.
     fn note(&mut self, item: &Item, address: &str, got: Result<()>) {
         match got {
             Ok(()) => self.lacking.retain(|lacking| lacking.name != item.name),
@@ -190,7 +185,7 @@ impl Order<'_> {
         }
     }
 
-    /// Notes what concerns all items that are lacking.
+    /// Notes an error for all missing items.
     fn note_all(&mut self, address: &str, got: Result<()>) {
         if let Err(why) = got {
             for item in &self.lacking {
@@ -201,7 +196,7 @@ impl Order<'_> {
         }
     }
 
-    /// Unpacks those of the set's archives that someone put into one of `folders`, until nothing is lacking; whether
+    /// Unpacks those of the set's archives that someone put into one of `folders`, until nothing is missing. True if
     /// there was one.
     fn unpack_local(&mut self, folders: &[&Path]) -> bool {
         let set = self.set;
@@ -223,7 +218,7 @@ impl Order<'_> {
         any
     }
 
-    /// Unpacks what is lacking, after the archive itself was checked where its digest is known.
+    /// Unpacks the missing files; if the archive's digest is known, checks the archive first.
     fn unpack(&mut self, archive: &Archive, path: &Path, address: &str) -> Result<()> {
         if let Some(wanted) = archive.sha256 {
             let found = raw(path)?;
@@ -240,12 +235,12 @@ impl Order<'_> {
         Ok(())
     }
 
-    /// One line: what did not come from where, and what to do about it.
+    /// One line: the file that is missing, why each address failed, and what to do.
     fn complaint(&self) -> anyhow::Error {
         let name = &self.set.name;
         let folder = self.folder.display();
         let Some(first) = self.lacking.first().map(|item| &item.name) else {
-            return anyhow!("{name}: nothing is lacking");
+            return anyhow!("{name}: nothing is missing");
         };
         let rest = match self.lacking.len() {
             1 => String::new(),
@@ -272,7 +267,7 @@ impl Order<'_> {
             Source::Hub(_) => None,
         });
         let by_hand = by_hand.map_or(String::new(), |path| {
-            format!(", or save what the address gives as {path}, and call again")
+            format!(", or save the address's file as {path}, and call again")
         });
         anyhow!(
             "{name}: found no way to {first}{rest}: {}; try again later{by_hand}, or name a folder that has it: \

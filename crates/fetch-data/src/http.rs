@@ -1,9 +1,9 @@
-//! Downloads that are resumed, and given up where a server is silent.
+//! Downloads that can be resumed, and that give up a silent server.
 //!
-//! An unfinished download is a `.part` file and, beside it, a `.part.from` file with its address and the mark by which
-//! the server knows that version (an entity tag or a date). The next call asks for the rest of that version only
-//! (`Range` with `If-Range`, RFC 9110, 13.1.5 and 14.2), and begins anew where the server doesn't have it any more, has
-//! another one, or knows no ranges.
+//! An unfinished download is a `.part` file and, beside it, a `.part.from` file with its address and the server's mark
+//! for that version (an entity tag or a date). The next call asks only for the rest of that version (`Range` with
+//! `If-Range`, RFC 9110, 13.1.5 and 14.2). It begins anew if the server no longer has the version, has another one, or
+//! knows no ranges.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,13 +23,13 @@ use reqwest::header::{
 use crate::place::{remove, with_suffix};
 use crate::progress::Progress;
 
-/// Longest wait for a connection: without a network everything is to fail within seconds.
+/// Longest wait for a connection, so that everything fails within seconds without a network.
 const CONNECT: Duration = Duration::from_secs(8);
 
-/// Connections for one download, where each ends before the file does but brings some of it.
+/// Largest number of connections for one download, if each breaks off but brings some of the file.
 const ATTEMPTS: usize = 5;
 
-/// A client that remembers which hosts could not be reached, so that each is waited for once.
+/// A client that remembers the hosts that could not be reached, so that it waits for each only once.
 pub(crate) struct Http {
     client: Client,
     timeout: Duration,
@@ -37,9 +37,9 @@ pub(crate) struct Http {
     unreachable: RefCell<BTreeMap<String, String>>,
 }
 
-/// How an attempt ended that did not bring the whole file.
+/// How an attempt failed to bring the whole file.
 enum Ended {
-    /// The connection broke, but some of the file came: worth another attempt.
+    /// The connection broke, but some of the file came, so another attempt is worthwhile.
     Early(anyhow::Error),
     /// Anything else.
     Failed(anyhow::Error),
@@ -52,7 +52,7 @@ impl From<anyhow::Error> for Ended {
 }
 
 impl Http {
-    /// A client that gives up where nothing comes for `timeout`.
+    /// A client that gives up if nothing comes for `timeout`.
     pub(crate) fn new(timeout: Duration) -> Result<Self> {
         let client = Client::builder()
             .user_agent(concat!("fetch-data/", env!("CARGO_PKG_VERSION")))
@@ -60,18 +60,14 @@ impl Http {
             .timeout(timeout) // for the answer's head, then for each read of its body
             .build()
             .map_err(|error| anyhow!("no HTTPS client: {}", innermost(&error)))?;
-        Ok(Self {
-            client,
-            timeout,
-            unreachable: RefCell::default(),
-        })
+        Ok(Self { client, timeout, unreachable: RefCell::default() })
     }
 
-    /// Fetches `address` into `part`, going on where an earlier call stopped.
+    /// Fetches `address` into `part`, continuing where an earlier call stopped.
     ///
     /// # Errors
     ///
-    /// Why the whole file did not come; what came stays in `part`.
+    /// If the whole file did not come; the bytes that came stay in `part`.
     pub(crate) fn download(
         &self,
         address: &str,
@@ -87,7 +83,7 @@ impl Http {
                 Err(Ended::Early(error) | Ended::Failed(error)) => return Err(error),
             }
         }
-        remove(&from_file(part)) // the next file of this name is a new one
+        remove(&from_file(part)) // the next file of this name starts anew
     }
 
     /// Whether anything answers at `address`, whatever it says.
@@ -176,7 +172,7 @@ impl Http {
         })
     }
 
-    /// A body that stopped: a silent server is given up, a broken connection is tried again.
+    /// The error of a body that stopped: a silent server is given up, a broken connection is tried again.
     fn interrupted(
         &self,
         error: &std::io::Error,
@@ -197,7 +193,7 @@ impl Http {
     }
 }
 
-/// What a connection brought that ended too soon.
+/// The error of a connection that ended too soon.
 fn early(size: u64, done: u64, total: Option<u64>, why: &str) -> Ended {
     let wanted = total.map_or("more".to_string(), |total| total.to_string());
     let error = anyhow!("found {size} bytes and then the end{why}, wanted {wanted}");
@@ -212,10 +208,10 @@ fn too_long(limit: u64) -> anyhow::Error {
     anyhow!("found more than the {limit} bytes that it can have")
 }
 
-/// Bytes that are there of `address`, and the mark of their version, if both are known.
+/// The number of bytes of `address` that a part has, and the mark of their version, if both are known.
 fn begun(address: &str, part: &Path) -> Result<Option<(u64, String)>> {
     let (Ok(part), Ok(from)) = (fs::metadata(part), fs::read_to_string(from_file(part))) else {
-        return Ok(None); // nothing is there, or nothing is known of it
+        return Ok(None); // there is no part, or its origin is unknown
     };
     let mut lines = from.lines();
     let known = lines.next() == Some(address);
@@ -225,7 +221,7 @@ fn begun(address: &str, part: &Path) -> Result<Option<(u64, String)>> {
 
 fn headers(begun: Option<&(u64, String)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    // The bytes as they are stored: a range of them is asked for, and a .gz is to stay one.
+    // The bytes as they are stored, because a range counts them, and a .gz must stay one.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some((done, version)) = begun {
         headers.insert(RANGE, HeaderValue::from_str(&format!("bytes={done}-"))?);
@@ -234,7 +230,7 @@ fn headers(begun: Option<&(u64, String)>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-/// The mark by which a server knows this version of a file; empty where it has none that ranges may rely on.
+/// The server's mark for this version of a file; empty if it has none that ranges may rely on.
 fn version(headers: &HeaderMap) -> String {
     let text = |name| {
         headers
@@ -254,7 +250,7 @@ fn starts_at(response: &Response, done: u64) -> bool {
     range.starts_with(&format!("bytes {done}-"))
 }
 
-/// Opens `part` to write behind its first `done` bytes.
+/// Opens `part` to write after its first `done` bytes.
 fn open(part: &Path, done: u64) -> Result<File> {
     let writing = || format!("{}: cannot be written", part.display());
     let file = OpenOptions::new()
@@ -264,7 +260,7 @@ fn open(part: &Path, done: u64) -> Result<File> {
         .with_context(writing)?;
     if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
         bail!(
-            "{}: another fetch-data is at it, wait for it",
+            "{}: another fetch-data is writing it; wait until it ends",
             part.display()
         );
     }
@@ -282,7 +278,7 @@ fn from_file(part: &Path) -> std::path::PathBuf {
     with_suffix(part, ".from")
 }
 
-/// The cause at the end of a chain, which says most in fewest words.
+/// The last cause of a chain, which is the most precise and the shortest.
 fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -1,8 +1,8 @@
 //! Sets from the Hugging Face Hub through candle-datasets, written back in their published form.
 //!
 //! candle-datasets fetches a set's pictures (PNG in Parquet files) into the Hub's cache and gives tensors: pixels as
-//! `f32` from 0 to 1, labels as bytes. Since pixels were bytes before, they can be restored exactly, and the files that
-//! come out are those the authors published, byte for byte; the digests show it.
+//! `f32` from 0 to 1, labels as bytes. Pixels were bytes before, so they can be restored exactly. The resulting files
+//! are those that the authors published, byte for byte, as the digests show.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -16,10 +16,10 @@ use crate::http::Http;
 use crate::manifest::HubSet;
 use crate::progress::Progress;
 
-/// Where the Hub is, unless the environment variable `HF_ENDPOINT` says otherwise.
+/// The Hub's address, unless the environment variable `HF_ENDPOINT` has another.
 const HUB: &str = "https://huggingface.co";
 
-/// candle-datasets waits without end for a server that falls silent; the largest set is 140 MB.
+/// The limit for candle-datasets, which would wait without end for a silent server; the largest set is 140 MB.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 /// Batches of CIFAR-10's training part.
@@ -62,24 +62,24 @@ pub(crate) fn fetch(set: HubSet, http: &Http, progress: Progress) -> Result<Vec<
     }
 }
 
-/// Loads a set on a thread of its own: candle-datasets panics where a picture cannot be decoded.
+/// Loads a set on a separate thread, because candle-datasets panics if a picture cannot be decoded.
 fn load(set: HubSet) -> Result<Dataset> {
     let (sender, receiver) = channel();
     let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {})); // what went wrong is said below, in one line
+    std::panic::set_hook(Box::new(|_| {})); // the error is reported below, in one line
     std::thread::spawn(move || {
         let loaded = match set {
             HubSet::Mnist => mnist::load(),
             HubSet::FashionMnist => fashion_mnist::load(),
             HubSet::Cifar10 => cifar::load(),
         };
-        let _ = sender.send(loaded); // nobody listens any more after `LONGEST`
+        let _ = sender.send(loaded); // nothing receives it after `LONGEST`
     });
     let loaded = receiver.recv_timeout(LONGEST);
     std::panic::set_hook(report);
     match loaded {
         Ok(loaded) => loaded.map_err(|error| {
-            let error = error.to_string(); // with a backtrace behind it where RUST_BACKTRACE is set
+            let error = error.to_string(); // with a backtrace after it if RUST_BACKTRACE is set
             anyhow!(
                 "candle-datasets: {}",
                 error.lines().next().unwrap_or_default()
@@ -144,8 +144,8 @@ fn cifar_files(data: &Dataset) -> Result<Vec<HubFile>> {
     Ok(files)
 }
 
-/// One record per example. `cifar::load` of candle-datasets 0.11.1 gives `[N, 3, width, height]`, where its `load_dir`
-/// and the published form have height before width; no issue is known, and the digests will tell when it changes.
+/// One record per example. `cifar::load` of candle-datasets 0.11.1 gives `[N, 3, width, height]`, while its `load_dir`
+/// and the published form have height before width. No issue is known; the digests will show when it changes.
 fn cifar_records(images: &Tensor, labels: &Tensor) -> Result<Vec<Vec<u8>>> {
     let (_, channels, width, height) = images.dims4()?;
     ensure!(
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn files_of_cifar_10_read_by_candle_datasets_are_written_back_the_same() -> Result<()> {
-        // `load_dir` reads the published form as it is; turned as `load` turns it, it must come back byte for byte.
+        // `load_dir` reads the published form as it is. Transposed as `load` does, it must come back byte for byte.
         let folder = tempfile::tempdir()?;
         let mut names: Vec<String> = (1..=5).map(|n| format!("data_batch_{n}.bin")).collect();
         names.push("test_batch.bin".to_string());

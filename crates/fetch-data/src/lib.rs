@@ -7,12 +7,12 @@
 //! cargo run -p fetch-data -- --all --from /media/stick/data
 //! ```
 //!
-//! What there is to fetch stands in `data/manifest.toml`, which `manifest` reads. `fetch` gets a set from its sources
-//! in their order: files by `http`, archives that `archive` unpacks, and the `hub` through candle-datasets. Whatever
-//! the way, `place` lets a file into its place only with the content that was wanted, which `digest` tells. `args`
-//! holds every flag, `report` what `--list` says, `progress` the bar.
+//! `data/manifest.toml` lists the sets, and `manifest` reads it. `fetch` gets a set from its sources in their order:
+//! files by `http`, archives that `archive` unpacks, and the `hub` through candle-datasets. In each case `place` puts a
+//! file in its place only if it has the expected content, which `digest` checks. `args` has every flag, `report` the
+//! output of `--list`, `progress` the bar.
 //!
-//! It is a crate of its own, outside the default members, because candle-datasets brings some two hundred crates.
+//! The crate is outside the default members, because candle-datasets brings some two hundred crates.
 
 mod archive;
 mod args;
@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use d2l_command::{complain, print, usage};
+use indicatif::DecimalBytes;
 
 pub use args::Args;
 use fetch::{Fetcher, Outcome};
@@ -37,8 +38,8 @@ use manifest::{Manifest, Set};
 use place::Survey;
 use progress::Progress;
 
-/// Runs what the arguments ask for. The exit code is 1 where a set could not be had or isn't whole: each complaint is
-/// one line on stderr, and one set's doesn't keep the others from being fetched.
+/// Carries out the arguments. The exit code is 1 if a set could not be fetched or isn't whole. Each error is one line
+/// on stderr, and the other sets are fetched all the same.
 pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if all_went_well(args)? {
         ExitCode::SUCCESS
@@ -70,7 +71,7 @@ fn all_went_well(args: &Args) -> Result<bool> {
     fetch(args, &manifest, &named)
 }
 
-/// Checks the sets that were named, or all, or those that are there.
+/// Checks the sets that were named, or all, or those that the data folder has.
 fn verify(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
     let mut all_whole = true;
     let mut any = false;
@@ -98,15 +99,12 @@ fn verify(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
         }
     }
     if !any && !args.quiet {
-        print(&format!(
-            "{}: no data set is there\n",
-            args.data_dir.display()
-        ))?;
+        print(&format!("{}: found no data set\n", args.data_dir.display()))?;
     }
     Ok(all_whole)
 }
 
-/// Gets the sets that were named, or all that can be had.
+/// Gets the sets that were named, or all that have a source.
 fn fetch(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
     if let Some(from) = &args.from
         && !from.is_dir()
@@ -149,12 +147,12 @@ fn fetch(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
             }
             (Ok(_), _) if args.quiet => {}
             (Ok(Outcome::WasThere), _) => {
-                print(&format!("{name}: is whole in {folder} already\n"))?
+                print(&format!("{name}: is already whole in {folder}\n"))?
             }
             (Ok(Outcome::Got), _) => {
                 let size = set
                     .bytes()
-                    .map_or(String::new(), |b| format!(", {}", report::size(b)));
+                    .map_or(String::new(), |b| format!(", {}", DecimalBytes(b)));
                 print(&format!("{name}: whole in {folder}{size}\n"))?;
             }
             (Ok(Outcome::NotInFolder), from) => {

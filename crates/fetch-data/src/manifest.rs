@@ -40,11 +40,11 @@ pub(crate) struct Set {
 pub(crate) struct Item {
     /// Path in the set's folder, without `.gz`.
     pub(crate) name: String,
-    /// What stands for `{path}` in addresses, where it isn't the name.
+    /// The text for `{path}` in addresses, if it isn't the name.
     path: Option<String>,
     /// Size of the content, decompressed.
     pub(crate) bytes: Option<u64>,
-    /// SHA-256 of the content, decompressed. Without one, the digest is written down when the file is unpacked.
+    /// SHA-256 of the content, decompressed. If there is none, the digest is recorded when the file is unpacked.
     pub(crate) sha256: Option<Digest>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Item {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Source {
-    /// One address for each file, with `{path}` for what differs.
+    /// One address for each file, with `{path}` for the part that differs.
     Files(String),
     /// A `.zip` or `.tar.gz` with all files in it.
     Archive(Archive),
@@ -68,7 +68,7 @@ pub(crate) struct Archive {
     pub(crate) sha256: Option<Digest>,
 }
 
-/// The sets that candle-datasets loads and that have a published form to be written back to.
+/// The sets that candle-datasets loads and that can be written in their published form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum HubSet {
@@ -129,7 +129,7 @@ impl Set {
             .collect()
     }
 
-    /// Size of all files, decompressed, where it is known.
+    /// Size of all files, decompressed, if it is known.
     pub(crate) fn bytes(&self) -> Option<u64> {
         self.files.iter().map(|item| item.bytes).sum()
     }
@@ -186,7 +186,7 @@ impl Archive {
     }
 }
 
-/// Whether a relative path stays where it begins.
+/// Whether a relative path stays inside its folder.
 fn is_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))

@@ -1,4 +1,4 @@
-//! Putting a checked file in its place, and telling what is there already.
+//! Putting a checked file in its place, and checking the files that exist.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -9,23 +9,23 @@ use anyhow::{Context, Result, bail};
 use crate::digest::{Content, Digest, content, is_gzipped};
 use crate::manifest::{Item, Manifest, Set};
 
-/// Digests of unpacked files of which no published ones are known, in the form of the program `sha256sum`.
+/// The file with digests of unpacked files without known published digests, in the form of the program `sha256sum`.
 const WRITTEN_DOWN: &str = "SHA256SUMS";
 
-/// What is there of a file.
+/// The state of a file on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Nothing.
+    /// There is no such file.
     Missing,
     /// The content that was wanted.
     Whole,
-    /// The content of another set's file: what lies in the folder is that other set.
+    /// The content of another set's file: the folder holds that other set.
     Foreign(String),
     /// Other content; the text says what was found and what was wanted.
     Wrong(String),
 }
 
-/// A file of a set, where it was looked for, and what was found.
+/// A file of a set, its path, and its state.
 pub(crate) struct Found<'a> {
     pub(crate) item: &'a Item,
     pub(crate) path: PathBuf,
@@ -39,7 +39,7 @@ pub(crate) struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    /// Reads and checks what is there of `set` in `folder`.
+    /// Reads and checks the files of `set` in `folder`.
     pub(crate) fn of(set: &'a Set, folder: &Path, manifest: &Manifest) -> Result<Self> {
         let look = |item: &'a Item| look(item, folder, manifest);
         Ok(Self {
@@ -48,7 +48,7 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// The survey of the set's own folder in `data_dir`, or of its other one where only that holds any of it.
+    /// The survey of the set's own folder in `data_dir`, or of its other folder if only that holds any of its files.
     pub(crate) fn best(set: &'a Set, data_dir: &Path, manifest: &Manifest) -> Result<Self> {
         let mut surveys = Vec::new();
         for folder in set.folders(data_dir) {
@@ -99,21 +99,17 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Looks for a file by its name, then with `.gz` behind it, as the chapters' readers do.
+/// Looks for a file by its name, then with `.gz` after it, as the chapters' readers do.
 fn look<'a>(item: &'a Item, folder: &Path, manifest: &Manifest) -> Result<Found<'a>> {
     let plain = folder.join(&item.name);
     for path in [plain.clone(), with_suffix(&plain, ".gz")] {
         let exists = path.try_exists();
-        if exists.with_context(|| format!("{}: cannot be looked at", path.display()))? {
+        if exists.with_context(|| format!("{}: cannot be checked", path.display()))? {
             let state = check(&path, item, folder, manifest)?;
             return Ok(Found { item, path, state });
         }
     }
-    Ok(Found {
-        item,
-        path: plain,
-        state: State::Missing,
-    })
+    Ok(Found { item, path: plain, state: State::Missing })
 }
 
 fn check(path: &Path, item: &Item, folder: &Path, manifest: &Manifest) -> Result<State> {
@@ -129,7 +125,7 @@ fn check(path: &Path, item: &Item, folder: &Path, manifest: &Manifest) -> Result
             }
         },
     };
-    // Without the size as a limit where a digest may be another set's: that file may be the longer one.
+    // The size is no limit if the file may be another set's, because that file may be longer.
     let found = content(path, None)?;
     Ok(match difference(&found, item.bytes, wanted) {
         None => State::Whole,
@@ -143,7 +139,7 @@ fn check(path: &Path, item: &Item, folder: &Path, manifest: &Manifest) -> Result
     })
 }
 
-/// What is wrong with content, if anything.
+/// The error in the content, if there is one.
 fn difference(found: &Content, bytes: Option<u64>, wanted: Digest) -> Option<String> {
     match *found {
         Content::Whole { sha256, .. } if sha256 == wanted => None,
@@ -161,13 +157,13 @@ fn difference(found: &Content, bytes: Option<u64>, wanted: Digest) -> Option<Str
     }
 }
 
-/// Checks the content of `part` and moves it to the place of `item` in `folder`, with `.gz` where it is gzipped.
+/// Checks the content of `part` and moves it to the place of `item` in `folder`, with `.gz` if it is gzipped.
 ///
 /// A file of that name is replaced. `part` lies in the same file system; on an error it stays.
 ///
 /// # Errors
 ///
-/// Where the content isn't the one wanted, or the disk refuses.
+/// If the content isn't the one wanted, or the file cannot be written.
 pub(crate) fn install(part: &Path, item: &Item, folder: &Path) -> Result<()> {
     let found = content(part, item.bytes)?;
     if let Some(wanted) = item.sha256
@@ -191,7 +187,7 @@ pub(crate) fn install(part: &Path, item: &Item, folder: &Path) -> Result<()> {
         .with_context(moving)?;
     fs::rename(part, &target).with_context(moving)?;
     if gzipped {
-        // The readers take the plain file first, and this one was not the one wanted.
+        // The readers take the plain file first, and this one has other content.
         remove(&plain)?;
     }
     if item.sha256.is_none() {
@@ -219,7 +215,7 @@ fn copy_bytes(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where a file is written before it is checked: its name with `.part`, in a folder that this makes.
+/// The path to which a file is written before it is checked: its name with `.part`. Makes the folder.
 pub(crate) fn part(folder: &Path, item: &Item) -> Result<PathBuf> {
     part_of(&folder.join(&item.name))
 }
@@ -233,7 +229,7 @@ pub(crate) fn part_of(file: &Path) -> Result<PathBuf> {
     Ok(with_suffix(file, ".part"))
 }
 
-/// Removes the folders of a set where nothing came into them.
+/// Removes the folders of a set if they are empty.
 pub(crate) fn remove_empty_folders(set: &Set, folder: &Path) {
     let mut folders: Vec<PathBuf> = set
         .files
@@ -242,7 +238,7 @@ pub(crate) fn remove_empty_folders(set: &Set, folder: &Path) {
         .collect();
     folders.push(folder.to_path_buf());
     for folder in folders {
-        let _ = fs::remove_dir(folder); // refused where a file is in it, as it should be
+        let _ = fs::remove_dir(folder); // fails if a file is in it, as it should
     }
 }
 
@@ -256,14 +252,14 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// `path` with `suffix` behind its name.
+/// `path` with `suffix` after its name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// The digest that was written down for `name`, if any.
+/// The recorded digest of `name`, if there is one.
 fn written_down(folder: &Path, name: &str) -> Result<Option<Digest>> {
     let line = |line: &str| {
         let (digest, file) = line.split_once("  ")?;

@@ -1,4 +1,4 @@
-//! A bar on stderr while something is fetched, where stderr is a terminal.
+//! A bar on stderr while a file is fetched, if stderr is a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -17,12 +17,10 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self {
-            shown: !quiet && std::io::stderr().is_terminal(),
-        }
+        Self { shown: !quiet && std::io::stderr().is_terminal() }
     }
 
-    /// A bar from `done` to `total` bytes, or a count where the total is unknown. It goes away when dropped.
+    /// A bar from `done` to `total` bytes, or a count if the total is unknown. It disappears when dropped.
     pub(crate) fn bytes(self, what: &str, done: u64, total: Option<u64>) -> Bar {
         let template = if total.is_some() { BYTES } else { UNKNOWN };
         let bar = self.bar(what, template, total);
@@ -31,7 +29,7 @@ impl Progress {
         bar
     }
 
-    /// A sign of life where nothing can be counted.
+    /// A spinner, if nothing can be counted.
     pub(crate) fn waiting(self, what: &str) -> Bar {
         let bar = self.bar(what, WAITING, None);
         if self.shown {
@@ -57,7 +55,7 @@ impl Progress {
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// `bytes` more were done.
+    /// Adds `bytes` to the bytes that are done.
     pub(crate) fn advance(&self, bytes: u64) {
         self.0.inc(bytes);
     }

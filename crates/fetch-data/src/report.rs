@@ -1,21 +1,24 @@
-//! What `--list` and `--verify` say.
+//! The output of `--list` and `--verify`.
 
 use std::path::Path;
 
 use anyhow::Result;
+use indicatif::DecimalBytes;
 
 use crate::manifest::{Manifest, Set};
 use crate::place::{State, Survey};
 
-/// Three lines for each set: name, size and what is there of it; what it is; its licence.
+/// Three lines for each set: its name, its size and how many of its files exist; its description; its licence.
 pub(crate) fn list(sets: &[&Set], data_dir: &Path, manifest: &Manifest) -> Result<String> {
     let names = sets.iter().map(|set| set.name.len());
     let width = names.max().unwrap_or_default();
     let mut text = String::new();
     for set in sets {
         let survey = Survey::best(set, data_dir, manifest)?;
-        let size = set.bytes().map_or("?".to_string(), size);
-        text += &format!("{:width$}  {size:>8}  {}\n", set.name, status(&survey));
+        let size = set
+            .bytes()
+            .map_or("?".into(), |bytes| DecimalBytes(bytes).to_string());
+        text += &format!("{:width$}  {size:>9}  {}\n", set.name, status(&survey));
         text += &format!("{:width$}  {}\n", "", set.what);
         text += &format!("{:width$}  licence: {}\n", "", set.licence);
     }
@@ -40,26 +43,5 @@ fn status(survey: &Survey) -> String {
         format!("{whole} of {all} files in {folder}")
     } else {
         format!("{whole} of {all} files in {folder}, {wrong} more damaged: --verify says which")
-    }
-}
-
-/// `54.9 MB`
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_at_a_glance() {
-        assert_eq!(
-            [1_441, 999_400, 54_950_048].map(size),
-            ["1 kB", "999 kB", "55.0 MB"]
-        );
     }
 }

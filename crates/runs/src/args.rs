@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Lists, shows, compares and plots training logs
+/// Lists, shows, compares and plots training logs, and compares results with the book's
 #[derive(Debug, Parser)]
 #[command(name = "runs", version)]
 pub struct Args {
@@ -29,6 +29,8 @@ pub enum Command {
     Show(Show),
     /// Several runs side by side: what differs in the header, each metric per epoch, scores, speed
     Compare(Compare),
+    /// Results of experiments beside their bands: each run's value, the median over the seeds, the verdict
+    Bands(Bands),
     /// Curves of several runs in one SVG
     Plot(Plot),
 }
@@ -52,6 +54,15 @@ pub struct Compare {
     /// Print every epoch of long runs
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Bands {
+    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
+    pub runs: Vec<String>,
+    /// Print one table in markdown, with a row for each band
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 #[derive(Debug, clap::Args)]

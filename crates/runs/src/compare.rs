@@ -2,11 +2,11 @@
 
 use crate::select::{Selection, legend, letter, select};
 use crate::table::{self, spread, spread_note};
-use crate::text::{count, distance, field, memory, number, optional, place, quantity, shortened};
+use crate::text::{count, distance, field, memory, optional, place, quantity, shortened};
 use crate::{Report, args};
 use anyhow::{Result, anyhow, bail};
 use d2l_command::usage;
-use d2l_log::{Comparison, Gap, Log, Table};
+use d2l_log::{Comparison, Gap, Log, Table, shown};
 use std::path::Path;
 
 pub(crate) fn compare(runs_dir: &Path, args: &args::Compare) -> Result<Report> {
@@ -65,13 +65,13 @@ fn metric(metric: &Table, runs: usize, all: bool) -> String {
             .iter()
             .position(|row| Some(row.place) == gap.place)
     });
-    let shown = spread(metric.rows.len(), all, widest);
-    for row in shown.iter().filter_map(|&row| metric.rows.get(row)) {
+    let rows = spread(metric.rows.len(), all, widest);
+    for row in rows.iter().filter_map(|&row| metric.rows.get(row)) {
         let name = match row.place.fold {
             Some(fold) if folds => format!("  fold {fold}, epoch {}", row.place.epoch),
             _ => format!("  epoch {}", row.place.epoch),
         };
-        let values = row.values.iter().map(|value| optional(*value, number));
+        let values = row.values.iter().map(|value| optional(*value, shown));
         table.row(
             std::iter::once(name)
                 .chain(values)
@@ -81,15 +81,15 @@ fn metric(metric: &Table, runs: usize, all: bool) -> String {
     let gap = match &metric.gap {
         None => "no two runs share an epoch of it\n".into(),
         Some(gap) if gap.size() == 0.0 => "equal wherever two runs share an epoch\n".into(),
-        Some(gap) => format!("largest gap {}\n", describe(gap, number)),
+        Some(gap) => format!("largest gap {}\n", describe(gap, shown)),
     };
-    table.render() + &spread_note(shown.len(), metric.rows.len()) + &gap
+    table.render() + &spread_note(rows.len(), metric.rows.len()) + &gap
 }
 
-fn describe(gap: &Gap, number: impl Fn(f64) -> String) -> String {
+fn describe(gap: &Gap, text: impl Fn(f64) -> String) -> String {
     let mut ends = [gap.low, gap.high];
     ends.sort_by_key(|(run, _)| *run);
-    let [one, other] = ends.map(|(run, value)| format!("{} {}", letter(run), number(value)));
+    let [one, other] = ends.map(|(run, value)| format!("{} {}", letter(run), text(value)));
     format!(
         "{} {}: {one}, {other}",
         distance(gap.size()),
@@ -97,7 +97,7 @@ fn describe(gap: &Gap, number: impl Fn(f64) -> String) -> String {
     )
 }
 
-/// What each metric ended with, and the cost.
+/// The final value of each metric, and the cost.
 fn totals(comparison: &Comparison, logs: &[Log]) -> String {
     let mut table = wide_table("final", logs.len(), None);
     let mut row =
@@ -108,7 +108,7 @@ fn totals(comparison: &Comparison, logs: &[Log]) -> String {
             score
                 .last
                 .iter()
-                .map(|value| optional(*value, number))
+                .map(|value| optional(*value, shown))
                 .collect(),
         );
         let ends_best = score
@@ -122,7 +122,7 @@ fn totals(comparison: &Comparison, logs: &[Log]) -> String {
                 score
                     .best
                     .iter()
-                    .map(|best| optional(*best, |best| number(best.value)))
+                    .map(|best| optional(*best, |best| shown(best.value)))
                     .collect(),
             );
             row(
@@ -176,12 +176,12 @@ fn totals(comparison: &Comparison, logs: &[Log]) -> String {
     table.render()
 }
 
-/// Says which metrics are too far apart; the widest of them is the error.
+/// Lists the metrics whose gaps are too large; the error names the largest.
 fn judge(comparison: &Comparison, tolerance: f64, text: &mut String) -> Result<()> {
     let shared = comparison.gaps().count();
     if shared == 0 {
         bail!(
-            "no two of the runs share a metric in an epoch: nothing to hold against the tolerance"
+            "no two of the runs share a metric in an epoch: nothing to compare with the tolerance"
         );
     }
     let beyond = comparison.beyond(tolerance);

@@ -1,16 +1,18 @@
-//! The `runs` command: lists, shows, compares and plots training logs.
+//! The `runs` command: lists, shows, compares and plots training logs, and compares results with the book's.
 //!
 //! ```text
 //! cargo run -p runs -- list
 //! cargo run -p runs -- show mlp-concise-quick-cpu-s0
 //! cargo run -p runs -- compare A B --tolerance 1e-4
+//! cargo run -p runs -- bands A B C
 //! cargo run -p runs -- plot A B --metric valid.loss
 //! ```
 //!
-//! `args` holds every flag with its help; `list`, `show`, `compare` and `plot` hold one command each, on top of
-//! `select` (which runs), `table` (columns) and `text` (numbers). What is compared and how is `d2l-log`'s.
+//! `args` holds every flag with its help; `list`, `show`, `compare`, `bands` and `plot` hold one command each, on top
+//! of `select` (which runs), `table` (columns) and `text` (numbers). `d2l-log` does the comparing.
 
 mod args;
+mod bands;
 mod compare;
 mod list;
 mod plot;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 pub use args::Args;
 
-/// What a command prints, and why it fails nevertheless, if it does.
+/// The output of a command, and the error with which it fails after printing, if it does.
 struct Report {
     text: String,
     verdict: Result<()>,
@@ -33,19 +35,17 @@ struct Report {
 
 impl From<String> for Report {
     fn from(text: String) -> Self {
-        Self {
-            text,
-            verdict: Ok(()),
-        }
+        Self { text, verdict: Ok(()) }
     }
 }
 
-/// Runs the command that the arguments ask for. A gap beyond `--tolerance` is an error too.
+/// Runs the command that the arguments name. A gap beyond `--tolerance` is an error too.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.command {
         Command::List => list::list(&args.runs_dir)?,
         Command::Show(show) => show::show(&args.runs_dir, show)?,
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
+        Command::Bands(bands) => bands::bands(&args.runs_dir, bands)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
     };
     d2l_command::print(&report.text)?;

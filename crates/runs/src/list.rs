@@ -3,9 +3,9 @@
 use crate::Report;
 use crate::select;
 use crate::table::Table;
-use crate::text::{minute, number, optional, quantity, status};
+use crate::text::{minute, optional, quantity, status};
 use anyhow::Result;
-use d2l_log::Log;
+use d2l_log::{Log, shown};
 use std::path::Path;
 
 pub(crate) fn list(runs_dir: &Path) -> Result<Report> {
@@ -18,7 +18,7 @@ pub(crate) fn list(runs_dir: &Path) -> Result<Report> {
         .into());
     }
     let headings = [
-        "  started",
+        "started",
         "status",
         "epochs",
         "seconds",
@@ -32,25 +32,25 @@ pub(crate) fn list(runs_dir: &Path) -> Result<Report> {
     for log in &logs {
         table.row(entry(log));
     }
-    // Names are longer than the rest of the table: each stands on a line of its own, above its values.
+    // Names are longer than the rest of the table, so each has its own line above its values.
     let lines = table.render();
     let height = lines.lines().count() - logs.len();
     let mut text: String = lines
         .lines()
         .take(height)
-        .map(|line| format!("{line}\n"))
+        .map(|line| format!("  {line}\n"))
         .collect();
     for (log, line) in logs.iter().zip(lines.lines().skip(height)) {
-        text += &format!("{}\n{line}\n", log.name);
+        text += &format!("{}\n  {line}\n", log.name);
     }
     Ok(text.into())
 }
 
 fn entry(log: &Log) -> Vec<String> {
-    let last = |metric| optional(log.last(metric), number);
-    let best = |metric| optional(log.best(metric), |best| number(best.value));
+    let last = |metric| optional(log.last(metric), shown);
+    let best = |metric| optional(log.best(metric), |best| shown(best.value));
     vec![
-        format!("  {}", minute(&log.header.started)),
+        minute(&log.header.started),
         status(log).into(),
         log.epochs.len().to_string(),
         quantity(log.seconds()),

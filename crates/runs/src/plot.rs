@@ -4,12 +4,12 @@ use crate::select::{Selection, select};
 use crate::{Report, args, text};
 use anyhow::{Result, bail};
 use d2l_command::{usage, warn};
-use d2l_log::Log;
+use d2l_log::{Log, metric_names};
 use d2l_plot::Series;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What is drawn unless the flags say so: the first of these that a run has.
+/// The metric that is drawn without `--metric`: the first of these that a run has.
 const USUAL: [&str; 3] = ["valid.loss", "train_after.loss", "train.loss"];
 
 pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
@@ -85,7 +85,7 @@ fn bars(line: &Series) -> String {
     )
 }
 
-/// What a line is called: what sets it apart from the others.
+/// The name of a line: the part that distinguishes it from the others.
 fn name(log: &Log, logs: &[Log], metric: &str, metrics: &[String]) -> String {
     let one_chapter = logs
         .iter()
@@ -113,10 +113,7 @@ fn lines(log: &Log, metric: &str, name: &str) -> Vec<Series> {
         |fold: Option<usize>| fold.map_or(name.to_string(), |fold| format!("{name}, fold {fold}"));
     folds
         .into_iter()
-        .map(|(fold, points)| Series {
-            name: name(fold),
-            points,
-        })
+        .map(|(fold, points)| Series { name: name(fold), points })
         .collect()
 }
 
@@ -134,21 +131,11 @@ fn usual(logs: &[Log]) -> Result<String> {
     }
 }
 
-/// Every metric of the runs' epochs.
+/// Everything that an epoch of some run has.
 fn known(logs: &[Log]) -> Vec<String> {
-    let epochs = || logs.iter().flat_map(|log| &log.epochs);
-    let groups: BTreeSet<String> = epochs()
-        .flat_map(|epoch| epoch.metrics())
-        .map(|(name, _)| name)
-        .collect();
-    let others = [
-        "gradient_norm",
-        "learning_rate",
-        "seconds",
-        "examples_per_second",
-    ];
-    let others = others
-        .into_iter()
-        .filter(|name| epochs().any(|epoch| epoch.metric(name).is_some()));
-    groups.into_iter().chain(others.map(String::from)).collect()
+    let mut known = metric_names(logs);
+    if !known.is_empty() {
+        known.extend(["learning_rate", "seconds", "examples_per_second"].map(String::from));
+    }
+    known
 }

@@ -1,45 +1,32 @@
-//! Which runs a command is about.
+//! The choice of a command's runs.
 
 use anyhow::{Result, bail};
 use d2l_command::{usage, warn};
 use d2l_log::Log;
 use std::path::Path;
 
-/// How many runs are taken where none is named: as many as fit side by side.
+/// The number of runs that are taken if none is named: as many as fit side by side.
 const MOST: usize = 8;
 /// One letter each.
 pub(crate) const LETTERS: usize = 26;
 
-/// The runs, and what the reader should know about how they were chosen.
+/// The runs, and a note for the reader on how they were chosen.
 pub(crate) struct Selection {
     pub(crate) logs: Vec<Log>,
     pub(crate) note: String,
 }
 
-/// The named runs, in that order; without names those of the newest run's chapter, oldest first.
+/// The named runs, in that order; without names the newest of the newest run's chapter, oldest first.
 pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
     if names.len() > LETTERS {
         usage!("{} runs are named; wanted {LETTERS} at most", names.len());
     }
-    if !names.is_empty() {
-        let logs = names
-            .iter()
-            .map(|name| Log::find(runs_dir, name))
-            .collect::<Result<_>>()?;
-        return Ok(Selection {
-            logs,
-            note: String::new(),
-        });
-    }
-    let mut logs = list(runs_dir)?;
-    let Some(newest) = logs.last() else {
-        bail!(
-            "{} holds no runs; train a chapter first",
-            runs_dir.display()
-        );
+    let mut logs = choose(runs_dir, names)?;
+    let chapter = logs.first().map(|log| log.header.chapter.clone());
+    let Some(chapter) = chapter.filter(|_| names.is_empty()) else {
+        let note = String::new();
+        return Ok(Selection { logs, note });
     };
-    let chapter = newest.header.chapter.clone();
-    logs.retain(|log| log.header.chapter == chapter);
     let all = logs.len();
     let logs = logs.split_off(all.saturating_sub(MOST));
     let note = match logs.len() {
@@ -51,7 +38,24 @@ pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
     Ok(Selection { logs, note })
 }
 
-/// All runs that can be read, oldest first; a warning for each of the others.
+/// The named runs, in that order; without names all of the newest run's chapter, oldest first.
+pub(crate) fn choose(runs_dir: &Path, names: &[String]) -> Result<Vec<Log>> {
+    if !names.is_empty() {
+        return names.iter().map(|name| Log::find(runs_dir, name)).collect();
+    }
+    let mut logs = list(runs_dir)?;
+    let Some(newest) = logs.last() else {
+        bail!(
+            "{} holds no runs; train a chapter first",
+            runs_dir.display()
+        );
+    };
+    let chapter = newest.header.chapter.clone();
+    logs.retain(|log| log.header.chapter == chapter);
+    Ok(logs)
+}
+
+/// All runs that can be read, oldest first; prints a warning for each of the others.
 pub(crate) fn list(runs_dir: &Path) -> Result<Vec<Log>> {
     let listing = Log::list(runs_dir)?;
     for damage in listing.damaged {

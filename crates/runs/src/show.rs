@@ -1,13 +1,12 @@
 //! `runs show RUN`: everything that a log holds.
 
-use crate::Report;
-use crate::args;
-use crate::table::{Table, spread, spread_note, wrap};
-use crate::text::{WIDTH, bars, count, field, memory, minute, number, optional, quantity, status};
+use crate::table::{Table, spread, spread_note};
+use crate::text::{WIDTH, bars, count, field, memory, minute, optional, quantity, status};
+use crate::{Report, args, bands};
 use anyhow::Result;
-use d2l_log::{BandResult, Log};
-use serde_json::{Map, Value};
+use d2l_log::{Log, flattened, metric_names, shown};
 use std::path::Path;
+use std::slice;
 
 /// Where the values of the header begin.
 const INDENT: usize = 12;
@@ -29,12 +28,12 @@ pub(crate) fn show(runs_dir: &Path, args: &args::Show) -> Result<Report> {
         if !only.is_empty() {
             let mut table = Table::of_words(["at the end", "value"].map(String::from));
             for (name, value) in only {
-                table.row([name.clone(), number(*value)]);
+                table.row([name.clone(), shown(*value)]);
             }
             text += &format!("\n{}", table.render());
         }
         if !end.bands.is_empty() {
-            text += &format!("\n{}", bands(&end.bands));
+            text += &format!("\n{}", bands::table(&[&log]).render());
         }
     }
     Ok(text.into())
@@ -43,7 +42,18 @@ pub(crate) fn show(runs_dir: &Path, args: &args::Show) -> Result<Report> {
 /// What was trained, on what, how.
 fn header(log: &Log) -> String {
     let header = &log.header;
-    let data = &header.data;
+    let recipe = flattened(&header.recipe).into_iter();
+    let recipe = recipe.map(|(name, value)| (name, field(&value)));
+    let data = match &header.data {
+        Some(data) => vec![
+            format!(
+                "{} ({}), {} to train on, {} held out",
+                data.name, data.source, data.train, data.valid
+            ),
+            format!("sha256 {}", data.sha256),
+        ],
+        None => vec!["no data set".into()],
+    };
     let mut text = format!(
         "{}\n{} after {} and {} s, started {} UTC\n",
         log.name,
@@ -74,26 +84,11 @@ fn header(log: &Log) -> String {
             )],
         ),
         ("seed", vec![header.seed.to_string()]),
-        (
-            "data",
-            vec![
-                format!(
-                    "{} ({}), {} to train on, {} held out",
-                    data.name, data.source, data.train, data.valid
-                ),
-                format!("sha256 {}", data.sha256),
-            ],
-        ),
-        ("recipe", pairs(&flat(&header.recipe))),
-        (
-            "versions",
-            pairs(&header.versions.clone().into_iter().collect::<Vec<_>>()),
-        ),
+        ("data", data),
+        ("recipe", pairs(recipe)),
+        ("versions", pairs(header.versions.clone())),
         ("log", vec![log.path.display().to_string()]),
     ];
-    if let Some(fold) = header.fold {
-        lines.insert(4, ("fold", vec![fold.to_string()]));
-    }
     if let Some(peak) = peak {
         lines.insert(3, ("memory", vec![format!("{} at the peak", memory(peak))]));
     }
@@ -108,37 +103,18 @@ fn header(log: &Log) -> String {
 }
 
 /// Names and values, as many to a line as fit.
-fn pairs(fields: &[(String, String)]) -> Vec<String> {
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    wrap(pairs.iter().map(String::as_str), ", ", WIDTH - INDENT)
-}
-
-/// A recipe's fields, nested ones by their full names.
-fn flat(map: &Map<String, Value>) -> Vec<(String, String)> {
-    map.iter()
-        .flat_map(|(name, value)| match value {
-            Value::Object(inner) => flat(inner)
-                .into_iter()
-                .map(|(inner, value)| (format!("{name}.{inner}"), value))
-                .collect(),
-            value => vec![(name.clone(), field(value))],
-        })
-        .collect()
-}
-
-/// Every metric that some epoch has.
-fn metrics(log: &Log) -> Vec<String> {
-    let mut names = Vec::new();
-    for (name, _) in log.epochs.iter().flat_map(d2l_log::Epoch::metrics) {
-        if !names.contains(&name) {
-            names.push(name);
+fn pairs(fields: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (name, value) in fields {
+        let pair = format!("{name} {value}");
+        match lines.last_mut() {
+            Some(line) if INDENT + line.len() + 2 + pair.len() <= WIDTH => {
+                *line += &format!(", {pair}")
+            }
+            _ => lines.push(pair),
         }
     }
-    names.push("gradient_norm".into());
-    names
+    lines
 }
 
 fn has(log: &Log, metric: &str) -> bool {
@@ -148,7 +124,7 @@ fn has(log: &Log, metric: &str) -> bool {
 }
 
 fn epochs(log: &Log, all: bool) -> String {
-    let metrics = metrics(log);
+    let metrics = metric_names(slice::from_ref(log));
     let folds = log.epochs.iter().any(|epoch| epoch.fold.is_some());
     let mut headings = vec![
         if folds { "fold epoch" } else { "epoch" }.to_string(),
@@ -167,12 +143,12 @@ fn epochs(log: &Log, all: bool) -> String {
         let mut cells = vec![
             format!("{fold}{}", epoch.epoch),
             epoch.step.to_string(),
-            number(epoch.learning_rate),
+            shown(epoch.learning_rate),
         ];
         cells.extend(
             metrics
                 .iter()
-                .map(|metric| optional(epoch.metric(metric), number)),
+                .map(|metric| optional(epoch.metric(metric), shown)),
         );
         cells.extend([epoch.seconds, epoch.examples_per_second].map(quantity));
         table.row(cells);
@@ -184,7 +160,7 @@ fn epochs(log: &Log, all: bool) -> String {
 fn curves(log: &Log) -> String {
     let mut table =
         Table::of_words(["metric", "first", "last", "best", "in epoch", "curve"].map(String::from));
-    for metric in metrics(log) {
+    for metric in metric_names(slice::from_ref(log)) {
         let values: Vec<f64> = log
             .epochs
             .iter()
@@ -194,36 +170,11 @@ fn curves(log: &Log) -> String {
         let best = log.best(&metric).filter(|_| metric != "gradient_norm");
         table.row([
             metric,
-            optional(values.first().copied(), number),
-            optional(values.last().copied(), number),
-            optional(best, |best| number(best.value)),
+            optional(values.first().copied(), shown),
+            optional(values.last().copied(), shown),
+            optional(best, |best| shown(best.value)),
             optional(best, |best| best.epoch.to_string()),
             bars(&values),
-        ]);
-    }
-    table.render()
-}
-
-fn bands(bands: &[BandResult]) -> String {
-    let headings = [
-        "band", "value", "low", "median", "high", "runs", "source", "verdict",
-    ];
-    let mut table = Table::of_words(headings.map(String::from));
-    for band in bands {
-        let verdict = match (band.value, band.within) {
-            (None, _) => "not measured",
-            (_, true) => "within",
-            (_, false) => "outside",
-        };
-        table.row([
-            band.metric.clone(),
-            optional(band.value, number),
-            number(band.low),
-            optional(band.median, number),
-            number(band.high),
-            band.runs.to_string(),
-            band.source.clone(),
-            verdict.into(),
         ]);
     }
     table.render()

@@ -1,168 +1,109 @@
-//! Columns of text.
+//! Tables, on the terminal and in markdown.
 
 use crate::text::WIDTH;
+use comfy_table::{CellAlignment, ColumnConstraint, presets};
+use std::ops::Range;
 
 /// Space between columns.
-const GAP: &str = "  ";
-/// Up to so many rows are printed whole.
+const GAP: u16 = 2;
+/// The largest number of rows of which all are printed.
 const MANY: usize = 24;
-/// Of more, so many, evenly spread.
+/// The number of evenly spread rows that are printed of a longer table.
 const SPREAD: usize = 16;
 
 /// A table whose first column names the rows.
 ///
-/// Numbers stand right-aligned below headings that break between words. A table that is too wide goes on below
-/// itself, each part with the first column.
-pub(crate) struct Table {
-    headings: Vec<String>,
-    rows: Vec<Vec<String>>,
-    /// Whether the first column is aligned to the left, as words are.
-    words: bool,
-}
+/// Numbers are right-aligned; headings have one word in a line. A table that is too wide is split into parts below one
+/// another, each with the first column.
+pub(crate) struct Table(comfy_table::Table);
 
 impl Table {
     /// A table whose rows are named by words.
     pub(crate) fn of_words(headings: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            headings: headings.into_iter().collect(),
-            rows: Vec::new(),
-            words: true,
-        }
+        Self::new(headings, CellAlignment::Left)
     }
 
     /// A table whose rows are named by numbers.
     pub(crate) fn of_numbers(headings: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            words: false,
-            ..Self::of_words(headings)
+        Self::new(headings, CellAlignment::Right)
+    }
+
+    fn new(headings: impl IntoIterator<Item = String>, first: CellAlignment) -> Self {
+        let mut headings: Vec<String> = headings.into_iter().collect();
+        for heading in headings.iter_mut().skip(1) {
+            *heading = heading.replace(' ', "\n");
         }
+        // Empty lines on top align the last lines.
+        let lines = |heading: &String| heading.split('\n').count();
+        let highest = headings.iter().map(lines).max().unwrap_or_default();
+        for heading in &mut headings {
+            heading.insert_str(0, &"\n".repeat(highest.saturating_sub(lines(heading))));
+        }
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING).set_header(headings);
+        for (index, column) in table.column_iter_mut().enumerate() {
+            let (alignment, gap) = match index {
+                0 => (first, 0),
+                _ => (CellAlignment::Right, GAP),
+            };
+            column.set_padding((gap, 0)).set_cell_alignment(alignment);
+        }
+        Self(table)
     }
 
     /// Adds a row, with one text per heading.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.0.add_row(cells);
     }
 
     /// The table as lines, each at most [`WIDTH`] wide unless a single column is wider.
-    pub(crate) fn render(&self) -> String {
-        let widths: Vec<usize> = (0..self.headings.len())
-            .map(|column| self.width(column))
-            .collect();
-        let first = widths.first().copied().unwrap_or_default();
-        let mut parts: Vec<Vec<usize>> = Vec::new();
-        let mut used = usize::MAX;
-        for (column, width) in widths.iter().enumerate().skip(1) {
-            if used.saturating_add(GAP.len() + width) > WIDTH {
-                parts.push(vec![0]);
-                used = first;
-            }
-            used += GAP.len() + width;
-            if let Some(part) = parts.last_mut() {
-                part.push(column);
-            }
-        }
-        let parts: Vec<String> = parts.iter().map(|part| self.part(part, &widths)).collect();
+    pub(crate) fn render(mut self) -> String {
+        let parts = self.parts();
+        let parts: Vec<String> = parts.into_iter().map(|part| self.part(part)).collect();
         parts.join("\n")
     }
 
-    fn part(&self, columns: &[usize], widths: &[usize]) -> String {
-        let empty = String::new();
-        let line = |cells: &dyn Fn(usize) -> String| {
-            let mut line = String::new();
-            for &column in columns {
-                let width = widths.get(column).copied().unwrap_or_default();
-                let cell = cells(column);
-                match column {
-                    0 if self.words => line += &format!("{cell:<width$}"),
-                    0 => line += &format!("{cell:>width$}"),
-                    _ => line += &format!("{GAP}{cell:>width$}"),
-                }
+    /// The columns of each part, beside the first.
+    fn parts(&self) -> Vec<Range<usize>> {
+        let widths = self.0.column_max_content_widths();
+        let width = |column: usize| usize::from(widths.get(column).copied().unwrap_or_default());
+        let mut parts = Vec::new();
+        let mut used = width(0);
+        let mut start = 1;
+        for column in 1..widths.len() {
+            let wanted = usize::from(GAP) + width(column);
+            if used + wanted > WIDTH && start < column {
+                parts.push(start..column);
+                (start, used) = (column, width(0));
             }
-            line.trim_end().to_string() + "\n"
-        };
-        let headings: Vec<Vec<String>> = (0..self.headings.len())
-            .map(|column| self.broken(column))
-            .collect();
-        let height = columns
-            .iter()
-            .filter_map(|&column| headings.get(column))
-            .map(Vec::len)
-            .max()
-            .unwrap_or_default();
-        let mut text = String::new();
-        for row in 0..height {
-            text += &line(&|column| {
-                let heading = headings.get(column).map(Vec::as_slice).unwrap_or_default();
-                (row + heading.len())
-                    .checked_sub(height)
-                    .and_then(|at| heading.get(at))
-                    .unwrap_or(&empty)
-                    .clone()
-            });
+            used += wanted;
         }
-        for row in &self.rows {
-            text += &line(&|column| row.get(column).unwrap_or(&empty).clone());
+        parts.push(start..widths.len());
+        parts
+    }
+
+    fn part(&mut self, columns: Range<usize>) -> String {
+        for (index, column) in self.0.column_iter_mut().enumerate() {
+            if index == 0 || columns.contains(&index) {
+                column.remove_constraint();
+            } else {
+                column.set_constraint(ColumnConstraint::Hidden);
+            }
         }
-        text
-    }
-
-    fn width(&self, column: usize) -> usize {
-        let heading = self.broken(column);
-        heading
-            .iter()
-            .map(|line| line.chars().count())
-            .max()
-            .unwrap_or_default()
-            .max(self.body_width(column))
-    }
-
-    fn body_width(&self, column: usize) -> usize {
-        self.rows
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
-    }
-
-    /// The heading in lines as wide as the cells below it, or as its longest word.
-    fn broken(&self, column: usize) -> Vec<String> {
-        let Some(heading) = self.headings.get(column) else {
-            return Vec::new();
-        };
-        let longest = heading
-            .split(' ')
-            .map(|word| word.chars().count())
-            .max()
-            .unwrap_or_default();
-        wrap(
-            heading.split(' '),
-            " ",
-            longest.max(self.body_width(column)),
-        )
+        // A part with only short headings starts with empty lines, which the other parts need.
+        format!("{}\n", self.0.trim_fmt().trim_start_matches('\n'))
     }
 }
 
-/// Joins texts into lines of at most this width, where a single one is not wider.
-pub(crate) fn wrap<'a>(
-    texts: impl IntoIterator<Item = &'a str>,
-    between: &str,
-    width: usize,
-) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for text in texts {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + between.len() + text.chars().count() <= width => {
-                *line += between;
-                *line += text;
-            }
-            _ => lines.push(text.into()),
-        }
-    }
-    lines
+/// A table in markdown.
+pub(crate) fn markdown<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(headings).add_rows(rows);
+    format!("{table}\n")
 }
 
-/// Which of so many rows to print: all, or the first, the last and some between, and the one that matters.
+/// The rows to print: all, or the first, the last and some between, and the given one.
 pub(crate) fn spread(rows: usize, all: bool, matters: Option<usize>) -> Vec<usize> {
     if all || rows <= MANY {
         return (0..rows).collect();
@@ -176,7 +117,7 @@ pub(crate) fn spread(rows: usize, all: bool, matters: Option<usize>) -> Vec<usiz
     chosen
 }
 
-/// What to say below a table that does not hold all rows.
+/// The note below a table that does not hold all rows.
 pub(crate) fn spread_note(shown: usize, rows: usize) -> String {
     if shown == rows {
         String::new()

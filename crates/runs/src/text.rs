@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Width that all output but names keeps to.
 pub(crate) const WIDTH: usize = 100;
 
-/// Stands where there is no value.
+/// The text for a missing value.
 pub(crate) const NONE: &str = "-";
 
 /// Bars of a curve.
@@ -15,16 +15,7 @@ const BARS: usize = 32;
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
 
-/// A metric: `2.3026`, `5.120e-5`.
-pub(crate) fn number(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && !(1e-3..1e5).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    format!("{value:.4}")
-}
-
-/// A distance between metrics: its size is what matters.
+/// A distance between metrics, of which only the size matters.
 pub(crate) fn distance(value: f64) -> String {
     if value == 0.0 {
         "0".into()
@@ -42,7 +33,7 @@ pub(crate) fn quantity(value: f64) -> String {
     }
 }
 
-/// A curve as a line of bars; of a long one, evenly spread values with both ends.
+/// A curve as a line of bars; a long curve is reduced to evenly spread values with both ends.
 pub(crate) fn bars(values: &[f64]) -> String {
     let bars = values.len().min(BARS);
     let place = |bar: usize| bar * (values.len() - 1) / (bars - 1).max(1);
@@ -99,14 +90,11 @@ pub(crate) fn place(place: Option<Place>) -> String {
     match place {
         None => "at the end".into(),
         Some(Place { fold: None, epoch }) => format!("in epoch {epoch}"),
-        Some(Place {
-            fold: Some(fold),
-            epoch,
-        }) => format!("in epoch {epoch} of fold {fold}"),
+        Some(Place { fold: Some(fold), epoch }) => format!("in epoch {epoch} of fold {fold}"),
     }
 }
 
-/// How a run ended, as far as its log knows.
+/// How a run ended, as its log says.
 pub(crate) fn status(log: &Log) -> &'static str {
     match log.end.as_ref().map(|end| end.status) {
         Some(Status::Finished) => "finished",
@@ -127,10 +115,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well_at_every_size() {
-        assert_eq!(
-            [1.23456, 0.0, 5.12e-5, -0.25, 123456.0].map(number),
-            ["1.2346", "0.0000", "5.120e-5", "-0.2500", "1.235e5"]
-        );
         assert_eq!([0.0, 1.2e-7, 0.5].map(distance), ["0", "1.2e-7", "5.0e-1"]);
         assert_eq!(
             [0.123, 33.04, 19300.4].map(quantity),

@@ -5,7 +5,8 @@
 //! L(w) = (1/N) Σ ½ (ŷ − y)² = ½ wᵀHw − cᵀw + ½ k,  H = XᵀX/N,  c = Xᵀy/N,  k = yᵀy/N
 //!
 //! and its gradient is Hw − c. A step of gradient descent multiplies the distance from the minimum along each
-//! eigenvector of H by 1 − ηλ: it grows where η > 2/λ, so that 2/λ of the largest eigenvalue is the limit.
+//! eigenvector of H by 1 − ηλ, where λ is its eigenvalue. The distance grows if η > 2/λ, so the largest eigenvalue sets
+//! the limit.
 
 /// The loss over two weights.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +19,7 @@ pub struct Bowl {
 impl Bowl {
     /// The bowl of these features and targets.
     pub fn of(x: &[[f64; 2]], y: &[f64]) -> Self {
-        let mut bowl = Self {
-            h: [[0.0; 2]; 2],
-            c: [0.0; 2],
-            k: 0.0,
-        };
+        let mut bowl = Self { h: [[0.0; 2]; 2], c: [0.0; 2], k: 0.0 };
         let share = 1.0 / y.len() as f64;
         for ([x1, x2], y) in x.iter().zip(y) {
             bowl.h[0][0] += share * x1 * x1;
@@ -43,7 +40,7 @@ impl Bowl {
         0.5 * (a * w1 * w1 + 2.0 * b * w1 * w2 + d * w2 * w2) - c1 * w1 - c2 * w2 + 0.5 * self.k
     }
 
-    /// Where the gradient is zero; `None` where the two features are multiples of each other, so that a whole line is.
+    /// Where the gradient is zero. `None` if the two features are multiples of each other: then it is zero on a line.
     pub fn minimum(&self) -> Option<(f64, f64)> {
         let ([[a, b], [_, d]], [c1, c2]) = (self.h, self.c);
         let determinant = a * d - b * b;
@@ -60,7 +57,7 @@ impl Bowl {
         2.0 / eigenvalue
     }
 
-    /// The path of gradient descent, w ← w − η (Hw − c): the start and the points after each step.
+    /// The path of gradient descent, w ← w − η (Hw − c): the start and the point after each step.
     pub fn descend(&self, start: (f64, f64), rate: f64, steps: usize) -> Vec<(f64, f64)> {
         let ([[a, b], [_, d]], [c1, c2]) = (self.h, self.c);
         let mut path = vec![start];

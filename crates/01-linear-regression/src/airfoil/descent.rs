@@ -1,52 +1,52 @@
 //! Gradient descent as a path on the surface of the loss: what a learning rate does when it is too small, right, and
 //! too large.
 //!
-//! D2L zh 11.2 and 11.3, en 12.2 and 12.3, on measured data. Of the five features the two that are most alike are left:
-//! the larger the angle of attack, the thicker the boundary layer (correlation 0.75). So the bowl is a valley, seven times
-//! as steep across as along. There is no bias, as all means are zero: two weights are all there is, and the
-//! path is the whole truth. Any flag works: `--batch-size 10` or `--momentum 0.5` draw other paths.
+//! D2L zh 11.2 and 11.3, en 12.2 and 12.3, on measured data. The model sees the two of the five features that are most
+//! alike: the larger the angle of attack, the thicker the boundary layer (correlation 0.75). So the surface of the loss
+//! is a valley, seven times as steep across as along. There is no bias, as all means are zero: the model has two
+//! weights, and the path shows both. Any flag works: `--batch-size 10` or `--momentum 0.5` draw other paths.
 
 use anyhow::Result;
 use candle_core::Tensor;
+use d2l::PresetName::Quick;
 use d2l::data::{Column, Dataset, Splits};
 use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, backward};
 use d2l::plot::{Series, Surface, contours};
-use d2l::{Evaluation, Implementation, Preset, PresetName, Recipe, Run};
+use d2l::{Evaluation, Model, Preset, Recipe, Run};
 
 use super::bowl::Bowl;
 use super::data;
 use crate::scratch::{evaluate, squared_loss};
 
-/// The model on two features.
-pub const DESCENT: &str = "airfoil-descent";
+/// The minibatch is the whole set, so each step is one of gradient descent.
+const QUICK: Recipe = Recipe {
+    epochs: 10,
+    batch_size: ALL,
+    learning_rate: 0.8,
+    initializer: Initializer::NormalZeroBias { std: 0.01 },
+    ..Recipe::SGD
+};
+/// Examples in the set.
+const ALL: usize = 1500;
 
-/// The columns that it sees: angle of attack and thickness of the boundary layer.
+/// The columns that the model sees: angle of attack and thickness of the boundary layer.
 const ANGLE: usize = 1;
 const THICKNESS: usize = 4;
-/// Batches of so many examples are the whole set.
-const ALL: usize = 1500;
+
 /// Learning rates to compare with the run's own, as shares of the largest that works: one that crawls along the valley,
 /// and one that leaves it.
 const TOO_SMALL: f64 = 0.09;
 const TOO_LARGE: f64 = 1.05;
-/// Steps of these.
+/// Steps with each of these.
 const STEPS: usize = 10;
 
-/// A step is one of gradient descent.
-pub const PRESETS: &[Preset] = &[Preset {
-    model: DESCENT,
-    implementation: Implementation::Concise,
-    name: PresetName::Quick,
-    section: "zh 11.3",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: ALL,
-        learning_rate: 0.8,
-        initializer: Initializer::NormalZeroBias { std: 0.01 },
-        ..Recipe::SGD
-    },
-    bands: &[],
-}];
+/// Gradient descent on two features in the chapter's list.
+pub fn model() -> Model {
+    let about =
+        "Gradient descent drawn on the surface of the loss (D2L zh 11.2-11.3, en 12.2-12.3)";
+    let presets = [Preset::plain(Quick, "zh 11.3", QUICK)];
+    Model::new("airfoil-descent", about, train, &[], &presets)
+}
 
 /// ŷ = w₁x₁ + w₂x₂.
 pub struct TwoWeights {
@@ -58,12 +58,10 @@ impl TwoWeights {
     /// Two weights, drawn by `initializer`.
     pub fn new(initializer: &Initializer, params: &ParamStore) -> Result<Self> {
         let weight = initializer.weight(2, 1);
-        Ok(Self {
-            w: params.builder().get_with_hints((2, 1), "w", weight)?,
-        })
+        Ok(Self { w: params.builder().get_with_hints((2, 1), "w", weight)? })
     }
 
-    /// Where it stands on the surface.
+    /// The two weights, where the model stands on the surface.
     pub fn place(&self) -> Result<(f64, f64)> {
         let w: Vec<f32> = self.w.flatten_all()?.to_vec1()?;
         let at = |index: usize| w.get(index).copied().map_or(f64::NAN, f64::from);
@@ -73,20 +71,17 @@ impl TwoWeights {
 
 impl Network for TwoWeights {
     /// `[B, 2] -> [B, 1]`
-    fn forward_t(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
         x.matmul(&self.w)
-    }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        Ok(vec![("w".into(), x.matmul(&self.w)?)])
     }
 }
 
-/// Trains, and draws the path, also where training diverged.
-pub fn train(run: &mut Run) -> Result<()> {
+/// Trains, and draws the path, also if training diverged.
+fn train(run: &mut Run, _: &()) -> Result<()> {
     let data = two_features(data(run)?)?;
-    let model = TwoWeights::new(&run.recipe().initializer, run.params())?;
-    if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
+    let [x, _] = data.train.batch(&[0], &run.settings.device)?;
+    let model = TwoWeights::new(&run.settings.recipe.initializer, &run.params)?;
+    if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
     let bowl = bowl(&data.train)?;
@@ -120,19 +115,21 @@ fn descend(
     model: &TwoWeights,
     path: &mut Vec<(f64, f64)>,
 ) -> Result<()> {
-    run.steps_after_every_batch()?;
-    let mut optimizer = run.optimizer()?;
+    let mut optimizer = run.settings.optimizer(&run.params)?;
+    let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
     run.start(data, &mut optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        let order = run.order();
-        for batch in data.train.batches(order, run.batch_size(), &run.device()) {
+        for batch in data.train.batches(run.order(), batch_size, &device) {
             let [x, y] = batch?;
-            let loss = squared_loss(&model.forward_t(&x, Mode::Evaluate)?, &y)?;
-            let mut gradients = backward(&loss)?;
-            run.clip(&mut gradients)?;
-            optimizer.step(&gradients)?;
-            run.record_step(&loss, x.dim(0)?, &optimizer)?;
+            let examples = x.dim(0)?;
+            let y_hat = model.forward(&x, Mode::Train(run.step()))?;
+            let loss = squared_loss(&y_hat, &y)?;
+            if let Some(mut gradients) = run.accumulate(backward(&loss)?, examples)? {
+                run.clip(&mut gradients)?;
+                optimizer.step(&gradients)?;
+            }
+            run.record_step(&loss, examples, &optimizer)?;
             path.push(model.place()?);
         }
         let evaluation = Evaluation {
@@ -156,10 +153,7 @@ fn two_features(data: Splits<2>) -> Result<Splits<2>> {
             .flat_map(|row| [row.get(ANGLE), row.get(THICKNESS)])
             .flatten()
             .copied();
-        let features = Column::Floats {
-            values: values.collect(),
-            shape: vec![2],
-        };
+        let features = Column::Floats { values: values.collect(), shape: vec![2] };
         Dataset::new([features, part.column(1).clone()])
     };
     Ok(Splits {
@@ -189,15 +183,15 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
         return Ok(());
     };
     let line = |name: String, points: Vec<(f64, f64)>| Series { name, points };
-    // The longest lies at the bottom.
     let hundredths = |rate: f64| (rate * 100.0).round() / 100.0;
     let [small, large] =
         [TOO_SMALL, TOO_LARGE].map(|share| hundredths(share * bowl.largest_rate()));
-    let recipe = run.recipe();
+    let recipe = &run.settings.recipe;
     let mut name = format!("this run, η = {}", recipe.learning_rate);
     if recipe.batch_size < ALL {
         name += &format!(", batches of {}", recipe.batch_size);
     }
+    // The first is drawn below the others: it is the longest.
     let paths = [
         line(
             format!("η = {large}, too large"),
@@ -210,7 +204,7 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
         ),
         line("minimum".to_string(), vec![minimum]),
     ];
-    // What is far away from both ends is not worth making everything else small.
+    // Points far from the minimum are left out: they would make everything else small.
     let distance = |point: &(f64, f64)| (point.0 - minimum.0).hypot(point.1 - minimum.1);
     let near = 1.5 * distance(&start);
     let points = paths.iter().flat_map(|line| &line.points).copied();
@@ -218,7 +212,7 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
     let surface = Surface::around(&seen, |w1, w2| bowl.height(w1, w2))?;
     contours(
         &figure,
-        &format!("{DESCENT}: steps on the loss over two weights"),
+        &format!("{}: steps on the loss over two weights", run.settings.model),
         "weight of the angle of attack",
         "weight of the thickness",
         &surface,

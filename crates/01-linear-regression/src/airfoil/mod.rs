@@ -1,11 +1,11 @@
 //! Linear regression on measured data: how loud an airfoil is in the wind.
 //!
-//! D2L zh 11.5, en 12.5, where the set compares optimizers. 1,500 sections of wings in a wind tunnel: frequency, angle
-//! of attack, chord length, speed of the air and thickness of the boundary layer, and the sound level to predict. All
-//! six are standardized, to mean 0 and standard deviation 1. There is no validation set: `valid.loss` is that of the same
-//! 1,500 examples after an epoch, as the book's curves show it.
+//! D2L zh 11.5, en 12.5, where the data compare optimizers. 1,500 measurements in a wind tunnel: frequency, angle of
+//! attack, chord length, speed of the air and thickness of the boundary layer, and the sound level to predict. All six
+//! are standardized, to mean 0 and standard deviation 1. There is no validation set: `valid.loss` is that of the same
+//! 1,500 examples after an epoch, as in the book's curves.
 //!
-//! This file trains on all five features; [`descent`] takes two of them and draws each step on the surface of the
+//! This file trains on all five features. [`descent`] takes two of them and draws each step on the surface of the
 //! loss, [`bowl`].
 
 pub mod bowl;
@@ -13,95 +13,59 @@ pub mod descent;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use d2l::PresetName::Zh;
 use d2l::data::Splits;
 use d2l::nn::Initializer;
-use d2l::{Implementation, Preset, PresetName, Recipe, Regressor, Run};
+use d2l::{Model, Preset, Recipe, Run};
 
 use crate::closed_form::ClosedForm;
-use crate::{concise, scratch};
+use crate::synthetic::fit;
 
-/// The model on all five features.
-pub const AIRFOIL: &str = "airfoil";
-/// Features of an example.
-pub const FEATURES: usize = 5;
-
-/// Minibatch SGD by hand and with the library: the book's settings, which are quick.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        ..ZH_SCRATCH
-    },
-    ZH_SCRATCH,
-    Preset {
-        name: PresetName::Quick,
-        ..ZH_CONCISE
-    },
-    ZH_CONCISE,
-];
-
-const ZH_SCRATCH: Preset = Preset {
-    model: AIRFOIL,
-    implementation: Implementation::Scratch,
-    name: PresetName::Zh,
-    section: "zh 11.5",
-    recipe: Recipe {
-        epochs: 2,
-        batch_size: 10,
-        learning_rate: 0.05,
-        initializer: Initializer::NormalZeroBias { std: 0.01 },
-        ..Recipe::SGD
-    },
-    bands: &[],
+const BY_HAND: Recipe = Recipe {
+    epochs: 2,
+    batch_size: 10,
+    learning_rate: 0.05,
+    initializer: Initializer::NormalZeroBias { std: 0.01 },
+    ..Recipe::SGD
+};
+const CONCISE: Recipe = Recipe {
+    epochs: 4,
+    learning_rate: 0.01,
+    initializer: Initializer::Normal { std: 0.01 },
+    ..BY_HAND
 };
 
-const ZH_CONCISE: Preset = Preset {
-    implementation: Implementation::Concise,
-    recipe: Recipe {
-        epochs: 4,
-        learning_rate: 0.01,
-        initializer: Initializer::Normal { std: 0.01 },
-        ..ZH_SCRATCH.recipe
-    },
-    ..ZH_SCRATCH
-};
+/// Linear regression on the five features in the chapter's list.
+pub fn model() -> Model {
+    let about =
+        "Linear regression on measured data: the noise of an airfoil (D2L zh 11.5, en 12.5)";
+    let scratch = [
+        Preset::quick(2, "zh 11.5", BY_HAND, ()),
+        Preset::plain(Zh, "zh 11.5", BY_HAND),
+    ];
+    let concise = [
+        Preset::quick(4, "zh 11.5", CONCISE, ()),
+        Preset::plain(Zh, "zh 11.5", CONCISE),
+    ];
+    Model::new("airfoil", about, train, &scratch, &concise)
+}
+
+fn train(run: &mut Run, _: &()) -> Result<()> {
+    let data = data(run)?;
+    match fit(run, &data)? {
+        Some((weight, bias)) => report(run, &data, &weight, &bias),
+        None => Ok(()),
+    }
+}
 
 /// Features `[N, 5]` and targets `[N, 1]`, standardized.
 fn data(run: &Run) -> Result<Splits<2>> {
-    Ok(run.first_examples(run.load(d2l::data::airfoil)?.splits))
+    let settings = &run.settings;
+    Ok(settings.first_examples(settings.load(d2l::data::airfoil)?.splits))
 }
 
-/// Trains by hand and reports.
-pub fn train_by_hand(run: &mut Run) -> Result<()> {
-    let data = data(run)?;
-    let initializer = run.recipe().initializer;
-    let model = scratch::LinearRegression::new(FEATURES, &initializer, run.params())?;
-    if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
-        return Ok(());
-    }
-    scratch::fit(&model, &data, run)?;
-    report(run, &data, &model.w, &model.b)
-}
-
-/// Trains with the library and reports.
-pub fn train(run: &mut Run) -> Result<()> {
-    let data = data(run)?;
-    let initializer = run.recipe().initializer;
-    let model = concise::LinearRegression::new(FEATURES, &initializer, run.params())?;
-    if run.shows_summary(&model, &data.train.batch(&[0], &run.device())?[0])? {
-        return Ok(());
-    }
-    let task = Regressor::new(model);
-    let mut optimizer = run.optimizer()?;
-    d2l::fit(&task, &data, &mut optimizer, run)?;
-    let linear = &task.network.linear;
-    let Some(bias) = linear.bias() else {
-        anyhow::bail!("the linear layer has no bias")
-    };
-    report(run, &data, linear.weight(), bias)
-}
-
-/// Logs `half_squared_loss`, what the book's curves show, of the learned parameters and of the closed form: ½ (ŷ − y)²,
-/// the mean over all examples. `weight` holds 5 numbers and `bias` 1, in any shape.
+/// Logs `half_squared_loss`, which the book's curves show, of the learned parameters and of the closed form:
+/// ½ (ŷ − y)², the mean over all examples. `weight` holds 5 numbers and `bias` 1, in any shape.
 fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -> Result<()> {
     let numbers = |tensor: &Tensor| -> Result<Vec<f64>> {
         let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;

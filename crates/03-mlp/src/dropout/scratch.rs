@@ -4,71 +4,28 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use d2l::PresetName::{En, Zh};
 use d2l::nn::{Initializer, Mode, Network, ParamStore, Step};
 use d2l::random::{Purpose, Rng, Stream};
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+use d2l::{Preset, Recipe};
 
+use super::Options;
 use crate::scratch::relu;
 
-/// The experiments.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        recipe: Recipe {
-            epochs: 5,
-            ..ZH.recipe
-        },
-        bands: &[],
-        ..ZH
-    },
-    ZH,
-    Preset {
-        name: PresetName::En,
-        section: "en 5.6",
-        recipe: Recipe {
-            learning_rate: 0.1,
-            ..ZH.recipe
-        },
-        bands: &[
-            Band::pooled("train_window.loss", 0.4064247, 0.4175764, 0.4287281, 31),
-            Band::pooled("valid_batches.loss", 0.3755639, 0.4057726, 0.4359813, 31),
-            Band::pooled(
-                "valid_batches.accuracy",
-                0.8348762,
-                0.8513703,
-                0.8678644,
-                31,
-            ),
-            Band::pooled(
-                "valid_batches.accuracy.best",
-                0.8427394,
-                0.8531495,
-                0.8635596,
-                31,
-            ),
-        ],
-        ..ZH
-    },
-];
-
-const ZH: Preset = Preset {
-    model: "dropout",
-    implementation: Implementation::Scratch,
-    name: PresetName::Zh,
-    section: "zh 4.6",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 256,
-        learning_rate: 0.5,
-        initializer: Initializer::PytorchDefault,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train.loss", 0.3286, 0.3348, 0.3555, 48),
-        Band::book("train.accuracy", 0.8695, 0.8764, 0.879, 48),
-        Band::book("valid.accuracy", 0.7835, 0.8599, 0.872, 48),
-    ],
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 256,
+    learning_rate: 0.5,
+    initializer: Initializer::PytorchDefault,
+    ..Recipe::SGD
 };
+const EN: Recipe = Recipe { learning_rate: 0.1, ..ZH };
+/// The experiments.
+pub const PRESETS: &[Preset<Options>] = &[
+    Preset::quick(5, "zh 4.6", ZH, Options::ZH),
+    Preset::new(Zh, "zh 4.6", ZH, Options::ZH),
+    Preset::new(En, "en 5.6", EN, Options::EN),
+];
 
 /// H₁ = drop(ReLU(XW₁ + b₁)), H₂ = drop(ReLU(H₁W₂ + b₂)), O = H₂W₃ + b₃.
 pub struct DropoutMlp {
@@ -82,7 +39,8 @@ pub struct DropoutMlp {
 }
 
 impl DropoutMlp {
-    /// Two hidden layers of `num_hiddens` units, which fall out with `probabilities`; drawn by `initializer`.
+    /// Two hidden layers of `num_hiddens` units, which are dropped with `probabilities`. Parameters are drawn by
+    /// `initializer`.
     pub fn new(
         [num_inputs, num_hiddens, num_outputs]: [usize; 3],
         probabilities: [f64; 2],
@@ -110,10 +68,10 @@ impl DropoutMlp {
 }
 
 impl Network for DropoutMlp {
-    /// `[B, 1, 28, 28] -> [B, K]`: logits. Units fall out while training only.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+    /// `[B, C, S, S] -> [B, K]`: logits. Units are dropped in training only.
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
         let [p1, p2] = self.probabilities;
-        let x = x.flatten_from(1)?; // [B, pixels]
+        let x = x.flatten_from(1)?; // [B, D]
         let mut h1 = relu(&x.matmul(&self.w1)?.broadcast_add(&self.b1)?)?; // [B, H]
         if let Mode::Train(step) = mode {
             h1 = dropout(&h1, p1, "dropout1", step)?;
@@ -124,42 +82,14 @@ impl Network for DropoutMlp {
         }
         h2.matmul(&self.w3)?.broadcast_add(&self.b3)
     }
-
-    fn layers(&self, x: &Tensor) -> candle_core::Result<Vec<(String, Tensor)>> {
-        let flat = x.flatten_from(1)?;
-        let product1 = flat.matmul(&self.w1)?;
-        let sum1 = product1.broadcast_add(&self.b1)?;
-        let h1 = relu(&sum1)?;
-        let product2 = h1.matmul(&self.w2)?;
-        let sum2 = product2.broadcast_add(&self.b2)?;
-        let h2 = relu(&sum2)?;
-        let product3 = h2.matmul(&self.w3)?;
-        let o = product3.broadcast_add(&self.b3)?;
-        let named = [
-            ("flatten", flat),
-            ("w1", product1),
-            ("b1", sum1),
-            ("relu1", h1.clone()),
-            ("dropout1", h1), // in evaluation it changes nothing
-            ("w2", product2),
-            ("b2", sum2),
-            ("relu2", h2.clone()),
-            ("dropout2", h2),
-            ("w3", product3),
-            ("b3", o),
-        ];
-        Ok(named
-            .map(|(name, output)| (name.to_string(), output))
-            .into())
-    }
 }
 
 /// h' = 0 with probability p, else h / (1 - p), so that E\[h'\] = h. Any shape to the same shape. zh 4.6.2, en 5.6.1.
 ///
-/// `name` tells one layer's draws from another's: equal names would drop equal elements.
+/// `name` separates one layer's draws from another's: layers of equal names would drop equal elements.
 pub fn dropout(x: &Tensor, p: f64, name: &str, step: Step) -> candle_core::Result<Tensor> {
     if p == 1.0 {
-        return x.zeros_like(); // everything falls out; 1 / (1 - p) would be infinite
+        return x.zeros_like(); // everything is dropped; 1 / (1 - p) would be infinite
     }
     let stream = Stream {
         seed: step.seed,

@@ -1,4 +1,4 @@
-//! LeNet with batch normalisation in front of every sigmoid, with which it learns from the first epoch on.
+//! LeNet with batch normalisation in front of every sigmoid, so that it learns from the first epoch on.
 //! D2L zh 7.5, en 8.5; Ioffe and Szegedy 2015, <https://arxiv.org/abs/1502.03167>.
 //!
 //! Reading order: [`scratch`] (batch normalisation by its definition), [`concise`] (the library's layer).
@@ -7,30 +7,47 @@ pub mod concise;
 pub mod scratch;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use d2l::PresetName::{En, Zh};
+use d2l::nn::Initializer;
+use d2l::{Implementation, Model, Preset, Recipe, Run};
 
-/// As in `--model`.
-pub const NAME: &str = "batchnorm-lenet";
+use crate::pictures::{self, Pictures};
 
-/// Units of the two dense layers in front of the output.
-const HIDDENS: [usize; 2] = [120, 84];
-
-/// Channels of the two convolutions.
-const CHANNELS: [usize; 2] = [6, 16];
-
-/// What the second pooling leaves of a side: 4 of 28. This LeNet's first convolution has no padding: both lose 4.
-fn last_side(side: usize) -> Result<usize> {
-    let pooled = side.saturating_sub(4) / 2;
-    crate::layers::large_enough(NAME, side, pooled.saturating_sub(4) / 2)
-}
-
-/// Its layers in order.
-const LAYERS: [&str; 16] = [
-    "conv1", "norm1", "sigmoid1", "pool1", "conv2", "norm2", "sigmoid2", "pool2", "flatten",
-    "dense1", "norm3", "sigmoid3", "dense2", "norm4", "sigmoid4", "output",
+const ZH: Recipe = Recipe {
+    epochs: 10,
+    batch_size: 256,
+    learning_rate: 1.0,
+    initializer: Initializer::Xavier,
+    ..Recipe::SGD
+};
+const EN: Recipe = Recipe { batch_size: 128, learning_rate: 0.1, ..ZH };
+/// The experiments of both implementations.
+pub const PRESETS: &[Preset<Pictures>] = &[
+    Preset::quick(5, "zh 7.5", ZH, Pictures::BOOK),
+    Preset::new(Zh, "zh 7.5", ZH, Pictures::BOOK),
+    Preset::new(En, "en 8.5", EN, Pictures::BOOK),
 ];
 
-/// The layers' outputs with their names.
-fn named(outputs: [Tensor; 16]) -> Vec<(String, Tensor)> {
-    LAYERS.into_iter().map(String::from).zip(outputs).collect()
+/// LeNet with batch normalisation in the chapter's list.
+pub fn model() -> Model {
+    let about = "LeNet with batch normalisation (D2L zh 7.5, en 8.5)";
+    Model::new("batchnorm-lenet", about, train, PRESETS, PRESETS)
+}
+
+/// The side behind the second pooling layer: 4 of 28. Both convolutions lose 4; unlike LeNet's, the first has no
+/// padding.
+fn last_side(side: usize) -> Result<usize> {
+    let pooled = side.saturating_sub(4) / 2;
+    crate::layers::large_enough(side, pooled.saturating_sub(4) / 2)
+}
+
+fn train(run: &mut Run, options: &Pictures) -> Result<()> {
+    match run.settings.implementation {
+        Implementation::Scratch => {
+            pictures::train(run, options, None, scratch::BatchNormLeNet::new)
+        }
+        Implementation::Concise => {
+            pictures::train(run, options, None, concise::BatchNormLeNet::new)
+        }
+    }
 }

@@ -4,78 +4,25 @@
 //!
 //! μ = mean of x,  σ² = mean of (x - μ)²,  x̂ = (x - μ) / √(σ² + ε),  y = γ x̂ + β.
 //!
-//! γ and β are learned. While training, running averages of μ and σ² take in every batch's; in evaluation they stand in
-//! the place of the batch's, so that a picture's score doesn't depend on the others.
+//! γ and β are learned. In training each batch moves running averages of μ and σ². In evaluation these averages replace
+//! the batch's own μ and σ², so that a picture's score doesn't depend on the other pictures.
 
 use anyhow::Result;
 use candle_core::{Result as CandleResult, Tensor, Var, bail};
 use candle_nn::init;
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
 
-use super::{CHANNELS, HIDDENS};
+use super::last_side;
 use crate::lenet::scratch::{Layer, sigmoid};
-use crate::pooling::{Window, avg_pool2d};
-
-/// The experiments. The book's accuracy after the last epoch of zh has come out anywhere from 0.57 to 0.88: loss,
-/// training accuracy and best epoch judge.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        recipe: Recipe {
-            epochs: 5,
-            ..ZH.recipe
-        },
-        bands: &[],
-        ..ZH
-    },
-    ZH,
-    Preset {
-        name: PresetName::En,
-        section: "en 8.5",
-        recipe: Recipe {
-            batch_size: 128,
-            learning_rate: 0.1,
-            ..ZH.recipe
-        },
-        bands: &[
-            Band::pooled("train_window.loss", 0.2905632, 0.3042238, 0.3178844, 31),
-            Band::pooled("valid_batches.loss", 0.2033989, 0.39191, 0.5804211, 31),
-            Band::pooled(
-                "valid_batches.accuracy.best",
-                0.8474792,
-                0.8721885,
-                0.8968978,
-                31,
-            ),
-        ],
-        ..ZH
-    },
-];
-
-const ZH: Preset = Preset {
-    model: super::NAME,
-    implementation: Implementation::Scratch,
-    name: PresetName::Zh,
-    section: "zh 7.5",
-    recipe: Recipe {
-        epochs: 10,
-        batch_size: 256,
-        learning_rate: 1.0,
-        initializer: Initializer::Xavier,
-        ..Recipe::SGD
-    },
-    bands: &[
-        Band::book("train.loss", 0.258, 0.267, 0.278, 50).printed(3),
-        Band::book("train.accuracy", 0.897, 0.901, 0.905, 50).printed(3),
-        Band::book("valid.accuracy.best", 0.8247, 0.8675, 0.8878, 50),
-    ],
-};
+use crate::lenet::{CHANNELS, HIDDENS};
+use crate::pictures::Shape;
+use crate::pooling::{Region, avg_pool2d};
 
 /// ε
 const EPSILON: f64 = 1e-5;
 
-/// The weight of a batch in the running averages. (zh 7.5.3 writes 0.9 for what stays, en 8.5.3 0.1 for what comes.)
+/// The weight of a new batch in the running averages. (zh 7.5.3 gives the weight of the old average, 0.9; en 8.5.3
+/// this.)
 const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation of the channels of `[B, C]` or `[B, C, H, W]`.
@@ -90,11 +37,7 @@ impl BatchNorm {
     /// γ = 1, β = 0, and running averages of 0 and 1, under PyTorch's names for them.
     pub fn new(name: &str, channels: usize, params: &ParamStore) -> Result<Self> {
         let vb = params.builder().pp(name);
-        let running = |name, start| -> Result<Var> {
-            Ok(Var::from_tensor(
-                &vb.get_with_hints(channels, name, start)?,
-            )?)
-        };
+        let running = |name, start| Var::from_tensor(&vb.get_with_hints(channels, name, start)?);
         Ok(Self {
             gamma: vb.get_with_hints(channels, "weight", init::ONE)?,
             beta: vb.get_with_hints(channels, "bias", init::ZERO)?,
@@ -103,8 +46,8 @@ impl BatchNorm {
         })
     }
 
-    /// Shape of x to the same shape. In training the running averages move.
-    pub fn forward_t(&self, x: &Tensor, mode: Mode) -> CandleResult<Tensor> {
+    /// The shape of x to the same shape. In training the running averages move.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> CandleResult<Tensor> {
         let (over, column): (&[usize], &[usize]) = match x.rank() {
             2 => (&[0], &[1, x.dim(1)?]),
             4 => (&[0, 2, 3], &[1, x.dim(1)?, 1, 1]),
@@ -114,8 +57,8 @@ impl BatchNorm {
             Mode::Train(_) => {
                 let mean = x.mean_keepdim(over)?;
                 let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(over)?;
-                take_in(&self.running_mean, &mean)?;
-                take_in(&self.running_var, &variance)?;
+                move_towards(&self.running_mean, &mean)?;
+                move_towards(&self.running_var, &variance)?;
                 (mean, variance)
             }
             Mode::Evaluate => (
@@ -131,15 +74,15 @@ impl BatchNorm {
     }
 }
 
-/// running ← (1 - m) running + m · batch's. Of the variance, the book's code takes in the batch's own, divided by n;
-/// PyTorch's layer divides it by n - 1.
-fn take_in(running: &Var, batch: &Tensor) -> CandleResult<()> {
+/// running ← (1 - m) running + m · batch's. The book's code uses the batch's own variance, divided by n; PyTorch's
+/// layer divides by n - 1.
+fn move_towards(running: &Var, batch: &Tensor) -> CandleResult<()> {
     let batch = (batch.detach().flatten_all()? * MOMENTUM)?;
     running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + batch)?)
 }
 
-/// Convolution, batch norm, sigmoid, mean over 2 × 2, twice; then three dense layers, the first two with batch norm and
-/// sigmoid.
+/// Convolution, batch normalisation, sigmoid and average pooling, twice; then three dense layers, the first two with
+/// batch normalisation and sigmoid.
 pub struct BatchNormLeNet {
     conv1: Layer,
     norm1: BatchNorm,
@@ -153,62 +96,36 @@ pub struct BatchNormLeNet {
 }
 
 impl BatchNormLeNet {
-    /// For square pictures of `(channels, side)`: the book's are grey, of 28 × 28.
-    pub fn new(
-        (in_channels, side): (usize, usize),
-        num_outputs: usize,
-        initializer: &Initializer,
-        params: &ParamStore,
-    ) -> Result<Self> {
-        let layer = |name: &str, shape: &[usize]| Layer::new(name, shape, initializer, params);
-        let [first, second] = CHANNELS;
-        let [dense1, dense2] = HIDDENS;
-        let last_side = super::last_side(side)?;
+    /// For square pictures; the book's are grey, of 28 × 28 pixels.
+    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
+        let layer = |name: &str, shape: &[usize]| Layer::new(name, shape, init, params);
+        let [c1, c2] = CHANNELS;
+        let [h1, h2] = HIDDENS;
         Ok(Self {
-            conv1: layer("conv1", &[first, in_channels, 5, 5])?,
-            norm1: BatchNorm::new("norm1", first, params)?,
-            conv2: layer("conv2", &[second, first, 5, 5])?,
-            norm2: BatchNorm::new("norm2", second, params)?,
-            dense1: layer("dense1", &[dense1, second * last_side * last_side])?,
-            norm3: BatchNorm::new("norm3", dense1, params)?,
-            dense2: layer("dense2", &[dense2, dense1])?,
-            norm4: BatchNorm::new("norm4", dense2, params)?,
-            output: layer("output", &[num_outputs, dense2])?,
+            conv1: layer("conv1", &[c1, shape.channels, 5, 5])?,
+            norm1: BatchNorm::new("norm1", c1, params)?,
+            conv2: layer("conv2", &[c2, c1, 5, 5])?,
+            norm2: BatchNorm::new("norm2", c2, params)?,
+            dense1: layer("dense1", &[h1, c2 * last_side(shape.side)?.pow(2)])?,
+            norm3: BatchNorm::new("norm3", h1, params)?,
+            dense2: layer("dense2", &[h2, h1])?,
+            norm4: BatchNorm::new("norm4", h2, params)?,
+            output: layer("output", &[shape.classes, h2])?,
         })
-    }
-
-    fn layers_t(&self, x: &Tensor, mode: Mode) -> CandleResult<Vec<(String, Tensor)>> {
-        let halves = Window::side_by_side(2);
-        let conv1 = self.conv1.convolve(x)?;
-        let norm1 = self.norm1.forward_t(&conv1, mode)?;
-        let sigmoid1 = sigmoid(&norm1)?;
-        let pool1 = avg_pool2d(&sigmoid1, &halves)?; // [B, 6, 12, 12]
-        let conv2 = self.conv2.convolve(&pool1)?;
-        let norm2 = self.norm2.forward_t(&conv2, mode)?;
-        let sigmoid2 = sigmoid(&norm2)?;
-        let pool2 = avg_pool2d(&sigmoid2, &halves)?; // [B, 16, 4, 4]
-        let flatten = pool2.flatten_from(1)?;
-        let dense1 = self.dense1.multiply(&flatten)?;
-        let norm3 = self.norm3.forward_t(&dense1, mode)?;
-        let sigmoid3 = sigmoid(&norm3)?;
-        let dense2 = self.dense2.multiply(&sigmoid3)?;
-        let norm4 = self.norm4.forward_t(&dense2, mode)?;
-        let sigmoid4 = sigmoid(&norm4)?;
-        let output = self.output.multiply(&sigmoid4)?;
-        Ok(super::named([
-            conv1, norm1, sigmoid1, pool1, conv2, norm2, sigmoid2, pool2, flatten, dense1, norm3,
-            sigmoid3, dense2, norm4, sigmoid4, output,
-        ]))
     }
 }
 
 impl Network for BatchNormLeNet {
     /// `[B, C, S, S] -> [B, K]`: logits.
-    fn forward_t(&self, x: &Tensor, mode: Mode) -> CandleResult<Tensor> {
-        crate::output_of(self.layers_t(x, mode)?)
-    }
-
-    fn layers(&self, x: &Tensor) -> CandleResult<Vec<(String, Tensor)>> {
-        self.layers_t(x, Mode::Evaluate)
+    fn forward(&self, x: &Tensor, mode: Mode) -> CandleResult<Tensor> {
+        let pool = |h: &Tensor| avg_pool2d(h, &Region::side_by_side(2));
+        let h = self.norm1.forward(&self.conv1.convolve(x)?, mode)?;
+        let h = pool(&sigmoid(&h)?)?; // [B, 6, 12, 12]
+        let h = self.norm2.forward(&self.conv2.convolve(&h)?, mode)?;
+        let h = pool(&sigmoid(&h)?)?.flatten_from(1)?; // [B, 16 · 4 · 4]
+        let h = self.norm3.forward(&self.dense1.multiply(&h)?, mode)?;
+        let h = self.dense2.multiply(&sigmoid(&h)?)?;
+        let h = self.norm4.forward(&h, mode)?;
+        self.output.multiply(&sigmoid(&h)?)
     }
 }

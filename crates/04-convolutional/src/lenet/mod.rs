@@ -1,88 +1,87 @@
-//! LeNet, the first convolutional network in wide use: two convolutions, two poolings, three dense layers, sigmoids.
-//! D2L zh 6.6, en 7.6; LeCun et al. 1998, "Gradient-based learning applied to document recognition".
+//! LeNet, the first convolutional network in wide use: two convolutions, two pooling layers, three dense layers,
+//! sigmoids. D2L zh 6.6, en 7.6; LeCun et al. 1998, "Gradient-based learning applied to document recognition".
 //!
-//! The book's exercises put ReLU in the place of the sigmoids, and the largest number of a window in that of its mean:
-//! [`Parts`].
+//! Two of the book's exercises are flags: ReLU instead of the sigmoid, and max-pooling instead of average pooling.
 
 pub mod concise;
 pub mod scratch;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use d2l::{Implementation, Model, Run};
+use serde::Serialize;
 
-/// As in `--model`.
-pub const NAME: &str = "lenet";
+use crate::pictures::{self, Pictures};
 
-/// Units of the two dense layers in front of the output.
-const HIDDENS: [usize; 2] = [120, 84];
-
-/// Channels of the two convolutions.
-const CHANNELS: [usize; 2] = [6, 16];
-
-/// What the second pooling leaves of a side: 5 of 28. The first convolution pads by 2, the second loses 4.
-fn last_side(side: usize) -> Result<usize> {
-    crate::layers::large_enough(NAME, side, (side / 2).saturating_sub(4) / 2)
+/// LeNet in the chapter's list.
+pub fn model() -> Model {
+    let about = "LeNet: two convolutions and three dense layers (D2L zh 6.6, en 7.6)";
+    Model::new("lenet", about, train, scratch::PRESETS, concise::PRESETS)
 }
 
-/// What stands between the layers with weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Behind every layer but the last.
+/// What the exercises change.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Model")]
+pub struct Options {
+    /// Activation function of every layer but the last
+    #[arg(long, value_enum)]
     pub activation: Activation,
-    /// Behind the convolutions' activations.
+    /// What becomes of each 2 × 2 region
+    #[arg(long, value_enum)]
     pub pooling: Pooling,
+    /// What it is trained on.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub pictures: Pictures,
+}
+
+impl Options {
+    /// The book's.
+    pub const BOOK: Self = Self {
+        activation: Activation::Sigmoid,
+        pooling: Pooling::Avg,
+        pictures: Pictures::BOOK,
+    };
 }
 
 /// A function of each number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// 1 / (1 + exp(-x)), the book's
-    #[default]
     Sigmoid,
     /// max(x, 0)
     Relu,
 }
 
-/// One number for each 2 × 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// One number for each 2 × 2 region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
-    /// Their mean, the book's
-    #[default]
+    /// The mean, the book's
     Avg,
-    /// The largest of them
+    /// The largest number
     Max,
 }
 
-impl Activation {
-    /// As on the command line and in the log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sigmoid => "sigmoid",
-            Self::Relu => "relu",
-        }
-    }
+/// Channels of the two convolutions.
+pub(crate) const CHANNELS: [usize; 2] = [6, 16];
+
+/// Units of the two hidden dense layers.
+pub(crate) const HIDDENS: [usize; 2] = [120, 84];
+
+/// The side behind the second pooling layer: 5 of 28. The first convolution pads by 2, the second loses 4.
+fn last_side(side: usize) -> Result<usize> {
+    crate::layers::large_enough(side, (side / 2).saturating_sub(4) / 2)
 }
 
-impl Pooling {
-    /// As on the command line and in the log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Avg => "avg",
-            Self::Max => "max",
-        }
+fn train(run: &mut Run, options: &Options) -> Result<()> {
+    let pictures = &options.pictures;
+    match run.settings.implementation {
+        Implementation::Scratch => pictures::train(run, pictures, None, |shape, init, params| {
+            scratch::LeNet::new(shape, options, init, params)
+        }),
+        Implementation::Concise => pictures::train(run, pictures, None, |shape, init, params| {
+            concise::LeNet::new(shape, options, init, params)
+        }),
     }
-}
-
-/// The outputs of the layers, in order, with their names: `relu1` for `sigmoid1` where that is the activation.
-fn named(activation: Activation, outputs: [Tensor; 12]) -> Vec<(String, Tensor)> {
-    let activation = activation.name();
-    let names = [
-        "conv1", "1", "pool1", "conv2", "2", "pool2", "flatten", "dense1", "3", "dense2", "4",
-        "output",
-    ];
-    let full = |name: &str| match name.parse::<usize>() {
-        Ok(number) => format!("{activation}{number}"),
-        Err(_) => name.to_string(),
-    };
-    names.map(full).into_iter().zip(outputs).collect()
 }

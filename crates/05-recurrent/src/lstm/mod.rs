@@ -1,8 +1,49 @@
-//! Long short-term memory: beside the state runs a memory that gates write and read. D2L zh 9.2, en 10.1; Hochreiter and
-//! Schmidhuber 1997.
+//! Long short-term memory: gates write and read a memory that each layer has beside its state. D2L zh 9.2, en 10.1;
+//! Hochreiter and Schmidhuber 1997.
 
-pub mod concise;
 pub mod scratch;
 
-/// `--model lstm`
-pub const NAME: &str = "lstm";
+use candle_core::Result;
+use d2l::PresetName::{En, Zh};
+use d2l::nn::{Initializer, ParamStore, RecurrentOptions};
+use d2l::{Implementation, Model, Preset};
+
+use crate::by_hand::ByHand;
+use crate::experiment::train;
+use crate::hyperparameters::{EN_GATED, Options, QUICK, QUICK_GATES, ZH, by_hand};
+use crate::language_model::Recurrent;
+use crate::rnn_model::{Cell, RnnModel};
+
+const SCRATCH: &[Preset<Options>] = &[
+    Preset::quick(100, "zh 9.2", by_hand(QUICK_GATES), Options::ZH_HALF),
+    Preset::new(Zh, "zh 9.2", by_hand(ZH), Options::ZH),
+    Preset::new(En, "en 10.1", by_hand(EN_GATED), Options::EN),
+];
+const CONCISE: &[Preset<Options>] = &[
+    Preset::quick(100, "zh 9.2", QUICK, Options::ZH),
+    Preset::new(Zh, "zh 9.2", ZH, Options::ZH),
+    Preset::new(En, "en 10.1", EN_GATED, Options::EN),
+];
+
+/// Long short-term memory in the chapter's list.
+pub fn model() -> Model {
+    let about = "Long short-term memory (D2L zh 9.2, en 10.1)";
+    let train = |run: &mut _, options: &_| train(run, options, network);
+    Model::new("lstm", about, train, SCRATCH, CONCISE)
+}
+
+/// The language model.
+pub fn network(
+    implementation: Implementation,
+    sizes: (usize, usize),
+    init: &Initializer,
+    params: &ParamStore,
+) -> Result<Box<dyn Recurrent>> {
+    Ok(match implementation {
+        Implementation::Scratch => Box::new(ByHand::new(sizes, init, params, scratch::Lstm::new)?),
+        Implementation::Concise => {
+            let options = RecurrentOptions::default();
+            Box::new(RnnModel::new(Cell::Lstm, sizes, options, init, params)?)
+        }
+    })
+}

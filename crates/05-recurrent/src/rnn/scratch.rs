@@ -1,86 +1,13 @@
-//! The simple recurrent network by hand. D2L zh 8.5, en 9.5.
+//! A simple recurrent layer by hand. D2L zh 8.5, en 9.5.
 //!
 //! H_t = tanh(X_t W_xh + H_{t-1} W_hh + b_h)
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::{Initializer, ParamStore};
-use d2l::{Band, Implementation, Preset, PresetName, Recipe};
+use d2l::nn::Initializer;
 
-use crate::by_hand::{ByHand, Gate, Step, parts_of};
+use crate::by_hand::{Gate, Step, parts_of};
 use crate::language_model::State;
-use crate::recipes::{BY_HAND, EN, QUICK, ZH};
-
-/// The experiments.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: PresetName::Quick,
-        recipe: Recipe {
-            initializer: BY_HAND,
-            ..QUICK
-        },
-        bands: &[],
-        ..ZH_PRESET
-    },
-    ZH_PRESET,
-    Preset {
-        name: PresetName::En,
-        section: "en 9.5",
-        recipe: Recipe {
-            initializer: BY_HAND,
-            ..EN
-        },
-        bands: &[],
-        ..ZH_PRESET
-    },
-    Preset {
-        model: super::RANDOM_SAMPLING,
-        name: PresetName::Quick,
-        recipe: Recipe {
-            initializer: BY_HAND,
-            ..QUICK
-        },
-        bands: &[],
-        ..ZH_PRESET
-    },
-    Preset {
-        model: super::RANDOM_SAMPLING,
-        bands: &[
-            Band::book("train.perplexity", 1.3, 1.4, 1.6, 49).printed(1),
-            Band::book("train.perplexity", 1.3397, 1.445, 1.6052, 49),
-            Band::book(
-                "train.perplexity.best_of_every10",
-                1.2863,
-                1.3525,
-                1.4678,
-                49,
-            ),
-        ],
-        ..ZH_PRESET
-    },
-];
-
-const ZH_PRESET: Preset = Preset {
-    model: super::NAME,
-    implementation: Implementation::Scratch,
-    name: PresetName::Zh,
-    section: "zh 8.5",
-    recipe: Recipe {
-        initializer: BY_HAND,
-        ..ZH
-    },
-    bands: &[
-        Band::book("train.perplexity", 1.0, 1.0, 1.2, 62).printed(1),
-        Band::book("train.perplexity", 1.0225, 1.0361, 1.1932, 62),
-        Band::book(
-            "train.perplexity.best_of_every10",
-            1.0152,
-            1.0273,
-            1.041,
-            62,
-        ),
-    ],
-};
 
 /// A layer: `w_xh` `[D, H]`, `w_hh` `[H, H]`, `b_h` `[H]`.
 pub struct Rnn {
@@ -88,11 +15,9 @@ pub struct Rnn {
 }
 
 impl Rnn {
-    /// Of the numbers of inputs and hidden units.
+    /// For these numbers of inputs and of hidden units.
     pub fn new(sizes: (usize, usize), initializer: &Initializer, vb: VarBuilder) -> Result<Self> {
-        Ok(Self {
-            h: Gate::new('h', sizes, initializer, &vb)?,
-        })
+        Ok(Self { h: Gate::new('h', sizes, initializer, &vb)? })
     }
 }
 
@@ -105,14 +30,4 @@ impl Step for Rnn {
         let [h] = parts_of(state)?;
         Ok(vec![self.h.forward(x, h)?.tanh()?])
     }
-}
-
-/// The language model.
-pub fn model(
-    vocab_size: usize,
-    num_hiddens: usize,
-    initializer: &Initializer,
-    params: &ParamStore,
-) -> Result<ByHand<Rnn>> {
-    ByHand::new(vocab_size, num_hiddens, initializer, params, Rnn::new)
 }

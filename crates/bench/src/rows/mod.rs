@@ -1,7 +1,7 @@
-//! What is measured, one function per row. The twin of a row, with its batch and its count of operations, has the same
-//! name in `scripts/bench/rows.py`.
+//! What is measured, one function per row. The PyTorch reference of a row, with its batch and its count of operations,
+//! has the same name in `scripts/bench/rows.py`.
 //!
-//! - `models`: training steps of the chapters' models
+//! - `models`: training steps of the chapters' models, and evaluations
 //! - `operations`: single layers, functions and losses, forward and backward
 //! - `optimizers`: their steps over ten million parameters
 
@@ -51,6 +51,12 @@ pub const ROWS: &[Row] = &[
         language_model(Cell::Lstm, 1024, 32, 32)
     }),
     row("transformer-block", transformer_block),
+    row("evaluate-resnet18-32", || {
+        evaluate_resnet18((64, 3, 32, 32))
+    }),
+    row("evaluate-lstm-1024x32x32", || {
+        evaluate_language_model(Cell::Lstm, 1024, 32, 32)
+    }),
     row("linear", linear_layer),
     row("conv3x3-64x32", || convolution(64, 32)),
     row("conv3x3-128x16", || convolution(128, 16)),
@@ -89,7 +95,7 @@ const fn row(name: &'static str, build: fn() -> Result<Box<dyn Work>>) -> Row {
 /// The row of this name.
 ///
 /// # Errors
-/// Where there is none; the message lists all.
+/// If there is none; the message lists all rows.
 pub fn find(name: &str) -> Result<&'static Row> {
     let Some(row) = ROWS.iter().find(|row| row.name == name) else {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
@@ -101,7 +107,7 @@ pub fn find(name: &str) -> Result<&'static Row> {
     Ok(row)
 }
 
-/// Salt of classes.
+/// The salt of the classes.
 const CLASS_SALT: u32 = 99;
 
 /// Classes of a batch: `[B]`.

@@ -1,12 +1,14 @@
-//! Training steps of the chapters' models, with the book's optimizers and learning rates where nothing else is said.
+//! Training steps of the chapters' models, with the book's optimizers and learning rates unless noted otherwise; and the
+//! evaluation of a minibatch.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Shape, Tensor};
-use convolutional::alexnet::{self, AlexNet};
-use convolutional::densenet::{self, DenseNet};
+use convolutional::alexnet::AlexNet;
+use convolutional::densenet::DenseNet;
 use convolutional::googlenet::GoogLeNet;
-use convolutional::lenet::concise::LeNet;
-use convolutional::resnet::ResNet18;
+use convolutional::lenet::{self, concise::LeNet};
+use convolutional::pictures::{self, Enlarged};
+use convolutional::resnet::{self, ResNet18};
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{
     Adam, Initializer, Network, ParamGroup, ParamStore, RecurrentOptions, Sgd, cross_entropy,
@@ -15,11 +17,12 @@ use d2l::nn::{
 use d2l::{Loss, next_token_loss};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
+use recurrent::language_model::Recurrent;
 use recurrent::rnn_model::{Cell, RnnModel};
 
 use super::{CLASS_SALT, classes};
 use crate::models::{EncoderBlock, WithoutDropout};
-use crate::{Training, Work};
+use crate::{Evaluation, Training, Work};
 
 /// Salts of inputs and of a regression's targets.
 const INPUT_SALT: u32 = 1;
@@ -28,6 +31,11 @@ const TARGET_SALT: u32 = 9;
 /// Inputs in ±1.
 fn inputs(shape: impl Into<Shape>) -> Result<Tensor> {
     Ok(filled(shape, INPUT_SALT, 2.0, DType::F32, &Device::Cpu)?)
+}
+
+/// Square pictures in ten classes.
+fn pictures(channels: usize, side: usize) -> pictures::Shape {
+    pictures::Shape { channels, ..pictures::Shape::grey(side) }
 }
 
 /// A model that SGD trains, as in the book's chapters on it.
@@ -49,6 +57,22 @@ fn by_sgd<M: Network + 'static>(
         batch,
         last_loss: None,
         steps: 0,
+    }))
+}
+
+/// A model that is used.
+fn evaluated<M: Network + 'static>(
+    params: ParamStore,
+    network: M,
+    loss: Loss,
+    batch: [Tensor; 2],
+) -> Result<Box<dyn Work>> {
+    Ok(Box::new(Evaluation {
+        network,
+        params,
+        loss,
+        batch,
+        last_loss: None,
     }))
 }
 
@@ -103,7 +127,15 @@ pub(super) fn mlp() -> Result<Box<dyn Work>> {
 /// D2L zh 6.6, en 7.6.
 pub(super) fn lenet(batch: usize) -> Result<Box<dyn Work>> {
     by_sgd(
-        |params| LeNet::new((1, 28), 10, &Initializer::Xavier, params),
+        |params| {
+            let options = lenet::Options::BOOK;
+            LeNet::new(
+                pictures::Shape::grey(28),
+                &options,
+                &Initializer::Xavier,
+                params,
+            )
+        },
         cross_entropy,
         0.9,
         [inputs((batch, 1, 28, 28))?, classes(batch as u32, 10)?],
@@ -112,21 +144,42 @@ pub(super) fn lenet(batch: usize) -> Result<Box<dyn Work>> {
 
 /// D2L zh 7.6, en 8.6.
 pub(super) fn resnet18(shape: (usize, usize, usize, usize)) -> Result<Box<dyn Work>> {
-    let (batch, channels, _, _) = shape;
     by_sgd(
-        |params| ResNet18::new(channels, 10, &Initializer::Xavier, params),
+        |params| resnet18_for(shape, params),
         cross_entropy,
-        1e-4, // at the book's rate, 0.05, PyTorch's own f32 and f64 part in the third step
-        [inputs(shape)?, classes(batch as u32, 10)?],
+        1e-4, // at the book's rate, 0.05, PyTorch's own f32 and f64 diverge in the third step
+        [inputs(shape)?, classes(shape.0 as u32, 10)?],
     )
+}
+
+/// For pictures `[B, C, S, S]`.
+fn resnet18_for(
+    (_, channels, side, _): (usize, usize, usize, usize),
+    params: &ParamStore,
+) -> Result<ResNet18> {
+    let options = resnet::Options::book(Enlarged::STORED);
+    ResNet18::new(
+        pictures(channels, side),
+        &options,
+        &Initializer::Xavier,
+        params,
+    )
+}
+
+/// The evaluation of [`resnet18`]'s batch.
+pub(super) fn evaluate_resnet18(shape: (usize, usize, usize, usize)) -> Result<Box<dyn Work>> {
+    let batch = shape.0;
+    let params = ParamStore::new(0, &Device::Cpu);
+    let network = resnet18_for(shape, &params)?;
+    let batch = [inputs(shape)?, classes(batch as u32, 10)?];
+    evaluated(params, network, cross_entropy, batch)
 }
 
 /// D2L zh 7.1, en 8.1, with pictures of 64 × 64.
 pub(super) fn alexnet() -> Result<Box<dyn Work>> {
     by_sgd(
         |params| {
-            let sizes = alexnet::Sizes::PADDED;
-            let model = AlexNet::new(sizes, (3, 64), 10, &Initializer::Kaiming, params)?;
+            let model = AlexNet::new(pictures(3, 64), &Initializer::Kaiming, params)?;
             Ok(WithoutDropout(model))
         },
         cross_entropy,
@@ -138,7 +191,7 @@ pub(super) fn alexnet() -> Result<Box<dyn Work>> {
 /// D2L zh 7.4, en 8.4, with pictures of 32 × 32.
 pub(super) fn googlenet() -> Result<Box<dyn Work>> {
     by_sgd(
-        |params| GoogLeNet::new(3, 10, &Initializer::Kaiming, params),
+        |params| GoogLeNet::new(pictures(3, 32), &Initializer::Kaiming, params),
         cross_entropy,
         1e-3,
         [inputs((64, 3, 32, 32))?, classes(64, 10)?],
@@ -148,49 +201,70 @@ pub(super) fn googlenet() -> Result<Box<dyn Work>> {
 /// D2L zh 7.7, en 8.7, with pictures of 32 × 32.
 pub(super) fn densenet() -> Result<Box<dyn Work>> {
     by_sgd(
-        |params| DenseNet::new(densenet::BLOCKS, 3, 10, &Initializer::Kaiming, params),
+        |params| DenseNet::new(pictures(3, 32), &Initializer::Kaiming, params),
         cross_entropy,
         1e-3,
         [inputs((64, 3, 32, 32))?, classes(64, 10)?],
     )
 }
 
-/// D2L zh 8.6, 9.1, 9.2, en 9.6, 10.1, 10.2. Characters of a text: a vocabulary of 28, gradients clipped to norm 1.
+/// Characters of a text.
+const VOCABULARY: u32 = 28;
+
+/// Tokens and their successors, `[B, T]` both.
+fn tokens(batch: u32, steps: u32) -> Result<[Tensor; 2]> {
+    let tokens = |salt: u32| {
+        let tokens = (0..batch * steps).map(|i| hash(i, salt) % VOCABULARY);
+        Tensor::from_iter(tokens, &Device::Cpu)?.reshape((batch as usize, steps as usize))
+    };
+    Ok([tokens(INPUT_SALT)?, tokens(CLASS_SALT)?])
+}
+
+fn rnn_model(cell: Cell, hiddens: usize, params: &ParamStore) -> Result<Box<dyn Recurrent>> {
+    let (sizes, options) = ((VOCABULARY as usize, hiddens), RecurrentOptions::default());
+    let network = RnnModel::new(cell, sizes, options, &Initializer::PytorchDefault, params)?;
+    Ok(Box::new(network))
+}
+
+/// D2L zh 8.6, 9.1, 9.2, en 9.6, 10.1, 10.2. Gradients clipped to norm 1.
 pub(super) fn language_model(
     cell: Cell,
     batch: u32,
     steps: u32,
     hiddens: usize,
 ) -> Result<Box<dyn Work>> {
-    const VOCABULARY: u32 = 28;
     let params = ParamStore::new(0, &Device::Cpu);
-    let (sizes, options) = ((VOCABULARY as usize, hiddens), RecurrentOptions::default());
-    let network = RnnModel::new(cell, sizes, options, &Initializer::PytorchDefault, &params)?;
+    let network = rnn_model(cell, hiddens, &params)?;
     let group = ParamGroup::new(params.parameters());
-    let tokens = |salt: u32| {
-        let tokens = (0..batch * steps).map(|i| hash(i, salt) % VOCABULARY);
-        Tensor::from_iter(tokens, &Device::Cpu)?.reshape((batch as usize, steps as usize))
-    };
     Ok(Box::new(Training {
         network,
         optimizer: Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?),
         params,
         clip: Some(1.0),
         loss: next_token_loss,
-        batch: [tokens(INPUT_SALT)?, tokens(CLASS_SALT)?],
+        batch: tokens(batch, steps)?,
         last_loss: None,
         steps: 0,
     }))
+}
+
+/// The evaluation of [`language_model`]'s batch.
+pub(super) fn evaluate_language_model(
+    cell: Cell,
+    batch: u32,
+    steps: u32,
+    hiddens: usize,
+) -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let network = rnn_model(cell, hiddens, &params)?;
+    evaluated(params, network, next_token_loss, tokens(batch, steps)?)
 }
 
 /// A block of D2L zh 10.7, en 11.7, with the norms in front.
 pub(super) fn transformer_block() -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let network = EncoderBlock::new(256, 4, 1024, &params)?;
-    let group = ParamGroup {
-        weight_decay: 0.01,
-        ..ParamGroup::new(params.parameters())
-    };
+    let group = ParamGroup { weight_decay: 0.01, ..ParamGroup::new(params.parameters()) };
     let shape = (16, 128, 256);
     let targets = filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?;
     Ok(Box::new(Training {

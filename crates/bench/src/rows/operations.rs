@@ -11,7 +11,7 @@ use d2l::nn::{
 use super::classes;
 use crate::{Operation, Product, Work};
 
-/// Shows what the machine can do.
+/// Shows the best that the machine can do.
 pub(super) fn matrix_product() -> Result<Box<dyn Work>> {
     Ok(Box::new(Product::new(2048)?))
 }
@@ -43,12 +43,8 @@ pub(super) fn convolution(channels: usize, side: usize) -> Result<Box<dyn Work>>
 /// 64 images of 64 channels.
 const IMAGES: (usize, usize, usize, usize) = (64, 64, 32, 32);
 
-/// For layers that behave otherwise while training.
-const TRAIN: Mode = Mode::Train(Step {
-    seed: 0,
-    epoch: 0,
-    step: 0,
-});
+/// For layers that behave differently in training.
+const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 0, step: 0 });
 
 pub(super) fn batch_normalisation() -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
@@ -96,10 +92,7 @@ pub(super) fn attention(causal: bool) -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let shape = (16, 4, 128, 64);
     let forward = move |[q, k, v]: &[Var; 3]| {
-        let options = AttentionOptions {
-            causal,
-            ..AttentionOptions::default()
-        };
+        let options = AttentionOptions { causal, ..AttentionOptions::default() };
         let (output, _) = scaled_dot_product_attention(q, k, v, options)?;
         Ok(output)
     };

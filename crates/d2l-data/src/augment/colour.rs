@@ -1,13 +1,13 @@
 //! Brightness, contrast, saturation and hue of a picture of bytes, as torchvision's `adjust_…` functions change them.
 //!
-//! The first three mix the picture with a duller one, b + f · (x - b): with black, with its mean grey, with its own greys.
-//! A factor f of 1 leaves it as it is, 0 gives the duller one, above 1 it goes the other way. Hue turns every colour
-//! around the circle of colours by a part of a turn.
+//! The first three mix the picture with a duller one, b + f · (x - b): with black, with its mean grey, with its own
+//! greys. A factor f of 1 leaves the picture as it is, 0 gives the duller one, and above 1 the change goes the other
+//! way. Hue turns every colour around the colour circle by a part of a turn.
 
 use d2l_random::{ChaCha8Rng, Rng};
 
-/// How far colours may go, each by a factor from 1 - value to 1 + value, hue by a turn from -value to value; all four in
-/// a random order.
+/// How far colours may change: each by a factor from 1 - value to 1 + value, hue by a turn from -value to value. The
+/// four changes come in a random order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter {
     /// From 0 to 1.
@@ -22,14 +22,10 @@ pub struct Jitter {
 
 impl Jitter {
     /// The book's: zh 13.1.1.2, en 14.1.1.2.
-    pub const BOOK: Self = Self {
-        brightness: 0.5,
-        contrast: 0.5,
-        saturation: 0.5,
-        hue: 0.5,
-    };
+    pub const BOOK: Self = Self { brightness: 0.5, contrast: 0.5, saturation: 0.5, hue: 0.5 };
 
-    /// Changes the picture, planes of `shape` `[C, H, W]`, by random amounts. Grey ones have neither saturation nor hue.
+    /// Changes the picture, planes of `shape` `[C, H, W]`, by random amounts. Grey ones have neither saturation nor
+    /// hue.
     pub(super) fn apply(&self, picture: &mut [u8], shape: [usize; 3], rng: &mut ChaCha8Rng) {
         let mut order = [0, 1, 2, 3];
         for last in (1..order.len()).rev() {
@@ -105,7 +101,7 @@ pub fn hue(picture: &mut [u8], shape: [usize; 3], turn: f32) {
     }
 }
 
-/// `dull` + `factor` · (`value` - `dull`), cut off behind the point and to a byte.
+/// `dull` + `factor` · (`value` - `dull`), rounded towards zero and limited to a byte.
 fn mix(dull: u8, value: u8, factor: f32) -> u8 {
     let dull = f32::from(dull);
     (dull + factor * (f32::from(value) - dull)).clamp(0.0, 255.0) as u8

@@ -1,9 +1,9 @@
-//! Random changes of training pictures that leave their class what it is, so that a network sees no picture twice.
-//! D2L zh 13.1, en 14.1.
+//! Random changes of training pictures that don't change their class, so that a network sees no picture twice. D2L
+//! zh 13.1, en 14.1.
 //!
-//! Each change is one of torchvision's, on pictures of bytes as Pillow makes it, to the last bit: [`flip`] mirrors, [`crop`]
-//! shifts, [`Jitter`] turns the knobs of [`colour`]. What happens to a picture is a function of the run's seed, the epoch
-//! and the picture's place in the set, not of the batch that it is in or of the thread that makes it.
+//! Each change is one of torchvision's, computed on pictures of bytes as Pillow does, to the last bit: [`flip`]
+//! mirrors, [`crop`] shifts, [`Jitter`] changes colours ([`colour`]). The changes of a picture are a function of the
+//! run's seed, the epoch and the picture's place in the set, not of its batch or of the thread.
 
 pub mod colour;
 
@@ -15,16 +15,19 @@ use colour::Jitter;
 /// Which random changes are made to every picture: planes `[C, H, W]`, first shifted, then mirrored, then coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Augmentation {
-    /// Pixels of black around the picture, in which a window of the picture's size is put anywhere:
+    /// Black pixels around the picture, out of which a crop of the picture's size is cut at a random place:
     /// `RandomCrop(side, padding)`.
     pub crop: Option<usize>,
     /// Whether every second picture is mirrored: `RandomHorizontalFlip`.
     pub flip: bool,
-    /// How far colours may go: `ColorJitter`.
+    /// How far colours may change: `ColorJitter`.
     pub colour: Option<Jitter>,
 }
 
 impl Augmentation {
+    /// No changes.
+    pub const NOTHING: Self = Self { crop: None, flip: false, colour: None };
+
     /// The padding that CIFAR-10 is cropped with since He et al. 2016, <https://arxiv.org/abs/1512.03385>, section 4.2.
     pub const PADDING: usize = 4;
 }
@@ -32,7 +35,7 @@ impl Augmentation {
 impl std::str::FromStr for Augmentation {
     type Err = anyhow::Error;
 
-    /// From words with commas between them: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
+    /// Reads words with commas between them: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
     fn from_str(words: &str) -> Result<Self> {
         let mut augmentation = Self::default();
         for word in words.split(',') {
@@ -61,7 +64,7 @@ impl std::fmt::Display for Augmentation {
     }
 }
 
-/// Where in a run a batch belongs: what its pictures' random changes depend on, beside the pictures.
+/// The place of a batch in a run, on which the random changes of its pictures depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draws {
     /// The run's seed.
@@ -71,7 +74,7 @@ pub struct Draws {
 }
 
 impl Augmentation {
-    /// Whether every picture stays what it is.
+    /// Whether every picture stays as it is.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
@@ -111,8 +114,8 @@ pub fn flip(picture: &mut [u8], [_, _, width]: [usize; 3]) {
     }
 }
 
-/// A window of the picture's own size in the picture with `padding` black pixels around it, from `[top, left]` on, at
-/// most 2 `padding` each: `crop` after `pad`.
+/// A crop of the picture's own size from the picture with `padding` black pixels around it. Its upper left corner is
+/// `[top, left]`, at most 2 `padding` each: `crop` after `pad`.
 pub fn crop(
     picture: &[u8],
     [_, height, width]: [usize; 3],
@@ -120,7 +123,7 @@ pub fn crop(
     [top, left]: [usize; 2],
 ) -> Vec<u8> {
     let mut cropped = vec![0; picture.len()];
-    // Row r of the window is row r + top - padding of the picture, where it has one; so with columns.
+    // Row r of the crop is row r + top - padding of the picture, if it has such a row; the same holds for columns.
     let rows = |n: usize, shift: usize| {
         let from = padding.saturating_sub(shift).min(n);
         let to = (n + padding).saturating_sub(shift).min(n);

@@ -5,11 +5,7 @@ use crate::{Column, Dataset};
 use candle_core::Device;
 
 const SHAPE: [usize; 3] = [3, 8, 8];
-const ALL: Augmentation = Augmentation {
-    crop: Some(2),
-    flip: true,
-    colour: Some(Jitter::BOOK),
-};
+const ALL: Augmentation = Augmentation { crop: Some(2), flip: true, colour: Some(Jitter::BOOK) };
 
 fn picture() -> Vec<u8> {
     (0..3 * 64).map(|i| (i * 29 % 256) as u8).collect()
@@ -51,10 +47,7 @@ fn changes_depend_on_seed_epoch_and_row_alone() {
 
 #[test]
 fn half_of_the_pictures_are_mirrored_and_all_shifts_come_equally_often() {
-    let flips = Augmentation {
-        flip: true,
-        ..Augmentation::default()
-    };
+    let flips = Augmentation { flip: true, ..Augmentation::default() };
     let mut mirrored = picture();
     flip(&mut mirrored, SHAPE);
     let count = (0..4000)
@@ -66,10 +59,7 @@ fn half_of_the_pictures_are_mirrored_and_all_shifts_come_equally_often() {
         .count();
     assert!((1900..2100).contains(&count), "{count} of 4000");
 
-    let crops = Augmentation {
-        crop: Some(1),
-        ..Augmentation::default()
-    };
+    let crops = Augmentation { crop: Some(1), ..Augmentation::default() };
     let mut counts = std::collections::HashMap::new();
     for row in 0..4500 {
         *counts
@@ -88,12 +78,7 @@ fn half_of_the_pictures_are_mirrored_and_all_shifts_come_equally_often() {
 fn factors_fill_their_ranges() {
     // A grey picture has neither saturation nor hue: brightness and contrast alone change it.
     let only = |brightness, contrast| Augmentation {
-        colour: Some(Jitter {
-            brightness,
-            contrast,
-            saturation: 0.5,
-            hue: 0.5,
-        }),
+        colour: Some(Jitter { brightness, contrast, saturation: 0.5, hue: 0.5 }),
         ..Augmentation::default()
     };
     let changed = |row| only(0.5, 0.0).apply(&[100; 4], [1, 2, 2], row, draws(0, 1))[0];
@@ -110,10 +95,7 @@ fn factors_fill_their_ranges() {
 fn only_training_batches_are_changed_whatever_their_size() -> Result<()> {
     let set = |count: usize| {
         let values: Vec<u8> = (0..count * 192).map(|i| (i * i % 251) as u8).collect();
-        Dataset::new([Column::Pixels {
-            values,
-            shape: SHAPE.to_vec(),
-        }])
+        Dataset::new([Column::Pixels { values, shape: SHAPE.to_vec() }])
     };
     let data = set(40)?.augmented(ALL);
     let device = Device::Cpu;

@@ -66,10 +66,7 @@ fn the_batches_that_are_there_are_read_in_their_order() -> Result<()> {
                 .collect::<Vec<u8>>()
         );
         let digests = [12, 5, 4].map(|count| Sha256::digest(records(count)));
-        let wanted: String = Sha256::digest(digests.concat())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let wanted = format!("{:x}", Sha256::digest(digests.concat()));
         assert_eq!(splits.provenance.sha256, wanted);
     }
     Ok(())
@@ -115,7 +112,7 @@ fn damage_is_told_and_not_hidden_by_the_twin() -> Result<()> {
 
 #[test]
 fn where_nothing_is_the_message_names_the_first_missing_file() -> Result<()> {
-    let folder = folder("cifar-10", &[(0, 3)]); // no test batch: it is no set to train on
+    let folder = folder("cifar-10", &[(0, 3)]); // without a test batch it is no set to train on
     let error = message(folder.path(), Choice::Real);
     assert!(
         error.contains("found no cifar-10-batches-bin/data_batch_2.bin"),

@@ -10,10 +10,7 @@ fn small() -> Dataset<3> {
             shape: vec![1, 2, 2],
         },
         Column::Labels(vec![7, 8, 9]),
-        Column::Floats {
-            values: vec![0.5, -1.5, 2.5],
-            shape: vec![1],
-        },
+        Column::Floats { values: vec![0.5, -1.5, 2.5], shape: vec![1] },
     ])
     .unwrap()
 }
@@ -37,11 +34,7 @@ fn a_batch_holds_the_rows_asked_for_in_their_order() -> Result<()> {
 fn a_large_batch_equals_its_small_ones() -> Result<()> {
     let (examples, size) = (1000, 300); // 300,000 values: gathered by all threads
     let values: Vec<u8> = (0..examples * size).map(|i| (i * 31 % 251) as u8).collect();
-    let data = Dataset::new([Column::Pixels {
-        values,
-        shape: vec![size],
-    }])
-    .unwrap();
+    let data = Dataset::new([Column::Pixels { values, shape: vec![size] }]).unwrap();
     let order: Vec<usize> = (0..examples).map(|i| i * 7 % examples).collect();
     let [whole] = data.batch(&order, &Device::Cpu)?;
     let mut parts = Vec::new();
@@ -85,10 +78,8 @@ fn bad_rows_and_batch_sizes_are_errors() {
 
 #[test]
 fn columns_must_be_equally_long_and_whole() {
-    let floats = |n: usize, shape: &[usize]| Column::Floats {
-        values: vec![0.0; n],
-        shape: shape.to_vec(),
-    };
+    let floats =
+        |n: usize, shape: &[usize]| Column::Floats { values: vec![0.0; n], shape: shape.to_vec() };
     for columns in [
         [floats(6, &[2]), Column::Labels(vec![0; 2])],
         [floats(5, &[2]), Column::Labels(vec![0; 2])],
@@ -159,11 +150,7 @@ fn resized_pictures_are_made_when_a_batch_is_gathered() -> anyhow::Result<()> {
 
 #[test]
 fn only_pictures_are_resized() {
-    let numbers = Dataset::new([Column::Pixels {
-        values: vec![0; 8],
-        shape: vec![4],
-    }])
-    .unwrap();
+    let numbers = Dataset::new([Column::Pixels { values: vec![0; 8], shape: vec![4] }]).unwrap();
     let error = numbers.resized([2, 2]).unwrap_err().to_string();
     assert!(error.contains("found no column of pictures"), "{error}");
     assert!(small().resized([0, 2]).is_err());

@@ -2,21 +2,21 @@
 
 use d2l_random::{ChaCha8Rng, Rng};
 
-/// A generator with the few questions that a drawing asks.
+/// A generator with the few kinds of draws that a drawing needs.
 pub(crate) struct Dice(pub(crate) ChaCha8Rng);
 
 impl Dice {
-    /// Any number between the two, all equally likely.
+    /// A number between the two, all equally likely.
     pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.0.random::<f32>()
     }
 
-    /// A number near `centre`, at most `spread` away, likelier the nearer.
+    /// A number at most `spread` away from `centre`; nearer numbers are likelier.
     pub(crate) fn near(&mut self, centre: f32, spread: f32) -> f32 {
         centre + (self.between(-0.5, 0.5) + self.between(-0.5, 0.5)) * spread
     }
 
-    /// Yes, `percent` times in a hundred.
+    /// True `percent` times in a hundred.
     pub(crate) fn chance(&mut self, percent: f32) -> bool {
         self.between(0.0, 100.0) < percent
     }

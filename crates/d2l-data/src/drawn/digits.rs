@@ -3,9 +3,6 @@
 use super::dice::Dice;
 use super::raster::{Canvas, Picture, Point, Pose, curve};
 
-/// Names of the classes, by label.
-pub(crate) const NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
 /// A picture of the digit `label`.
 pub(crate) fn picture(label: u8, dice: &mut Dice) -> Picture {
     let pose = Pose::new(
@@ -32,7 +29,7 @@ pub(crate) fn picture(label: u8, dice: &mut Dice) -> Picture {
     canvas.develop(blur, grain, dice)
 }
 
-/// How one hand departs from the model of a digit.
+/// How one handwriting departs from the model of a digit.
 struct Hand {
     /// Pixels that every point may be off by itself.
     wobble: f32,
@@ -59,7 +56,7 @@ impl Hand {
 }
 
 /// The strokes of a digit, in a box of 11 x 18 pixels around the centre (14, 14). A point that is given twice makes a
-/// corner. Where hands differ, so do these: how far a 4 is open, whether a 7 has a bar.
+/// corner. The strokes vary as handwriting does: how far a 4 is open, whether a 7 has a bar.
 fn lines(label: u8, dice: &mut Dice) -> Vec<Vec<Point>> {
     match label {
         0 => {
@@ -203,7 +200,7 @@ fn lines(label: u8, dice: &mut Dice) -> Vec<Vec<Point>> {
         }
         8 => {
             let (upper, lower) = (dice.between(2.2, 4.2), dice.between(3.0, 4.8));
-            // The last point falls short of the first where the pen was lifted early: then it looks like a 3 or 6.
+            // The last point falls short of the first if the pen was lifted early: then it looks like a 3 or 6.
             let end = [14.0 + dice.between(0.0, upper), dice.between(5.0, 7.5)];
             vec![vec![
                 [14.0 + upper * 0.7, 6.0],

@@ -5,24 +5,10 @@ use super::raster::{Canvas, Picture, Pose, curve, ellipse, mirrored};
 use super::shoes::{Shoe, sandal, shoe};
 use super::tops::Top;
 
-/// Names of the classes, by label, as the book writes them (zh 3.5, en 4.2).
-pub(crate) const NAMES: [&str; 10] = [
-    "t-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-];
-
 /// The upright line through the middle of the canvas.
 pub(super) const MIDDLE: f32 = 14.0;
 
-/// A picture of the garment `label`.
+/// A picture of the garment `label`, an index into `ImageSet::FashionMnist.class_names()`.
 pub(crate) fn picture(label: u8, dice: &mut Dice) -> Picture {
     let scale = dice.near(1.0, 0.07);
     let pose = Pose::new(

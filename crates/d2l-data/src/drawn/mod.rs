@@ -1,15 +1,16 @@
-//! Drawn twins of Fashion-MNIST, MNIST and CIFAR-10, so that every chapter runs before anything is downloaded.
+//! Built-in sets in place of Fashion-MNIST, MNIST and CIFAR-10, so that every chapter runs before anything is
+//! downloaded.
 //!
-//! Each picture is a few outlines or pen strokes whose proportions, pose and brightness are drawn at random, made about
-//! as hard to tell apart as the real ones: a linear model gets most of them, a hidden layer more, a convolutional
-//! network more again. They are no data set to publish results on. A picture depends on its set, part and index alone,
-//! never on a run's seed.
+//! Each picture is a few outlines or pen strokes whose proportions, pose and brightness are drawn at random. The
+//! classes are about as hard to distinguish as the real ones: a linear model recognises most pictures, a hidden layer
+//! more, and a convolutional network more again. Results on these sets are not worth publishing. A picture depends only
+//! on its set, part and index, never on a run's seed.
 
 use d2l_random::{Purpose, Stream};
 use rayon::prelude::*;
 
 use crate::idx::Bytes;
-use crate::images::{EXAMPLES, Part};
+use crate::image_set::Part;
 use crate::{ImageSet, cifar, published};
 use dice::Dice;
 
@@ -31,10 +32,7 @@ const PARTS: [&str; 2] = ["train", "test"];
 pub(crate) fn draw(set: ImageSet) -> [Part; 2] {
     [0, 1].map(|part| {
         let name = format!("{} {}", set.builtin_name(), PARTS[part]);
-        let examples = match set {
-            ImageSet::FashionMnist | ImageSet::Mnist => EXAMPLES[part],
-            ImageSet::Cifar10 => cifar::EXAMPLES[part],
-        };
+        let examples = set.examples()[part];
         let labels: Vec<u8> = (0..examples / 10)
             .flat_map(|block| labels(&name, block))
             .collect();
@@ -62,19 +60,13 @@ pub(crate) fn draw(set: ImageSet) -> [Part; 2] {
 /// The labels of examples 10 `block` to 10 `block` + 9: each class once, so that the first examples are balanced too.
 fn labels(name: &str, block: usize) -> impl Iterator<Item = u8> {
     let name = format!("{name} labels");
-    let stream = Stream {
-        step: block,
-        ..Stream::once(0, Purpose::Data, &name)
-    };
+    let stream = Stream { step: block, ..Stream::once(0, Purpose::Data, &name) };
     stream.permutation(10).into_iter().map(|label| label as u8)
 }
 
 /// Example `index` of the part `name`, which shows class `label`.
 fn picture(set: ImageSet, name: &str, index: usize, label: u8) -> Vec<u8> {
-    let stream = Stream {
-        step: index,
-        ..Stream::once(0, Purpose::Data, name)
-    };
+    let stream = Stream { step: index, ..Stream::once(0, Purpose::Data, name) };
     let mut dice = Dice(stream.rng());
     match set {
         ImageSet::FashionMnist => garments::picture(label, &mut dice).to_vec(),
@@ -89,7 +81,7 @@ mod tests {
     use std::sync::OnceLock;
 
     use super::*;
-    use crate::images::SIDE;
+    use crate::image_set::SIDE;
     use crate::{Choice, Column, Dataset, Splits, image_classes};
 
     /// The drawn sets, made once for all tests.
@@ -109,8 +101,8 @@ mod tests {
 
     #[test]
     fn the_drawings_are_the_same_for_everyone() {
-        // Written down with the first version: a change here changes the scores on built-in data. These do not depend
-        // on the processor: the drawing has no operation whose result may differ between two.
+        // Digests of the first version: a change of the drawing changes the scores on built-in data. The digests don't
+        // depend on the processor, because the drawing has no operation whose result may differ between two processors.
         for (set, sha256) in [
             (
                 ImageSet::FashionMnist,
@@ -170,7 +162,7 @@ mod tests {
     #[test]
     fn classes_can_be_told_apart_but_not_by_their_mean_alone() {
         // Accuracy of the nearest class mean. The published sets have 0.68 (garments), 0.82 (digits) and 0.28
-        // (CIFAR-10, the part that was at hand).
+        // (CIFAR-10, measured on `cifar-10-subset`).
         for (set, low, high) in [
             (ImageSet::FashionMnist, 0.60, 0.67),
             (ImageSet::Mnist, 0.72, 0.79),

@@ -1,21 +1,21 @@
 //! A small canvas: filled outlines and pen strokes with soft edges.
 //!
-//! Only additions, products, quotients and square roots are used. Their results are the same on every machine, where
-//! the last bit of a library's sine is not, so that the drawings and their digest are the same for everyone.
+//! It uses only sums, products, quotients and square roots. Their results are the same on every machine, unlike the
+//! last bit of a library's sine. So the drawings and their digest are the same everywhere.
 
 use super::dice::Dice;
-use crate::images::SIDE;
+use crate::image_set::SIDE;
 
 /// A place on the canvas: to the right, and down, in pixels from the upper left corner.
 pub(crate) type Point = [f32; 2];
 /// One grey picture, row by row.
 pub(crate) type Picture = [u8; SIDE * SIDE];
 
-/// Pieces that a curve is cut into between two of its points.
+/// Number of pieces of a curve between two of its points.
 const PIECES: usize = 4;
 /// Cosine and sine of 1/16 of a turn.
 const SIXTEENTH: [f32; 2] = [0.923_879_5, 0.382_683_43];
-/// Cells that a row of coverage has more than pixels, for edges on the right border.
+/// Number of cells in a row of coverage beyond its pixels, for edges on the right border.
 const BESIDE: usize = 2;
 
 /// Turns, stretches, slants and shifts a drawing about the centre of the canvas.
@@ -260,8 +260,9 @@ impl Canvas {
         }
     }
 
-    /// The picture of 28 × 28, blurred (`blur` is the weight of each pixel's four neighbours together, below 1) and with grain:
-    /// every pixel is lighter or darker by at most the part `grain` of its own value, so that the ground stays black.
+    /// The picture of 28 × 28, blurred (`blur` is the weight of each pixel's four neighbours together, below 1) and
+    /// with grain: every pixel is lighter or darker by at most the part `grain` of its own value, so that the ground
+    /// stays black.
     pub(crate) fn develop(&self, blur: f32, grain: f32, dice: &mut Dice) -> Picture {
         let at = |row: usize, column: usize| {
             // Rows and columns outside wrap to numbers far too large.

@@ -1,22 +1,18 @@
-//! Ten kinds of coloured shapes and textures, in any colours, places and turns: the twin of photographs.
+//! Ten kinds of coloured shapes and textures in all colours, places and turns, in place of photographs.
 
 use super::dice::Dice;
 use super::raster::{Canvas, Point, Pose, ellipse};
-use crate::cifar::SHAPE;
-
-/// Names of the classes, by label.
-pub(crate) const NAMES: [&str; 10] = [
-    "disc", "ring", "square", "triangle", "star", "cross", "moon", "stripes", "checks", "dots",
-];
+use crate::image_set::COLOUR;
 
 /// Height and width of a picture.
-const SIDE: usize = SHAPE[1];
+const SIDE: usize = COLOUR[1];
 /// Red, green and blue, from 0 to 1.
 type Colour = [f32; 3];
 /// How much of each pixel is covered, row by row.
 type Mask = Vec<f32>;
 
-/// A picture of the shape `label`: its red, its green and its blue plane.
+/// A picture of the shape `label`, an index into `ImageSet::Cifar10.builtin_class_names()`: its red, its green and its
+/// blue plane.
 pub(crate) fn picture(label: u8, dice: &mut Dice) -> Vec<u8> {
     let mut painting = Painting::new(dice);
     for _ in 0..dice.pick(&[0, 1, 2, 3]) {
@@ -24,7 +20,7 @@ pub(crate) fn picture(label: u8, dice: &mut Dice) -> Vec<u8> {
         let colour = any_colour(dice);
         painting.paint(&crumb, colour);
     }
-    // The colour gives a hint, no more: now and then it is the one that a class has more often than the others.
+    // The colour is only a hint: each class has one colour more often than the others.
     let mut colour = if dice.chance(30.0) {
         let hue = f32::from(label) / 10.0 + dice.near(0.0, 0.06);
         of_hue(hue, dice.between(0.6, 1.0), dice.between(0.55, 1.0))
@@ -89,10 +85,7 @@ fn shape(label: u8, dice: &mut Dice) -> Mask {
 /// Stripes, checks or dots over the whole picture.
 fn texture(label: u8, place: &Place, dice: &mut Dice) -> Mask {
     let period = dice.between(3.6, 5.2);
-    let grid = Place {
-        scale: [period, period],
-        ..*place
-    };
+    let grid = Place { scale: [period, period], ..*place };
     let cells = || (-8i16..8).map(f32::from);
     let outlines: Vec<Vec<Point>> = match label {
         7 => cells()
@@ -201,8 +194,8 @@ fn either(a: Mask, b: &Mask) -> Mask {
     a.iter().zip(b).map(|(a, b)| a + b - a * b).collect()
 }
 
-/// A colour of `hue`, whose whole number counts nothing: 0 is red, 1/3 green, 2/3 blue. With `saturation` 0 it is grey,
-/// with `value` 0 black.
+/// A colour of `hue`, of which only the fractional part counts: 0 is red, 1/3 green, 2/3 blue. With `saturation` 0 the
+/// colour is grey, with `value` 0 black.
 fn of_hue(hue: f32, saturation: f32, value: f32) -> Colour {
     [0.0, 2.0 / 3.0, 1.0 / 3.0].map(|shift| {
         let place = hue + shift;
@@ -244,7 +237,7 @@ impl Painting {
         }
     }
 
-    /// Moves a colour away from the ground's where the two are hard to tell apart.
+    /// Moves a colour away from the ground's if the two are hard to distinguish.
     fn stand_out(&self, colour: &mut Colour) {
         let distance = |colour: &Colour| -> f32 {
             let parts = colour.iter().zip(&self.ground);

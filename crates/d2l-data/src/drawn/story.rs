@@ -1,17 +1,16 @@
-//! A story that nobody wrote: the stand-in for The Time Machine, so that language models train before anything is
-//! downloaded.
+//! The built-in text in place of The Time Machine, so that language models train before anything is downloaded.
 //!
-//! Sentences of a small grammar, in words that are common in such a story and have all letters among them, broken into
-//! lines like those of a printed book. It makes no sense beyond a sentence, and scores on it say nothing about the book.
-//! Each sentence has a generator of its own, fixed for all runs.
+//! Its sentences come from a small grammar, in words that are common in such a story and that contain all letters. They
+//! are broken into lines like those of a printed book. The sentences tell no story, and scores on them say nothing
+//! about the book. Each sentence has its own generator, fixed for all runs.
 
 use d2l_random::{Purpose, Stream};
 
 use super::dice::Dice;
 
-/// About as many as the book has, so that both texts are equally long.
+/// About as many sentences as in the book, so that both texts are equally long.
 const SENTENCES: usize = 2900;
-/// Letters in a line at most.
+/// Largest number of letters in a line.
 const WIDTH: usize = 70;
 
 const PEOPLE: &[&str] = &[

@@ -1,16 +1,16 @@
-//! Drawn twins of the tables: text with the columns of the published files and a believable relation between them, so
-//! that every chapter runs before anything is downloaded.
+//! Built-in sets in place of the tables: text with the columns of the published files and a plausible relation between
+//! them, so that every chapter runs before anything is downloaded.
 //!
-//! They are stand-ins: ranges, gaps and shares are roughly those of the real sets, the relation is a few plain formulas
-//! made up here, and scores on them say nothing about the real ones. Nobody in them exists. Each row has a generator of
-//! its own, fixed for all runs.
+//! Ranges, missing values and shares are roughly those of the real sets. The relation is a few plain formulas that were
+//! made up for this workspace, so scores say nothing about the real sets. The people in the tables do not exist. Each
+//! row has its own generator, fixed for all runs.
 
 use std::fmt::Write;
 
 use d2l_random::{Purpose, Stream};
 
 use super::dice::Dice;
-use crate::tabular::{airfoil, diabetes, house_prices, titanic};
+use crate::table_forms::{airfoil, diabetes, house_prices, titanic};
 
 /// `rows` lines below `header`; `line` gives the cells of a row from its number and its dice.
 fn table(
@@ -21,10 +21,7 @@ fn table(
 ) -> String {
     let mut text = header.to_string();
     for row in rows {
-        let stream = Stream {
-            step: row,
-            ..Stream::once(0, Purpose::Data, set)
-        };
+        let stream = Stream { step: row, ..Stream::once(0, Purpose::Data, set) };
         text.push_str(&line(row, &mut Dice(stream.rng())));
         text.push('\n');
     }
@@ -58,7 +55,7 @@ pub(crate) fn airfoils() -> String {
     })
 }
 
-/// A patient's eight features and label; 0 where nobody measured.
+/// A patient's eight features and label; 0 for a value that was not measured.
 fn patient(dice: &mut Dice) -> ([f32; 8], u8) {
     let age = (21.0 + skewed(8.0, 1.2, dice)).min(81.0).round();
     let pregnancies = (dice.between(0.0, 0.35) * (age - 18.0)).min(17.0).round();
@@ -85,7 +82,7 @@ fn patient(dice: &mut Dice) -> ([f32; 8], u8) {
         pedigree,
         age,
     ];
-    // Percent of gaps, as in the real set.
+    // Percent of missing values, as in the real set.
     for (feature, gaps) in features[1..6].iter_mut().zip([0.7, 4.6, 29.6, 48.7, 1.4]) {
         if dice.chance(gaps) {
             *feature = 0.0;
@@ -94,7 +91,7 @@ fn patient(dice: &mut Dice) -> ([f32; 8], u8) {
     (features, label)
 }
 
-/// Diabetes grows likelier with glucose, body mass index, age, family and pregnancies.
+/// Diabetes becomes likelier with glucose, body mass index, age, family and pregnancies.
 pub(crate) fn patients() -> String {
     table("drawn-patients", "", 0..diabetes::ROWS[0], |_, dice| {
         let (
@@ -116,8 +113,8 @@ pub(crate) fn patients() -> String {
     })
 }
 
-/// The first of [`patients`] as the courses' file has them: between -1 and 1, the smallest value 0, the label the other
-/// way round.
+/// The first rows of [`patients`] in the form of the courses' file: between -1 and 1, the smallest value 0, the label
+/// inverted.
 pub(crate) fn scaled_patients() -> String {
     /// The smallest and the largest value that [`patient`] gives, roughly.
     const RANGES: [(f32, f32); 8] = [
@@ -144,36 +141,40 @@ pub(crate) fn scaled_patients() -> String {
 
 /// Women, children and the first class survive more often; large families less.
 pub(crate) fn passengers() -> String {
-    let header =
-        "PassengerId,Survived,Pclass,Name,Sex,Age,SibSp,Parch,Ticket,Fare,Cabin,Embarked\n";
-    table("drawn-passengers", header, 0..titanic::ROWS, |row, dice| {
-        let class = dice.pick(&[1, 1, 2, 2, 3, 3, 3, 3, 3]);
-        let female = dice.chance(35.0);
-        let age = dice.near(41.0 - 5.0 * class as f32, 34.0).max(0.5).round();
-        let (siblings, parents) = (
-            dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 3]),
-            dice.pick(&[0, 0, 0, 0, 0, 1, 2]),
-        );
-        let fare = skewed([55.0, 15.0, 8.0][class - 1], 0.5, dice) * (1 + siblings) as f32;
-        let port = dice.pick(&["S", "S", "S", "S", "S", "S", "S", "C", "C", "Q"]);
-        let score = 3.1 * f32::from(u8::from(female))
-            - 1.1 * (class as f32 - 2.3)
-            - 0.035 * (age - 30.0)
-            - 0.35 * siblings as f32
-            - 1.7;
-        let survived = logistic(score, dice);
-        let known = dice.chance(if survived == 1 { 85.0 } else { 77.0 });
-        let age = if known {
-            age.to_string()
-        } else {
-            String::new()
-        };
-        let port = if dice.chance(0.3) { "" } else { port };
-        let (id, sex) = (row + 1, if female { "female" } else { "male" });
-        format!(
-            "{id},{survived},{class},\"Passenger {id}, drawn\",{sex},{age},{siblings},{parents},{id},{fare:.2},,{port}"
-        )
-    })
+    let header = titanic::COLUMNS.join(",") + "\n";
+    table(
+        "drawn-passengers",
+        &header,
+        0..titanic::ROWS,
+        |row, dice| {
+            let class = dice.pick(&[1, 1, 2, 2, 3, 3, 3, 3, 3]);
+            let female = dice.chance(35.0);
+            let age = dice.near(41.0 - 5.0 * class as f32, 34.0).max(0.5).round();
+            let (siblings, parents) = (
+                dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 3]),
+                dice.pick(&[0, 0, 0, 0, 0, 1, 2]),
+            );
+            let fare = skewed([55.0, 15.0, 8.0][class - 1], 0.5, dice) * (1 + siblings) as f32;
+            let port = dice.pick(&["S", "S", "S", "S", "S", "S", "S", "C", "C", "Q"]);
+            let score = 3.1 * f32::from(u8::from(female))
+                - 1.1 * (class as f32 - 2.3)
+                - 0.035 * (age - 30.0)
+                - 0.35 * siblings as f32
+                - 1.7;
+            let survived = logistic(score, dice);
+            let known = dice.chance(if survived == 1 { 85.0 } else { 77.0 });
+            let age = if known {
+                age.to_string()
+            } else {
+                String::new()
+            };
+            let port = if dice.chance(0.3) { "" } else { port };
+            let (id, sex) = (row + 1, if female { "female" } else { "male" });
+            format!(
+                "{id},{survived},{class},\"Passenger {id}, drawn\",{sex},{age},{siblings},{parents},{id},{fare:.2},,{port}"
+            )
+        },
+    )
 }
 
 /// Neighbourhoods and the factor by which a house is dearer there.
@@ -188,24 +189,24 @@ const NEIGHBOURHOODS: [(&str, f32); 8] = [
     ("Rail", 0.8),
 ];
 
-/// A price is a sum over area, quality, basement, garage and lot, dearer in some neighbourhoods, cheaper with age, and
-/// some luck. The training file, then the test file.
+/// The training file, then the test file. A price is a sum over area, quality, basement, garage and lot. It rises in
+/// some neighbourhoods, falls with age, and has a random part.
 pub(crate) fn houses() -> [String; 2] {
-    let columns = "Id,MSSubClass,MSZoning,LotFrontage,LotArea,Alley,Neighborhood,HouseStyle,OverallQual,OverallCond,\
+    let columns = "MSSubClass,MSZoning,LotFrontage,LotArea,Alley,Neighborhood,HouseStyle,OverallQual,OverallCond,\
                    YearBuilt,MasVnrType,MasVnrArea,ExterQual,TotalBsmtSF,CentralAir,GrLivArea,FullBath,GarageType,\
                    GarageArea,YrSold";
-    let [train, test] = house_prices::ROWS;
+    let (id, price, [train, test]) = (house_prices::ID, house_prices::PRICE, house_prices::ROWS);
     let house = |priced: bool| move |row: usize, dice: &mut Dice| house(row + 1, priced, dice);
     [
         table(
             "drawn-houses",
-            &format!("{columns},SalePrice\n"),
+            &format!("{id},{columns},{price}\n"),
             0..train,
             house(true),
         ),
         table(
             "drawn-houses",
-            &format!("{columns}\n"),
+            &format!("{id},{columns}\n"),
             train..train + test,
             house(false),
         ),

@@ -1,10 +1,10 @@
-//! T-shirt, pullover, dress, coat and shirt: one outline with sleeves, in other proportions, and what is sewn on.
+//! T-shirt, pullover, dress, coat and shirt: one outline with sleeves in different proportions, and its details.
 
 use super::dice::Dice;
 use super::garments::{Cloth, MIDDLE};
 use super::raster::{Canvas, Point, ellipse, mirrored};
 
-/// What is worn above: T-shirt, pullover, dress, coat, shirt. Widths are from the middle, all in pixels.
+/// An upper garment: T-shirt, pullover, dress, coat, shirt. Widths are from the middle, all in pixels.
 #[derive(Clone, Copy)]
 pub(super) struct Top {
     shoulder: f32,
@@ -17,7 +17,7 @@ pub(super) struct Top {
     neck_depth: f32,
     sleeve: f32,
     sleeve_width: f32,
-    /// Of its length, how far a sleeve goes sideways.
+    /// The part of its length that a sleeve goes sideways.
     sleeve_out: f32,
     /// How clearly each of these can be seen, from 0 to 1.
     collar: f32,
@@ -141,7 +141,7 @@ impl Top {
                     [MIDDLE + side * 1.2, top + self.neck_depth + 3.0],
                     [MIDDLE, top + self.neck_depth],
                 ];
-                // A mirrored outline turns the other way round, which makes no difference to a fill.
+                // A mirrored outline has the opposite direction, which makes no difference to a fill.
                 canvas.fill(&flap, cloth.shade(line * self.collar));
             }
         }

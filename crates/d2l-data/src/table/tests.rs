@@ -5,11 +5,7 @@ use std::io::Write;
 use super::*;
 
 const WORDS: [&str; 2] = ["", "NA"];
-const HEADER: Format = Format {
-    delimiter: b',',
-    columns: Columns::Header,
-    missing: &WORDS,
-};
+const HEADER: Format = Format { delimiter: b',', columns: Columns::Header, missing: &WORDS };
 
 fn parse(content: &str) -> Result<Table> {
     Table::parse("a.csv", content.as_bytes(), &HEADER)
@@ -69,7 +65,7 @@ fn every_damage_is_told_with_its_place() -> Result<()> {
         ("a,b\n1,2\n3\n", "a.csv: line 3: found 1 columns, wanted 2"),
         (
             "a,b\n\n1,2,3\n",
-            "line 3: found 3 columns, wanted 2: the row goes on behind column \"b\"",
+            "line 3: found 3 columns, wanted 2: the row continues after column \"b\"",
         ),
         (
             "a,b\r\n1,\"2\r\n\"\r\n3\r\n",
@@ -93,8 +89,7 @@ fn every_damage_is_told_with_its_place() -> Result<()> {
     }
     let error = message(Table::parse("a.csv", b"a,b\n1,2\n3,caf\xe9\n", &HEADER));
     assert!(
-        error
-            .contains("a.csv: line 3, column \"b\": found bytes that are not UTF-8 behind \"caf\""),
+        error.contains("a.csv: line 3, column \"b\": found bytes that are not UTF-8 after \"caf\""),
         "{error}"
     );
     let error = message(Table::parse("a.csv", b"a,\xff\n1,2\n", &HEADER));

@@ -8,15 +8,10 @@ use super::{Features, Tabular, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
 use crate::table::{Columns, Format};
+use crate::table_forms::airfoil::{COLUMNS, ROWS};
 use crate::{Choice, Loaded};
 
-/// The columns of the file, which names none: frequency in Hz, angle of attack in degrees, chord length in m, speed of
-/// the free stream in m/s, thickness of the boundary layer in m, and the sound pressure level in dB.
-pub(crate) const COLUMNS: [&str; 6] =
-    ["frequency", "angle", "chord", "speed", "thickness", "sound"];
-/// Rows of the file.
-pub(crate) const ROWS: usize = 1503;
-/// The book learns from the first 1,500 of them.
+/// The book trains on the first 1,500 of them.
 const EXAMPLES: usize = 1500;
 
 const FILES: Published<1> = Published {
@@ -34,11 +29,11 @@ const FORMAT: Format = Format {
 ///
 /// The preparation is the book's: every column, the target among them, becomes (value - mean) / standard deviation over
 /// all 1,503 rows (n in the variance's denominator), and the first 1,500 rows are kept. `train` and `valid` are the
-/// same rows, because the book evaluates on what it learns from: the section compares optimizers, not models.
+/// same rows, because the book evaluates on its training rows: the section compares optimizers, not models.
 ///
 /// # Errors
 ///
-/// Where the file is damaged, also under [`Choice::Auto`]; under [`Choice::Real`] also where it is missing.
+/// If the file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if it is missing.
 pub fn airfoil(choice: Choice, folder: &Path) -> Result<Loaded<Tabular>> {
     let twin = || [tables::airfoils()];
     let loaded = FILES.tables(choice, folder, &FORMAT, [ROWS], twin)?;

@@ -2,32 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::builder::PossibleValue;
 
 use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
 use crate::table::{Columns, Format, Table};
+use crate::table_forms::diabetes::{COLUMNS, ROWS};
 use crate::{Choice, Loaded};
 
-/// The columns of the files, which name none: pregnancies, glucose in the blood after two hours of a tolerance test,
-/// diastolic blood pressure in mm Hg, thickness of the skin fold at the triceps in mm, insulin in µU/ml, body mass
-/// index in kg/m², a score of diabetes in the family, age in years, and the label.
-pub(crate) const COLUMNS: [&str; 9] = [
-    "pregnancies",
-    "glucose",
-    "pressure",
-    "skin",
-    "insulin",
-    "bmi",
-    "pedigree",
-    "age",
-    "label",
-];
-/// The features in which 0 means that nobody measured.
+/// The features in which 0 means that the value was not measured.
 const ZERO_IS_MISSING: [&str; 5] = ["glucose", "pressure", "skin", "insulin", "bmi"];
-/// Rows of the original file and of the scaled one.
-pub(crate) const ROWS: [usize; 2] = [768, 759];
 
 pub(super) const FORMAT: Format = Format {
     delimiter: b',',
@@ -39,32 +25,29 @@ const ORIGINAL: Published<1> = Published {
     files: ["pima-indians-diabetes.csv"],
     twin: "drawn-patients",
 };
-const SCALED: Published<1> = Published {
-    files: ["diabetes.csv"],
-    ..ORIGINAL
-};
+const SCALED: Published<1> = Published { files: ["diabetes.csv"], ..ORIGINAL };
 
-/// Which file, and what is done about values that nobody measured.
+/// Which file, and how values that were not measured are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiabetesForm {
-    /// The original 768 rows. The label is 1 for the 268 women with diabetes. Features are standardised; a zero stays a
-    /// zero before that, also where it means that nobody measured.
+    /// The original 768 rows. The label is 1 for the 268 women with diabetes. Features are standardised. Zeros are kept
+    /// before that, even if they mean that the value was not measured.
     #[default]
     Raw,
-    /// As [`DiabetesForm::Raw`], but such zeros become the median of the training rows that were measured: nobody lives
-    /// with a blood pressure of 0, and half of the insulin column would be such zeros. They are 5 of glucose, 35 of
-    /// blood pressure, 227 of the skin fold, 374 of insulin and 11 of the body mass index.
+    /// As [`DiabetesForm::Raw`], but such zeros become the median of the measured training rows: nobody lives with a
+    /// blood pressure of 0, and half of the insulin column would be such zeros. There are 5 for glucose, 35 for blood
+    /// pressure, 227 for the skin fold, 374 for insulin and 11 for the body mass index.
     Filled,
     /// The file `diabetes.csv.gz` of the courses by Sung Kim and Liu Er, taken as it is: 759 of the rows, each feature
-    /// in [-1, 1]. Three things in it surprise. **The label is the other way round**: 1 stands for the 496 women
-    /// *without* diabetes, so that always saying 1 is right for 65 in 100. Each feature is
-    /// 2 (x - min) / (max - min) - 1, but the smallest value is 0 instead of -1, which puts what nobody measured in the
-    /// middle. And five rows with diabetes and four without are not in it.
+    /// in [-1, 1]. Three things in it may surprise. **The label is inverted**: 1 stands for the 496 women *without*
+    /// diabetes, so a model that always says 1 is right for 65 in 100. Each feature is 2 (x - min) / (max - min) - 1,
+    /// but the smallest value is 0 instead of -1, which puts values that were not measured in the middle. And the file
+    /// lacks five rows with diabetes and four without.
     Scaled,
 }
 
 impl DiabetesForm {
-    /// As on the command line and in the log: `raw`, `filled`, `scaled`.
+    /// The name on the command line and in the log: `raw`, `filled`, `scaled`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -74,29 +57,31 @@ impl DiabetesForm {
     }
 }
 
-impl std::str::FromStr for DiabetesForm {
-    type Err = anyhow::Error;
+impl std::fmt::Display for DiabetesForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
-    fn from_str(word: &str) -> Result<Self> {
-        match [Self::Raw, Self::Filled, Self::Scaled]
-            .into_iter()
-            .find(|form| form.name() == word)
-        {
-            Some(form) => Ok(form),
-            None => bail!("found form {word:?}, wanted raw, filled or scaled"),
-        }
+impl clap::ValueEnum for DiabetesForm {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Raw, Self::Filled, Self::Scaled]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 
 /// Whether a Pima woman of 21 or older has diabetes (Smith et al. 1988): x is `[B, 8]`, y `[B, 1]`, 0 or 1.
 ///
 /// A quarter of the rows is held out, the same in every run: 192 of 768, as in the paper, though not the same ones.
-/// Means, standard deviations (n in the variance's denominator) and medians come from the training rows alone, since a
-/// model in use has no other; [`DiabetesForm::Scaled`] is neither standardised nor filled.
+/// Means, standard deviations (n in the variance's denominator) and medians come from the training rows alone, because
+/// a model in use has no others. [`DiabetesForm::Scaled`] is neither standardised nor filled.
 ///
 /// # Errors
 ///
-/// Where the file is damaged, also under [`Choice::Auto`]; under [`Choice::Real`] also where it is missing.
+/// If the file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if it is missing.
 pub fn diabetes(choice: Choice, folder: &Path, form: DiabetesForm) -> Result<Loaded<Tabular>> {
     let scaled = form == DiabetesForm::Scaled;
     let loaded = if scaled {

@@ -1,4 +1,5 @@
-//! Houses sold in Ames, Iowa: many columns, words among them, and gaps. D2L zh 4.10, en 5.7; De Cock 2011.
+//! Houses sold in Ames, Iowa: many columns of numbers and words, with missing values. D2L zh 4.10, en 5.7; De Cock
+//! 2011.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,14 +10,8 @@ use super::{Features, mean_and_std};
 use crate::choice::Published;
 use crate::drawn::tables;
 use crate::table::{Columns, Format, Table};
+use crate::table_forms::house_prices::{ID, PRICE, ROWS};
 use crate::{Choice, Dataset, Loaded, Provenance};
-
-/// Rows of the training file and of the test file.
-pub(crate) const ROWS: [usize; 2] = [1460, 1459];
-/// The column that numbers the houses of both files.
-const ID: &str = "Id";
-/// The column that only the training file has.
-const PRICE: &str = "SalePrice";
 
 const FILES: Published<2> = Published {
     set: "house-prices",
@@ -24,14 +19,15 @@ const FILES: Published<2> = Published {
     twin: "drawn-houses",
 };
 
-/// Whose features: the editions differ in which words stand for a missing value, and so by one feature.
+/// The edition whose features are made. The editions differ in the words that mean a missing value, and so by one
+/// feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HouseEdition {
     /// zh 4.10: `NA` and the empty cell are missing. 331 features; `None` in `MasVnrType`, no masonry veneer, is a word
     /// like others.
     Zh,
-    /// en 5.7, printed with a later pandas, which reads the text `None` as missing too. 330 features; houses without
-    /// veneer and those of which nothing is known are the same in them.
+    /// en 5.7, printed with a later pandas, which reads the text `None` as missing too. 330 features; they don't
+    /// distinguish houses without veneer from houses whose veneer is unknown.
     En,
 }
 
@@ -42,7 +38,7 @@ pub struct HousePrices {
     pub train: Dataset<2>,
     /// x `[B, D]` of the houses without a price.
     pub test: Dataset<1>,
-    /// Their numbers, which a submission to Kaggle states beside the predicted prices.
+    /// The numbers of these houses, which a submission to Kaggle states beside the predicted prices.
     pub test_ids: Vec<u32>,
     /// Names of the D features, in their order: `LotArea`, …, `MSZoning_RL`, …, `MSZoning_nan`.
     pub feature_names: Vec<String>,
@@ -54,17 +50,17 @@ pub struct HousePrices {
 /// columns become 331 (zh) or 330 (en):
 ///
 /// 1. A column of numbers becomes (value - mean) / standard deviation, over the houses of *both* files, with n - 1 in
-///    the variance's denominator; then a missing value becomes 0, the mean. Using the test file is no look at prices,
-///    but it is a look at data that a model in use would not have.
-/// 2. Any other column becomes one feature of 0 and 1 per word, in the words' order by their bytes, and one more for a
-///    missing value, whether any is missing or not.
-/// 3. First the columns of numbers, then the others, each in the file's order, as `pandas.get_dummies` gives them.
+///    the variance's denominator; then a missing value becomes 0, the mean. The test file shows no prices, but a model
+///    in use would not have its data.
+/// 2. Any other column becomes one feature of 0 and 1 per word, in the order of the words' bytes, and one more for a
+///    missing value, even if none is missing.
+/// 3. The columns of numbers come first, then the others, each in the file's order, as in `pandas.get_dummies`.
 ///
-/// The twin has the same form but fewer columns, so take the number of features from `feature_names`.
+/// The built-in set has the same form but fewer columns, so take the number of features from `feature_names`.
 ///
 /// # Errors
 ///
-/// Where a file is damaged, also under [`Choice::Auto`]; under [`Choice::Real`] also where one is missing. A column in
+/// If a file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if one is missing. A column in
 /// which some cells are numbers and some are words is damage (pandas would make each number a word).
 pub fn house_prices(
     choice: Choice,
@@ -73,10 +69,7 @@ pub fn house_prices(
 ) -> Result<Loaded<HousePrices>> {
     let loaded = FILES.tables(choice, folder, &format(edition), ROWS, tables::houses)?;
     let (tables, provenance) = loaded.data;
-    Ok(Loaded {
-        data: prepare(&tables, provenance)?,
-        notice: loaded.notice,
-    })
+    Ok(Loaded { data: prepare(&tables, provenance)?, notice: loaded.notice })
 }
 
 pub(super) fn format(edition: HouseEdition) -> Format<'static> {
@@ -114,7 +107,7 @@ pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Res
     let mut words = Features::default();
     for name in columns {
         let cells = [train.texts(&name)?, test.texts(&name)?].concat();
-        // A column that is missing throughout is one of numbers, as in pandas.
+        // A column without any value counts as numbers, as in pandas.
         let numeric = train.has_numbers(&name)? || test.has_numbers(&name)?;
         if numeric || cells.iter().all(Option::is_none) {
             let numbers = [train.numbers(&name)?, test.numbers(&name)?].concat();

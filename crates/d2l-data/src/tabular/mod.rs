@@ -1,7 +1,7 @@
 //! Data sets of the first and the third chapter that are published as tables: read, prepared, and split.
 //!
-//! Each file of this module prepares one set and says how, step by step. The drawn twins are text of the same columns
-//! and go through the same preparation (`drawn::tables`).
+//! Each file of this module prepares one set and says how, step by step. The built-in sets (`drawn::tables`) are text
+//! with the same columns and go through the same preparation.
 
 use std::path::Path;
 
@@ -18,10 +18,10 @@ pub use diabetes::{DiabetesForm, diabetes};
 pub use house_prices::{HouseEdition, HousePrices, house_prices};
 pub use titanic::titanic;
 
-pub(crate) mod airfoil;
-pub(crate) mod diabetes;
-pub(crate) mod house_prices;
-pub(crate) mod titanic;
+mod airfoil;
+mod diabetes;
+mod house_prices;
+mod titanic;
 
 /// Examples with named features: x is `[B, D]`, y `[B, 1]`.
 #[derive(Clone, Debug)]
@@ -132,8 +132,8 @@ impl Features {
     }
 }
 
-/// The rows to learn from and a quarter of all to evaluate on, each in the file's order. They are drawn once and for
-/// all: the same for every run, whatever its seed, so that scores can be compared.
+/// The training rows, and a quarter of all rows for evaluation, each in the file's order. The draw is the same for
+/// every run, whatever its seed, so that scores can be compared.
 fn held_out_quarter(set: &str, rows: usize) -> [Vec<usize>; 2] {
     let stream = format!("{set} held out");
     let mut valid = Stream::once(0, Purpose::Data, &stream).permutation(rows);
@@ -164,7 +164,7 @@ fn mean_and_std(values: &[f64], correction: f64) -> (f64, f64) {
     (mean, (squares / (n - correction)).sqrt())
 }
 
-/// The middle value, or the mean of the two middle ones; 0 of none.
+/// The middle value, or the mean of the two middle ones; 0 if there are no values.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

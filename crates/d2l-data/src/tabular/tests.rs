@@ -1,5 +1,5 @@
-//! The preparation of little made-up tables against pandas; the twins. The published files are in
-//! `tests/real.rs`.
+//! The preparation of small made-up tables, compared with pandas; the built-in sets. `tests/real.rs` tests the
+//! published files.
 
 use super::*;
 
@@ -114,7 +114,7 @@ fn a_quarter_is_held_out_and_no_row_twice() {
         both.sort_unstable();
         assert_eq!(both, (0..rows).collect::<Vec<_>>());
     }
-    // Scores can be compared only where the rows stay the same.
+    // Scores can be compared only if the rows stay the same.
     assert_eq!(held_out_quarter("diabetes", 768)[1][..8], HELD_OUT);
 }
 
@@ -189,10 +189,7 @@ fn the_twins_have_the_form_of_the_real_sets() -> Result<()> {
         ),
     ] {
         assert_eq!(loaded.notice, None);
-        let Tabular {
-            splits,
-            feature_names,
-        } = loaded.data;
+        let Tabular { splits, feature_names } = loaded.data;
         assert_eq!(splits.provenance.name, name);
         assert_eq!(splits.provenance.source, Source::Builtin);
         assert_eq!((splits.train.len(), splits.valid.len()), sizes);

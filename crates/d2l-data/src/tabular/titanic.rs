@@ -8,13 +8,12 @@ use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
 use crate::table::{Columns, Format, Table};
+use crate::table_forms::titanic::ROWS;
 use crate::{Choice, Loaded};
 
-/// Rows of the file.
-pub(crate) const ROWS: usize = 891;
 /// Where passengers came on board: Cherbourg, Queenstown, Southampton.
-pub(crate) const PORTS: [&str; 3] = ["C", "Q", "S"];
-/// The features that are no 0 or 1.
+const PORTS: [&str; 3] = ["C", "Q", "S"];
+/// The features that are not 0 or 1.
 const STANDARDISED: [&str; 5] = ["Pclass", "Age", "SibSp", "Parch", "Fare"];
 
 const FILES: Published<1> = Published {
@@ -22,17 +21,14 @@ const FILES: Published<1> = Published {
     files: ["train.csv"],
     twin: "drawn-passengers",
 };
-pub(super) const FORMAT: Format = Format {
-    delimiter: b',',
-    columns: Columns::Header,
-    missing: &[""],
-};
+pub(super) const FORMAT: Format =
+    Format { delimiter: b',', columns: Columns::Header, missing: &[""] };
 
 /// Passengers of the Titanic: x is `[B, 10]`, y `[B, 1]`, 1 for those who survived.
 ///
 /// The ten features, in this order:
 ///
-/// 1. `Pclass`, the class of the ticket, 1 to 3, as a number: the order means something.
+/// 1. `Pclass`, the class of the ticket, 1 to 3, as a number, because the order has a meaning.
 /// 2. `Sex_female`, 1 or 0.
 /// 3. `Age` in years; the 177 of unknown age get the median age of the training rows …
 /// 4. … and `Age_missing`, 1 or 0, tells the model so: an age was easier to find out for survivors.
@@ -50,7 +46,7 @@ pub(super) const FORMAT: Format = Format {
 ///
 /// # Errors
 ///
-/// Where the file is damaged, also under [`Choice::Auto`]; under [`Choice::Real`] also where it is missing.
+/// If the file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if it is missing.
 pub fn titanic(choice: Choice, folder: &Path) -> Result<Loaded<Tabular>> {
     let twin = || [tables::passengers()];
     let loaded = FILES.tables(choice, folder, &FORMAT, [ROWS], twin)?;
@@ -64,7 +60,7 @@ pub fn titanic(choice: Choice, folder: &Path) -> Result<Loaded<Tabular>> {
     })
 }
 
-/// Steps 1 to 8, with what they take from the rows `train`.
+/// Steps 1 to 8, with medians, means and standard deviations of the rows `train`.
 pub(super) fn prepare(table: &Table, train: &[usize]) -> Result<Features> {
     let ages = table.numbers("Age")?;
     let known = train.iter().filter_map(|&row| ages[row]).collect();
@@ -100,7 +96,7 @@ pub(super) fn prepare(table: &Table, train: &[usize]) -> Result<Features> {
     Ok(features)
 }
 
-/// The cells of a column that has only these words, and gaps.
+/// The cells of a column that holds only these words and missing values.
 fn words<'a>(table: &'a Table, column: &str, wanted: &[&str]) -> Result<Vec<Option<&'a str>>> {
     let cells = table.texts(column)?;
     let known = |cell: &Option<&str>| cell.is_none_or(|word| wanted.contains(&word));

@@ -1,40 +1,56 @@
-//! Text as a sequence of tokens: cleaning, cutting into characters or words, vocabulary, windows.
+//! Text as a sequence of tokens: cleaning, cutting into characters or words, vocabulary, text windows.
 //!
-//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`.
+//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`; `byte_pairs`
+//! learns its tokens from the text.
 
-use anyhow::{Result, bail};
-
-pub use time_machine::{Corpus, TextEdition, time_machine};
+pub(crate) use book_copy::BookCopy;
+pub use byte_pairs::BytePairs;
+pub use time_machine::{Corpus, RawText, time_machine, time_machine_text};
 pub use vocabulary::Vocabulary;
 pub use windows::{random_partition, sequential_partition, windows};
 
+mod book_copy;
+mod byte_pairs;
 mod time_machine;
 mod vocabulary;
 mod windows;
 
-/// What a token is.
+/// The edition that decides how a text is cleaned, cut into tokens and numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextEdition {
+    /// The Chinese edition numbers tokens by frequency.
+    Zh,
+    /// The English edition numbers tokens in alphabetical order.
+    En,
+}
+
+impl TextEdition {
+    /// The vocabulary of `tokens`, numbered as this edition does: [`Vocabulary::by_frequency`] or
+    /// [`Vocabulary::alphabetical`].
+    pub fn vocabulary<'a>(
+        self,
+        tokens: impl IntoIterator<Item = &'a str>,
+        min_frequency: usize,
+        reserved: &[&str],
+    ) -> Vocabulary {
+        match self {
+            Self::Zh => Vocabulary::by_frequency(tokens, min_frequency, reserved),
+            Self::En => Vocabulary::alphabetical(tokens, min_frequency, reserved),
+        }
+    }
+}
+
+/// The kind of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
     /// A letter or a space.
     #[default]
     Character,
-    /// What stands between spaces.
+    /// The text between two spaces.
     Word,
 }
 
-impl std::str::FromStr for Level {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        match word {
-            "character" => Ok(Self::Character),
-            "word" => Ok(Self::Word),
-            _ => bail!("found tokens {word:?}, wanted character or word"),
-        }
-    }
-}
-
-/// Lower case, with one space in place of everything between two runs of the letters a to z. zh 8.2.1, en 9.2.1.
+/// The text in lower case, with one space for everything between two runs of the letters a to z. zh 8.2.1, en 9.2.1.
 ///
 /// ```
 /// assert_eq!(d2l_data::letters("I. The -- \"Time\" Machine"), "i the time machine");

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::{Level, Vocabulary, letters, tokenize};
+use super::{BookCopy, Level, TextEdition, Vocabulary, letters, tokenize};
 use crate::choice::Published;
 use crate::drawn::story;
 use crate::splits::digest;
-use crate::table::{AGAIN, content};
 use crate::{Choice, Loaded, Provenance, Source};
 
 const FILES: Published<1> = Published {
@@ -17,18 +16,19 @@ const FILES: Published<1> = Published {
     files: ["timemachine.txt"],
     twin: "drawn-story",
 };
-/// The book's copy, which begins with the title; others have a licence in front.
-const BYTES: usize = 178_979;
-const SHA256: &str = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516";
+/// The book's copy, which begins with the title; other copies begin with a licence.
+const TEXT: BookCopy = BookCopy {
+    bytes: 178_979,
+    sha256: "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+};
 
-/// Which edition's way to clean the text and to number its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextEdition {
-    /// Each line is cleaned and stripped by itself, so that the last word of a line and the first of the next run into
-    /// each other where tokens are characters; tokens are numbered by frequency.
-    Zh,
-    /// The text is cleaned as a whole: the end of a line is a space; tokens are numbered in alphabetical order.
-    En,
+/// A text as it was published.
+#[derive(Clone, Debug)]
+pub struct RawText {
+    /// The text.
+    pub text: String,
+    /// Where it came from, for the log.
+    pub provenance: Provenance,
 }
 
 /// A text as numbers.
@@ -36,52 +36,59 @@ pub enum TextEdition {
 pub struct Corpus {
     /// The text, token by token.
     pub tokens: Vec<u32>,
-    /// What the numbers stand for: all tokens of the text.
+    /// The tokens that the numbers stand for: all tokens of the text.
     pub vocabulary: Vocabulary,
     /// Where the text came from, for the log.
     pub provenance: Provenance,
 }
 
-/// The Time Machine, or a story made up here, as `choice` says.
+/// The Time Machine, or the built-in story, as `choice` says, not cleaned and not cut into tokens.
 ///
 /// # Errors
-/// Where the file isn't the book's, also under [`Choice::Auto`]; under [`Choice::Real`] also where it is missing.
+/// If the file isn't the book's, even under [`Choice::Auto`]; under [`Choice::Real`] also if it is missing.
+pub fn time_machine_text(choice: Choice, folder: &Path) -> Result<Loaded<RawText>> {
+    FILES.load(
+        choice,
+        folder,
+        |[file]| Ok(raw_text(TEXT.read(file)?, Source::Real)),
+        || Ok(raw_text(story::story(), Source::Builtin)),
+    )
+}
+
+fn raw_text(text: String, source: Source) -> RawText {
+    let name = match source {
+        Source::Real => FILES.set,
+        _ => FILES.twin,
+    };
+    let provenance = Provenance {
+        name: name.to_string(),
+        source,
+        sha256: digest(&[Sha256::digest(&text).into()]),
+    };
+    RawText { text, provenance }
+}
+
+/// [`time_machine_text`] as tokens and their numbers.
+///
+/// The Chinese edition cleans and strips each line by itself, so there is no space between the last word of a line and
+/// the first of the next if tokens are characters. The English edition cleans the text as a whole, so the end of a line
+/// becomes a space.
+///
+/// # Errors
+/// As [`time_machine_text`].
 pub fn time_machine(
     edition: TextEdition,
     level: Level,
     choice: Choice,
     folder: &Path,
 ) -> Result<Loaded<Corpus>> {
-    FILES.load(
-        choice,
-        folder,
-        |[file]| {
-            let text = real(file)?;
-            Ok(corpus(&text, Source::Real, edition, level))
-        },
-        || Ok(corpus(&story::story(), Source::Builtin, edition, level)),
-    )
+    let Loaded { data, notice } = time_machine_text(choice, folder)?;
+    let data = corpus(data, edition, level);
+    Ok(Loaded { data, notice })
 }
 
-/// The file's text.
-fn real(file: &Path) -> Result<String> {
-    let bytes = content(file)?;
-    let found = hexadecimal(&Sha256::digest(&bytes).into());
-    if found != SHA256 {
-        bail!(
-            "{}: found {} bytes with the SHA-256 {found}, wanted the book's {BYTES} with {SHA256}; {AGAIN}",
-            file.display(),
-            bytes.len(),
-        );
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn hexadecimal(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn corpus(text: &str, source: Source, edition: TextEdition, level: Level) -> Corpus {
+fn corpus(raw: RawText, edition: TextEdition, level: Level) -> Corpus {
+    let text = &raw.text;
     let parts: Vec<String> = match edition {
         TextEdition::Zh => text
             .lines()
@@ -93,22 +100,11 @@ fn corpus(text: &str, source: Source, edition: TextEdition, level: Level) -> Cor
         .iter()
         .flat_map(|part| tokenize(part, level))
         .collect();
-    let vocabulary = match edition {
-        TextEdition::Zh => Vocabulary::by_frequency(tokens.iter().copied(), 0, &[]),
-        TextEdition::En => Vocabulary::alphabetical(tokens.iter().copied(), 0, &[]),
-    };
-    let name = match source {
-        Source::Real => FILES.set,
-        _ => FILES.twin,
-    };
+    let vocabulary = edition.vocabulary(tokens.iter().copied(), 0, &[]);
     Corpus {
         tokens: tokens.iter().map(|token| vocabulary.id(token)).collect(),
         vocabulary,
-        provenance: Provenance {
-            name: name.to_string(),
-            source,
-            sha256: digest(&[Sha256::digest(text).into()]),
-        },
+        provenance: raw.provenance,
     }
 }
 
@@ -116,10 +112,11 @@ fn corpus(text: &str, source: Source, edition: TextEdition, level: Level) -> Cor
 mod tests {
     use super::*;
 
-    const TEXT: &str = "The Time\n\n  Machine, 1898\n";
+    const LINES: &str = "The Time\n\n  Machine, 1898\n";
 
     fn read(edition: TextEdition, level: Level) -> String {
-        let corpus = corpus(TEXT, Source::Builtin, edition, level);
+        let raw = raw_text(LINES.to_string(), Source::Builtin);
+        let corpus = corpus(raw, edition, level);
         let tokens: Vec<&str> = corpus
             .tokens
             .iter()
@@ -142,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let set = folder.path().join("time-machine");
         std::fs::create_dir(&set)?;
-        std::fs::write(set.join("timemachine.txt"), TEXT)?;
+        std::fs::write(set.join("timemachine.txt"), LINES)?;
         let load = |choice| time_machine(TextEdition::Zh, Level::Character, choice, folder.path());
         for choice in [Choice::Auto, Choice::Real] {
             let error = load(choice).unwrap_err().to_string();
@@ -156,7 +153,7 @@ mod tests {
         Ok(())
     }
 
-    /// Long enough for both editions' windows, and all letters are in it.
+    /// The text is long enough for both editions' text windows and contains all letters.
     #[test]
     fn the_story_can_stand_in_for_the_book() -> Result<()> {
         for edition in [TextEdition::Zh, TextEdition::En] {

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-/// What the book calls a token that is not in the vocabulary.
+/// The book's name for a token that is not in the vocabulary.
 const UNKNOWN: &str = "<unk>";
 
-/// Tokens and their numbers, from 0 on without gaps. Every other token has the number of `<unk>`.
+/// Tokens and their numbers, which count from 0. Every other token has the number of `<unk>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     /// By number.
     tokens: Vec<String>,
     ids: BTreeMap<String, u32>,
-    /// By falling frequency, tokens that are too rare for a number among them.
+    /// All tokens by falling frequency, also those that are too rare for a number.
     frequencies: Vec<(String, usize)>,
 }
 
 impl Vocabulary {
-    /// As the Chinese edition numbers them: `<unk>` is 0, then `reserved`, then the tokens that are there
-    /// `min_frequency` times at least, by falling frequency; of equally frequent ones the first seen comes first.
+    /// Numbers as in the Chinese edition: `<unk>` is 0, then `reserved`, then the tokens that occur at least
+    /// `min_frequency` times, by falling frequency; of equally frequent ones the first seen comes first.
     pub fn by_frequency<'a>(
         tokens: impl IntoIterator<Item = &'a str>,
         min_frequency: usize,
@@ -28,7 +28,7 @@ impl Vocabulary {
         Self::numbered(names, frequencies)
     }
 
-    /// As the English edition numbers them: all in alphabetical order, `<unk>` and `reserved` among them.
+    /// Numbers as in the English edition: all tokens in alphabetical order, `<unk>` and `reserved` among them.
     pub fn alphabetical<'a>(
         tokens: impl IntoIterator<Item = &'a str>,
         min_frequency: usize,
@@ -49,11 +49,7 @@ impl Vocabulary {
                 tokens.push(name);
             }
         }
-        Self {
-            tokens,
-            ids,
-            frequencies,
-        }
+        Self { tokens, ids, frequencies }
     }
 
     /// The number of tokens, `<unk>` among them.
@@ -71,12 +67,12 @@ impl Vocabulary {
         self.ids.get(UNKNOWN).copied().unwrap_or_default()
     }
 
-    /// The number of a token; that of `<unk>` where it has none.
+    /// The number of a token, or of `<unk>` if it has none.
     pub fn id(&self, token: &str) -> u32 {
         self.ids.get(token).copied().unwrap_or(self.unknown())
     }
 
-    /// The token of a number; `<unk>` where there is no such number.
+    /// The token of a number, or `<unk>` if there is no such number.
     pub fn token(&self, id: u32) -> &str {
         self.tokens.get(id as usize).map_or(UNKNOWN, String::as_str)
     }
@@ -87,7 +83,7 @@ impl Vocabulary {
     }
 }
 
-/// `<unk>`, the reserved tokens, and those that are there often enough.
+/// `<unk>`, the reserved tokens, and those that occur often enough.
 fn frequent(
     frequencies: &[(String, usize)],
     min_frequency: usize,
@@ -99,7 +95,7 @@ fn frequent(
     all.chain(found).map(str::to_string).collect()
 }
 
-/// How often each token is there, as Python's `Counter.most_common` gives them.
+/// How often each token occurs, in the order of Python's `Counter.most_common`.
 fn count<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Vec<(String, usize)> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut counts: Vec<(String, usize)> = Vec::new();
@@ -137,7 +133,7 @@ mod tests {
         assert_eq!(vocabulary.frequencies().len(), 2);
     }
 
-    /// A space is before `<`, and that is before all letters.
+    /// The space sorts before `<`, and `<` before all letters.
     #[test]
     fn the_english_edition_sorts() {
         let vocabulary = Vocabulary::alphabetical(["b", " ", "a", "b"], 0, &[]);

@@ -1,15 +1,16 @@
-//! Windows of a sequence of tokens, and the book's ways to cut them into minibatches.
+//! Text windows of a sequence of tokens, and the book's ways to put them into minibatches.
 //!
-//! D2L zh 8.3.4, en 9.3.3. A window that starts at s has the inputs x = s … s + T - 1 and the targets one further on.
+//! D2L zh 8.3.4, en 9.3.3. A text window that starts at s has the tokens s … s + T - 1 as inputs, and the tokens s + 1
+//! … s + T as targets.
 
 use anyhow::{Result, ensure};
 
 use crate::{Column, Dataset};
 
-/// Sequential partitioning: where the windows of each minibatch start. zh 8.3.4.2.
+/// Sequential partitioning: the starts of each minibatch's text windows. zh 8.3.4.2.
 ///
-/// From `offset` on the text is cut into `batch_size` parts of equal length, which a minibatch shows side by side: row i
-/// of one is followed by row i of the next, so that a state can be carried over.
+/// From `offset` on the text is cut into `batch_size` parts of equal length, one for each row of the minibatches. Row i
+/// of a minibatch continues row i of the one before, so that a state can be carried over.
 ///
 /// ```
 /// // 0 … 34 from offset 0 in two parts of 17 tokens, T = 5.
@@ -30,10 +31,10 @@ pub fn sequential_partition(
         .collect()
 }
 
-/// Random sampling: where the windows of each minibatch start. zh 8.3.4.1.
+/// Random sampling: the starts of each minibatch's text windows. zh 8.3.4.1.
 ///
-/// From `offset` on the text is cut into windows side by side, which come in the order that `permutation` gives to so
-/// many; what doesn't fill a minibatch is left out.
+/// From `offset` on the text is cut into adjacent text windows. `permutation` takes their number and gives their order.
+/// Windows that don't fill a minibatch are left out.
 pub fn random_partition(
     tokens: usize,
     batch_size: usize,
@@ -52,14 +53,14 @@ pub fn random_partition(
         .collect()
 }
 
-/// Inputs and targets of the windows at `starts`: both `[windows, T]`.
+/// Inputs and targets of the text windows at `starts`: both `[windows, T]`.
 ///
 /// # Errors
-/// Where a window goes beyond the tokens, or has no steps.
+/// If a text window goes beyond the tokens, or has no time steps.
 pub fn windows(tokens: &[u32], starts: &[usize], num_steps: usize) -> Result<Dataset<2>> {
     ensure!(
         num_steps > 0,
-        "found windows of 0 steps, wanted at least one"
+        "found text windows of 0 time steps, wanted at least one"
     );
     let column = |shift: usize| -> Result<Column> {
         let mut values = Vec::with_capacity(starts.len() * num_steps);
@@ -67,7 +68,7 @@ pub fn windows(tokens: &[u32], starts: &[usize], num_steps: usize) -> Result<Dat
             let from = start + shift;
             let Some(window) = tokens.get(from..from + num_steps) else {
                 anyhow::bail!(
-                    "found {} tokens, wanted {} for a window at {start}",
+                    "found {} tokens, wanted {} for a text window at {start}",
                     tokens.len(),
                     start + num_steps + 1
                 );
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
     use candle_core::Device;
 
-    /// The book's example: 0 … 34, batches of two, five steps; the offset is drawn there.
+    /// The book's example: 0 … 34, batches of two, five time steps; the book draws the offset.
     #[test]
     fn rows_of_a_sequential_partition_go_on_in_the_next_minibatch() -> Result<()> {
         // (35 - 3 - 1) / 2 = 15 tokens in each part, three windows of five.
@@ -109,7 +110,7 @@ mod tests {
         // (35 - 4 - 1) / 5 = 6 windows, at 4, 9, …, 29.
         let starts = random_partition(35, 2, 5, 4, |n| (0..n).rev().collect());
         assert_eq!(starts, [[29, 24], [19, 14], [9, 4]]);
-        // The seventh window, of 0 … 34, fills no minibatch of four: nor do two others.
+        // Three of the seven windows of 0 … 34 don't fill a minibatch of four.
         let starts = random_partition(37, 4, 5, 0, |n| (0..n).collect());
         assert_eq!(starts, [[0, 5, 10, 15]]);
     }

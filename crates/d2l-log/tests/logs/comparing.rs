@@ -153,7 +153,6 @@ fn header_fields_that_differ_are_listed_flat_and_without_the_start() {
     let mut b = a.clone();
     b.header.started = "2027-01-01T00:00:00Z".into();
     b.header.device = "cuda:0".into();
-    b.header.fold = Some(1);
     b.header.recipe = json!({
         "epochs": 3, "batch_size": "256", "learning_rate": 0.1, "clip_norm": 1.0,
         "optimizer": { "name": "sgd", "momentum": 0.5 },
@@ -181,7 +180,6 @@ fn header_fields_that_differ_are_listed_flat_and_without_the_start() {
             "recipe.optimizer.momentum",
             vec![Some(json!(0.9)), Some(json!(0.5))],
         ),
-        ("fold", vec![None, Some(json!(1))]),
         ("versions.cuda", vec![None, Some(json!("13.0"))]),
     ];
     assert_eq!(found, wanted.map(|(key, values)| (key.to_string(), values)));
@@ -189,10 +187,7 @@ fn header_fields_that_differ_are_listed_flat_and_without_the_start() {
 
 #[test]
 fn folds_are_compared_with_their_own() {
-    let fold = |fold, loss| Epoch {
-        fold: Some(fold),
-        ..epoch(1, loss, 0.5)
-    };
+    let fold = |fold, loss| Epoch { fold: Some(fold), ..epoch(1, loss, 0.5) };
     let mut a = log("a", &[]);
     a.epochs = vec![fold(0, 0.5), fold(1, 0.25)];
     let mut b = a.clone();
@@ -201,13 +196,7 @@ fn folds_are_compared_with_their_own() {
     let gap = comparison.metrics[0].gap.as_ref().expect("a gap");
     assert_eq!(
         (gap.place, gap.size()),
-        (
-            Some(Place {
-                fold: Some(1),
-                epoch: 1
-            }),
-            0.5
-        )
+        (Some(Place { fold: Some(1), epoch: 1 }), 0.5)
     );
 }
 
@@ -216,10 +205,7 @@ fn values_known_only_at_the_end_count_after_equally_many_epochs() {
     let with_end = |bias: f64, scores: &[(f64, f64)]| {
         let last = metrics([("train.loss", 0.25), ("error.bias", bias)]);
         Log {
-            end: Some(End {
-                last,
-                ..end(scores.len())
-            }),
+            end: Some(End { last, ..end(scores.len()) }),
             ..log("a", scores)
         }
     };
@@ -249,10 +235,7 @@ fn values_known_only_at_the_end_count_after_equally_many_epochs() {
 
 #[test]
 fn scores_come_from_the_end_line_and_else_from_the_epochs() {
-    let ended = Log {
-        end: Some(end(2)),
-        ..log("a", &[(0.75, 0.75), (0.625, 0.5)])
-    };
+    let ended = Log { end: Some(end(2)), ..log("a", &[(0.75, 0.75), (0.625, 0.5)]) };
     let killed = log("b", &[(0.75, 0.75), (0.625, 0.5)]);
     let comparison = compare(&[ended, killed]);
     let score = |metric: &str| {

@@ -6,7 +6,7 @@ use d2l_log::{FILE_NAME, Header, Log, Record};
 use std::fs;
 use tempfile::{TempDir, tempdir};
 
-/// Three runs in two chapters, and things that are none.
+/// Three runs in two chapters, and files that are not runs.
 fn runs() -> Result<TempDir> {
     let runs = tempdir()?;
     for (name, started) in [
@@ -15,11 +15,7 @@ fn runs() -> Result<TempDir> {
         ("softmax-regression/shared", "2026-11-22T21:14:00Z"),
     ] {
         let chapter = name.split('/').next().unwrap_or_default().to_string();
-        let header = Header {
-            chapter,
-            started: started.into(),
-            ..header()
-        };
+        let header = Header { chapter, started: started.into(), ..header() };
         run_in(
             runs.path(),
             name,

@@ -17,7 +17,7 @@ fn metrics<const N: usize>(pairs: [(&str, f64); N]) -> Metrics {
     pairs.map(|(name, value)| (name.to_string(), value)).into()
 }
 
-/// A header with a value in each field but `fold`.
+/// A header with a value in each field.
 fn header() -> Header {
     let recipe = serde_json::json!({
         "epochs": 3, "batch_size": 256, "learning_rate": 0.1, "clip_norm": null,
@@ -32,15 +32,14 @@ fn header() -> Header {
         device: "cpu".into(),
         threads: 2,
         seed: u64::MAX,
-        fold: None,
         recipe: recipe.as_object().cloned().unwrap_or_default(),
-        data: Data {
+        data: Some(Data {
             name: "fashion-mnist".into(),
             source: "real".into(),
             train: 60000,
             valid: 10000,
             sha256: "9f86d081".into(),
-        },
+        }),
         parameters: 203_530,
         versions: [("d2l".to_string(), "0.1.0".to_string())].into(),
         started: "2026-11-22T21:14:00Z".into(),
@@ -72,14 +71,7 @@ fn end(epochs: usize) -> End {
         seconds: 9.7,
         peak_memory_bytes: Some(210_000_000),
         last: metrics([("train.loss", 0.5), ("error.bias", 0.01)]),
-        best: [(
-            "train.loss".to_string(),
-            Best {
-                value: 0.5,
-                epoch: 2,
-            },
-        )]
-        .into(),
+        best: [("train.loss".to_string(), Best { value: 0.5, epoch: 2 })].into(),
         bands: vec![BandResult {
             metric: "valid.accuracy".into(),
             low: 0.752,

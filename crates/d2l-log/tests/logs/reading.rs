@@ -1,4 +1,4 @@
-//! Killed runs lose nothing that was whole; damage is named.
+//! Killed runs keep every whole line; errors name the damage.
 
 use crate::{header, message, records, run_in};
 use anyhow::Result;
@@ -101,11 +101,8 @@ fn a_bad_line_is_named_with_file_number_and_reason() -> Result<()> {
             vec![run, first, end, second],
             "line 4: a line after the `end` line",
         ),
-        (
-            vec![run, first, second, second],
-            "epoch 2 stands after epoch 2",
-        ),
-        (vec![run, second, first], "epoch 1 stands after epoch 2"),
+        (vec![run, first, second, second], "epoch 2 follows epoch 2"),
+        (vec![run, second, first], "epoch 1 follows epoch 2"),
     ];
     let null = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":null");
     let python = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":NaN");

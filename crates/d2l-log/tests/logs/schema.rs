@@ -1,8 +1,8 @@
-//! What the lines look like: Python twins write them too.
+//! The form of the lines, which the PyTorch references write too.
 
 use crate::{end, epoch, header, metrics};
 use anyhow::Result;
-use d2l_log::{Epoch, Record, Status};
+use d2l_log::{Epoch, Header, Record, Status};
 use serde_json::{from_str, to_string};
 
 #[test]
@@ -25,7 +25,23 @@ fn a_header_keeps_the_order_of_its_recipe() -> Result<()> {
     );
     let recipe = r#""seed":18446744073709551615,"recipe":{"epochs":3,"batch_size":256,"learning_rate":0.1,"clip_norm":null,"optimizer":{"name":"sgd","momentum":0.9}},"data":{"#;
     assert!(line.contains(recipe), "{line}");
-    assert!(!line.contains("fold"), "{line}");
+    Ok(())
+}
+
+#[test]
+fn a_run_without_a_data_set_has_no_data_in_its_header() -> Result<()> {
+    let header = Header { data: None, ..header() };
+    let line = to_string(&Record::Run(header.clone()))?;
+    assert!(!line.contains("data"), "{line}");
+    assert_eq!(from_str::<Record>(&line)?, Record::Run(header));
+    Ok(())
+}
+
+#[test]
+fn a_header_of_before_may_name_a_fold() -> Result<()> {
+    let line = to_string(&Record::Run(header()))?.replace(r#""recipe""#, r#""fold":2,"recipe""#);
+    assert!(line.contains(r#""fold":2"#), "{line}");
+    assert_eq!(from_str::<Record>(&line)?, Record::Run(header()));
     Ok(())
 }
 
@@ -89,10 +105,7 @@ fn the_best_loss_is_the_lowest_and_the_best_accuracy_the_highest() {
     assert_eq!(best("valid.accuracy"), Some((0.9, 2)));
     assert_eq!(best("valid.perplexity"), None);
     let sparse = [
-        Epoch {
-            valid: metrics([("bleu", 0.3)]),
-            ..epoch(1, 1.0, 0.0)
-        },
+        Epoch { valid: metrics([("bleu", 0.3)]), ..epoch(1, 1.0, 0.0) },
         epoch(2, 1.0, 0.0),
     ];
     assert_eq!(

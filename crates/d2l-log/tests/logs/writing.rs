@@ -1,4 +1,4 @@
-//! What is written stays, whole, and comes back as it was.
+//! Written lines stay, whole, and are read back unchanged.
 
 use crate::{end, epoch, header, message, metrics, records, run_in};
 use anyhow::Result;
@@ -49,10 +49,7 @@ fn numbers_come_back_bit_for_bit() -> Result<()> {
         .zip(values.iter().copied())
         .collect();
     let runs = tempdir()?;
-    let written = Epoch {
-        train,
-        ..epoch(1, 0.0, 0.0)
-    };
+    let written = Epoch { train, ..epoch(1, 0.0, 0.0) };
     let folder = run_in(
         runs.path(),
         "mlp/bits",
@@ -174,38 +171,23 @@ fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
         ("valid.accuracy is inf", of_epoch(epoch(1, 0.5, infinite))),
         (
             "train_after.loss is -inf",
-            of_epoch(Epoch {
-                more,
-                ..base.clone()
-            }),
+            of_epoch(Epoch { more, ..base.clone() }),
         ),
         (
             "learning_rate is NaN",
-            of_epoch(Epoch {
-                learning_rate: nan,
-                ..base.clone()
-            }),
+            of_epoch(Epoch { learning_rate: nan, ..base.clone() }),
         ),
         (
             "gradient_norm is inf",
-            of_epoch(Epoch {
-                gradient_norm: infinite,
-                ..base.clone()
-            }),
+            of_epoch(Epoch { gradient_norm: infinite, ..base.clone() }),
         ),
         (
             "seconds is NaN",
-            of_epoch(Epoch {
-                seconds: nan,
-                ..base.clone()
-            }),
+            of_epoch(Epoch { seconds: nan, ..base.clone() }),
         ),
         (
             "examples_per_second is inf",
-            of_epoch(Epoch {
-                examples_per_second: infinite,
-                ..base
-            }),
+            of_epoch(Epoch { examples_per_second: infinite, ..base }),
         ),
         ("seconds is NaN", with_end(&|end| end.seconds = nan)),
         (
@@ -215,13 +197,8 @@ fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
         (
             "best.train.loss is NaN",
             with_end(&|end| {
-                end.best.insert(
-                    "train.loss".into(),
-                    Best {
-                        value: nan,
-                        epoch: 1,
-                    },
-                );
+                end.best
+                    .insert("train.loss".into(), Best { value: nan, epoch: 1 });
             }),
         ),
         (
@@ -265,10 +242,7 @@ fn a_group_may_not_take_the_name_of_another_key() -> Result<()> {
     let mut writer = Writer::create(&runs.path().join(FILE_NAME))?;
     for name in ["kind", "epoch", "train", "valid", "gradient_norm", "fold"] {
         let more = [(name.to_string(), metrics([("loss", 1.0)]))].into();
-        let message = message(writer.write(&Record::Epoch(Epoch {
-            more,
-            ..epoch(1, 0.5, 0.5)
-        })));
+        let message = message(writer.write(&Record::Epoch(Epoch { more, ..epoch(1, 0.5, 0.5) })));
         assert!(message.contains(&format!("is called {name}")), "{message}");
     }
     Ok(())

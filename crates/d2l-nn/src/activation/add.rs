@@ -1,22 +1,23 @@
 //! The sum of two paths, and its rectified form: the end of a residual block. He et al. 2016,
 //! <https://arxiv.org/abs/1512.03385>; D2L zh 7.6.2 and 10.7.4, en 8.6.2 and 11.7.3.
 //!
-//! One gradient for both paths: ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified. That one is a single pass where a
-//! sum and an activation make two.
+//! Both paths get one gradient: ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified. The rectified sum is a single
+//! pass; a sum and an activation take two.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Activation, Backward, relu::Relu};
 use crate::Sees;
+use crate::graph;
 use crate::kernel::{self, Real, elements};
 use crate::node;
-use crate::observe::report;
+use crate::observe::{report_function, report_path};
 
-/// z = x + y for x and y of one shape: what `x + y` is in candle, on all threads, and without copies of the gradient.
+/// z = x + y for x and y of one shape: as `x + y` in candle, but on all threads and without copies of the gradient.
 ///
 /// # Errors
-/// Where x and y differ in shape or type.
+/// If x and y differ in shape or type.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     Sum { rectified: false }.of(x, y)
 }
@@ -24,7 +25,7 @@ pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 /// z = max(x + y, 0) for x and y of one shape; the gradient at 0 is that of [`relu`](crate::relu()).
 ///
 /// # Errors
-/// Where x and y differ in shape or type.
+/// If x and y differ in shape or type.
 pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     Sum { rectified: true }.of(x, y)
 }
@@ -49,15 +50,16 @@ impl Sum {
         let z = if kernel::has_kernel(x) && y.device().is_cpu() {
             node::apply2(self, [x.contiguous()?, y.contiguous()?])?
         } else {
-            self.composed(x, y)?
+            self.composed(&graph::input(x), &graph::input(y))?
         };
-        for path in [x, y] {
-            report(path, &z, Sees::Same, 0);
+        match self.rectified {
+            true => report_function("add_relu", &[x, y], &z, Sees::Same),
+            false => report_path(&[x, y], &z),
         }
         Ok(z)
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let sum = (x + y)?;
         match self.rectified {
@@ -157,7 +159,7 @@ mod tests {
             }
             if rows * columns < 100 {
                 let factors = filled((rows, columns), 3, 1.0, DType::F64, &Device::Cpu)?;
-                // x on both sides, and again behind it.
+                // x on both sides, and again afterwards.
                 let loss = || {
                     let twice = sum.of(&sum.of(&x, &x)?, &y)?;
                     (sum.of(&twice, &x)? * &factors)?.sum_all()

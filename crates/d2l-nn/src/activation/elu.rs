@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 use super::Activation;
 use crate::kernel::Real;
 
-/// x above 0, `alpha` · (e^x - 1) elsewhere, element by element; PyTorch's alpha is 1 where none is given.
+/// x above 0, `alpha` · (e^x - 1) elsewhere, element by element. PyTorch's default for alpha is 1.
 pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     super::apply(x, Elu { alpha })
 }

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 use super::Activation;
 use crate::kernel::Real;
 
-/// x above 0, `slope` · x elsewhere, element by element; PyTorch's slope is 0.01 where none is given.
+/// x above 0, `slope` · x elsewhere, element by element. PyTorch's default slope is 0.01.
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     super::apply(x, LeakyRelu { slope })
 }

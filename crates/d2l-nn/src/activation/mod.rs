@@ -30,15 +30,17 @@ use candle_core::{
 };
 
 use crate::Sees;
+use crate::graph;
 use crate::kernel::{self, Real, elements};
 use crate::node;
-use crate::observe::report;
+use crate::observe::report_function;
 
-/// A function φ of one number. Copied into its loops: behind a pointer, a parameter would be read for every number.
+/// A function φ of one number. It is copied into its loops: behind a pointer, a parameter would be read for every
+/// number.
 trait Activation: Copy + Send + Sync + 'static {
-    /// As in error messages.
+    /// The name in error messages.
     const NAME: &'static str;
-    /// Whether φ' is computed from y, where that is less work, or from x.
+    /// Whether φ' is computed from y, if that is less work, or from x.
     const FROM_OUTPUT: bool;
 
     /// φ(x)
@@ -53,18 +55,18 @@ trait Activation: Copy + Send + Sync + 'static {
         dy * self.slope(known)
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor>;
 }
 
-/// φ of every element, by its kernel where there is one.
+/// φ of every element, by the kernel if there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
         node::apply1(Forward(function), x.contiguous()?)?
     } else {
-        function.composed(x)?
+        function.composed(&graph::input(x))?
     };
-    report(x, &y, Sees::Same, 0);
+    report_function(A::NAME, &[x], &y, Sees::Same);
     Ok(y)
 }
 

@@ -32,7 +32,7 @@ impl Activation for Relu {
 
     #[inline(always)]
     fn gradient<T: Real>(&self, dy: T, y: T) -> T {
-        if y > T::ZERO { dy } else { T::ZERO } // a choice, not a product: 0 also where dy is infinite
+        if y > T::ZERO { dy } else { T::ZERO } // a choice, not a product: 0 even if dy is infinite
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {

@@ -14,7 +14,7 @@ pub(super) struct Head<'a, T> {
     pub k: &'a [T],
     pub v: &'a [T],
     pub mask: Option<&'a [T]>,
-    /// The keys that a query sees at most.
+    /// For each query, the number of keys that it can see at most.
     pub seen: Vec<usize>,
 }
 
@@ -23,7 +23,7 @@ impl<T: Real> Head<'_, T> {
         T::from_f64(1.0 / (self.sizes.d as f64).sqrt())
     }
 
-    /// The scores of a block of queries, `[rows, width]`, where no query of the block sees more than `width` keys.
+    /// The scores of a block of queries, `[rows, width]`; no query of the block sees more than `width` keys.
     fn scores(&self, start: usize, rows: usize, width: usize, scores: &mut [T]) {
         let Sizes { keys, d, .. } = self.sizes;
         let q = Matrix::new(&self.q[start * d..], rows, d);
@@ -64,12 +64,7 @@ impl<T: Real> Head<'_, T> {
     }
 
     pub fn forward(&self, output: &mut [T], log_sums: &mut [T]) {
-        let Sizes {
-            queries,
-            keys,
-            values,
-            ..
-        } = self.sizes;
+        let Sizes { queries, keys, values, .. } = self.sizes;
         let mut scores = vec![T::ZERO; BLOCK.min(queries) * keys];
         // A query that sees nothing: exp(score - ∞) = 0 in the backward pass.
         log_sums.fill(T::from_f64(f64::INFINITY));
@@ -104,13 +99,7 @@ impl<T: Real> Head<'_, T> {
         d_output: &[T],
         [dq, dk, dv]: [&mut [T]; 3],
     ) {
-        let Sizes {
-            queries,
-            keys,
-            d,
-            values,
-            ..
-        } = self.sizes;
+        let Sizes { queries, keys, d, values, .. } = self.sizes;
         let mut weights = vec![T::ZERO; BLOCK.min(queries) * keys];
         let mut d_weights = weights.clone();
         let scale = self.scale();

@@ -1,17 +1,18 @@
-//! Between numbers side by side and heads. D2L zh 10.5.2 (`transpose_qkv`, `transpose_output`), en 11.5.2.
+//! Splits vectors into heads and joins them. D2L zh 10.5.2 (`transpose_qkv`, `transpose_output`), en 11.5.2.
 //!
 //! y[b, h, t, i] = x[b, t, h d + i] with d = width / heads, and back.
 
 use candle_core::{Result, Tensor, bail};
 
 use crate::exchange::exchange;
+use crate::graph;
 use crate::kernel;
-use crate::observe::{Sees, report};
+use crate::observe::report_path;
 
 /// `[B, T, width] -> [B, heads, T, width / heads]`: each head's part of every vector.
 ///
 /// # Errors
-/// Where `x` isn't of rank 3 or its width isn't a multiple of `heads`.
+/// If `x` isn't of rank 3 or its width isn't a multiple of `heads`.
 pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, steps, width) = x.dims3()?;
     if heads == 0 || width % heads != 0 {
@@ -21,24 +22,24 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
         let d = width / heads;
         exchange(x, [steps, heads, d], (batch, heads, steps, d))?
     } else {
-        split(x, heads)?
+        split(&graph::input(x), heads)?
     };
-    report(x, &y, Sees::Same, 0);
+    report_path(&[x], &y);
     Ok(y)
 }
 
 /// `[B, heads, T, d] -> [B, T, heads · d]`: the heads' vectors side by side.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4.
+/// If `x` isn't of rank 4.
 pub fn join_heads(x: &Tensor) -> Result<Tensor> {
     let (batch, heads, steps, d) = x.dims4()?;
     let y = if kernel::has_kernel(x) {
         exchange(x, [heads, steps, d], (batch, steps, heads * d))?
     } else {
-        join(x)?
+        join(&graph::input(x))?
     };
-    report(x, &y, Sees::Same, 0);
+    report_path(&[x], &y);
     Ok(y)
 }
 

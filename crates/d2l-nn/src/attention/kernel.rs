@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::head::{Head, part};
 use super::{AttentionOptions, Sizes};
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
 
@@ -26,7 +27,7 @@ pub(super) fn run(
         Some(mask) => {
             let shape = (sizes.batch, sizes.heads, sizes.queries, sizes.keys);
             let mask = super::additive(mask, q.dtype())?.broadcast_as(shape)?;
-            // Batch and heads keep their strides, 0 where the mask is the same for all.
+            // Batch and heads keep their strides, 0 if the mask is the same for all.
             let strides = [mask.stride()[0], mask.stride()[1]];
             let mut one = mask;
             for (dim, stride) in strides.into_iter().enumerate() {
@@ -43,7 +44,7 @@ pub(super) fn run(
         lens,
         causal: options.causal,
         mask,
-        tracked: q.track_op() || k.track_op() || v.track_op(),
+        tracked: [q, k, v].into_iter().any(graph::tracks),
         log_sums: Mutex::new(None),
     };
     node::apply3(op, [q.contiguous()?, k.contiguous()?, v.contiguous()?])
@@ -71,14 +72,7 @@ impl Attention {
         mask: &'a [T],
     ) -> Head<'a, T> {
         let sizes = self.sizes;
-        let Sizes {
-            heads,
-            queries,
-            keys,
-            d,
-            values,
-            ..
-        } = sizes;
+        let Sizes { heads, queries, keys, d, values, .. } = sizes;
         let (example, head) = (number / heads, number % heads);
         let per_query = self.lens.len() == sizes.batch * queries && queries > 1;
         let seen = (0..queries).map(|query| {
@@ -115,13 +109,7 @@ impl Attention {
     }
 
     fn forward<T: Real>(&self, q: &[T], k: &[T], v: &[T]) -> Result<CpuStorage> {
-        let Sizes {
-            batch,
-            heads,
-            queries,
-            values,
-            ..
-        } = self.sizes;
+        let Sizes { batch, heads, queries, values, .. } = self.sizes;
         let mut output = vec![T::ZERO; batch * heads * queries * values];
         let mut log_sums = vec![T::ZERO; batch * heads * queries];
         self.with_mask(|mask| {
@@ -148,14 +136,7 @@ impl Attention {
         &self,
         [q, k, v, log_sums, output, d_output]: [&[T]; 6],
     ) -> Result<[Tensor; 3]> {
-        let Sizes {
-            batch,
-            heads,
-            queries,
-            keys,
-            d,
-            values,
-        } = self.sizes;
+        let Sizes { batch, heads, queries, keys, d, values } = self.sizes;
         let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| vec![T::ZERO; x.len()]);
         self.with_mask(|mask| {
             let gradients = dq
@@ -196,13 +177,7 @@ impl CustomOp3 for Attention {
         v_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         use kernel::elements;
-        let Sizes {
-            batch,
-            heads,
-            queries,
-            values,
-            ..
-        } = self.sizes;
+        let Sizes { batch, heads, queries, values, .. } = self.sizes;
         let output = match q.dtype() {
             DType::F32 => self.forward::<f32>(
                 elements(q, q_layout)?,

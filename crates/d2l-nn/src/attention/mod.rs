@@ -4,9 +4,9 @@
 //!
 //! ∂l/∂V = Pᵀ dO,   dS = P ∘ (dO Vᵀ - Σ dO ∘ O),   ∂l/∂Q = dS K / √d,   ∂l/∂K = dSᵀ Q / √d
 //!
-//! On the CPU ([`kernel`]) one thread takes a head, a block of queries at a time, and P is never stored: a query keeps
-//! one number, from which the backward pass computes its row again (Dao et al. 2022, arXiv:2205.14135). The memory
-//! grows with the length, not with its square; the price is one product of five in the backward pass.
+//! On the CPU ([`kernel`]) one thread takes a head, a block of queries at a time. P is never stored: for each query one
+//! number is kept, from which the backward pass computes its row again (Dao et al. 2022, arXiv:2205.14135). The memory
+//! grows with the length, not with its square; this costs one product of the five in the backward pass.
 
 mod head;
 mod heads;
@@ -18,18 +18,18 @@ pub use heads::{join_heads, split_heads};
 
 use candle_core::{D, DType, Result, Tensor, bail};
 
+use crate::graph;
 use crate::{Dropout, Mode};
 
-/// What [`scaled_dot_product_attention`] may be told besides queries, keys and values. All masks given count together.
-/// No gradient goes to masks.
+/// Options of [`scaled_dot_product_attention`]. All given masks apply together. Masks get no gradient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttentionOptions<'a> {
-    /// The number of keys that count, from the first on: `[B]` or, query by query, `[B, Q]`, u32.
+    /// The number of valid keys, counted from the first: `[B]` or, for each query, `[B, Q]`, u32.
     pub valid_lens: Option<&'a Tensor>,
-    /// Whether query i sees the keys up to i alone.
+    /// Whether query i sees only the keys up to i.
     pub causal: bool,
-    /// Broadcast to `[B, heads, Q, K]`: of type u8, 1 where a query sees a key; of the queries' type, added to the
-    /// scores (-∞ where a query doesn't see a key).
+    /// A mask that can be broadcast to `[B, heads, Q, K]`. Of type u8, it is 1 where a query sees a key; of the
+    /// queries' type, it is added to the scores (-∞ where a query doesn't see a key).
     pub mask: Option<&'a Tensor>,
     /// Drops weights while training.
     pub dropout: Option<(&'a Dropout, Mode)>,
@@ -38,9 +38,9 @@ pub struct AttentionOptions<'a> {
 }
 
 /// Attention of queries `[B, heads, Q, d]` to keys `[B, heads, K, d]` with values `[B, heads, K, v]`: outputs
-/// `[B, heads, Q, v]` and, where they are wanted, the weights `[B, heads, Q, K]`, before dropout.
+/// `[B, heads, Q, v]` and, if they are wanted, the weights `[B, heads, Q, K]`, before dropout.
 ///
-/// A query that sees no key gets zeros. Where weights are wanted or dropped they are stored, and the definition runs.
+/// A query that sees no key gets zeros. If weights are wanted or dropped, they are stored, and the definition runs.
 pub fn scaled_dot_product_attention(
     q: &Tensor,
     k: &Tensor,
@@ -50,14 +50,7 @@ pub fn scaled_dot_product_attention(
     let name = "scaled_dot_product_attention";
     let (sizes, fit) = match (q.dims(), k.dims(), v.dims()) {
         (&[batch, heads, queries, d], &[kb, kh, keys, kd], &[vb, vh, vk, values]) => (
-            Sizes {
-                batch,
-                heads,
-                queries,
-                keys,
-                d,
-                values,
-            },
+            Sizes { batch, heads, queries, keys, d, values },
             [kb, kh, kd] == [batch, heads, d] && [vb, vh, vk] == [batch, heads, keys],
         ),
         _ => (Sizes::default(), false),
@@ -105,7 +98,8 @@ pub fn scaled_dot_product_attention(
     let drops =
         matches!(options.dropout, Some((dropout, Mode::Train(_))) if dropout.probability() > 0.0);
     if options.wants_weights || drops || !crate::kernel::has_kernel(q) {
-        return composed(q, k, v, sizes, options);
+        let [q, k, v] = [q, k, v].map(graph::input);
+        return composed(&q, &k, &v, sizes, options);
     }
     Ok((kernel::run(q, k, v, sizes, options)?, None))
 }
@@ -120,7 +114,7 @@ struct Sizes {
     values: usize,
 }
 
-/// The mask as numbers that are added to the scores: 0 or -∞ where it is one of ones and zeros.
+/// The mask as numbers to add to the scores: a mask of ones and zeros becomes 0 and -∞.
 fn additive(mask: &Tensor, dtype: DType) -> Result<Tensor> {
     let mask = mask.detach();
     if mask.dtype() != DType::U8 {
@@ -131,7 +125,7 @@ fn additive(mask: &Tensor, dtype: DType) -> Result<Tensor> {
     mask.where_cond(&seen, &hidden)
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 fn composed(
     q: &Tensor,
     k: &Tensor,
@@ -139,14 +133,7 @@ fn composed(
     sizes: Sizes,
     options: AttentionOptions,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    let Sizes {
-        batch,
-        heads,
-        queries,
-        keys,
-        d,
-        ..
-    } = sizes;
+    let Sizes { batch, heads, queries, keys, d, .. } = sizes;
     let (dtype, device) = (q.dtype(), q.device());
     let shape = (batch, heads, queries, keys);
     let mut scores = (q.contiguous()?.matmul(&k.t()?.contiguous()?)? * (1.0 / (d as f64).sqrt()))?;
@@ -167,7 +154,7 @@ fn composed(
         scores = (scores + finite.where_cond(&mask, &mask.zeros_like()?)?)?;
         seen = (seen * finite)?;
     }
-    // A number, so that a row without any key has no ∞ - ∞ in it.
+    // Finite, so that a row without any key contains no ∞ - ∞.
     let lowest = if dtype == DType::F16 { -6e4f32 } else { -1e30 };
     let lowest = Tensor::full(lowest, shape, device)?.to_dtype(dtype)?;
     let scores = seen.where_cond(&scores, &lowest)?;

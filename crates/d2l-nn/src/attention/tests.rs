@@ -56,12 +56,7 @@ fn every_option(
     for causal in [false, true] {
         for valid_lens in [None, Some(&case.lens[0]), Some(&case.lens[1])] {
             for mask in std::iter::once(None).chain(case.masks.iter().map(Some)) {
-                f(AttentionOptions {
-                    valid_lens,
-                    causal,
-                    mask,
-                    ..Default::default()
-                })?;
+                f(AttentionOptions { valid_lens, causal, mask, ..Default::default() })?;
             }
         }
     }
@@ -96,10 +91,7 @@ fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
             let [q, k, v] = [0, 1, 2].map(|i| case.vars[i].as_tensor());
             every_option(&case, |options| {
                 let (kernel, _) = scaled_dot_product_attention(q, k, v, options)?;
-                let options = AttentionOptions {
-                    wants_weights: true,
-                    ..options
-                };
+                let options = AttentionOptions { wants_weights: true, ..options };
                 let (definition, weights) = scaled_dot_product_attention(q, k, v, options)?;
                 let sums = weights
                     .expect("weights")
@@ -153,18 +145,12 @@ fn wrong_shapes_and_types_are_named() -> Result<()> {
         (zeros(&[2, 1, 3, 4], DType::F64)?, plain, "keys F64"),
         (
             q.clone(),
-            AttentionOptions {
-                valid_lens: Some(&lens),
-                ..plain
-            },
+            AttentionOptions { valid_lens: Some(&lens), ..plain },
             "found valid_lens [3] U32, wanted [2] or [2, 3]",
         ),
         (
             q.clone(),
-            AttentionOptions {
-                mask: Some(&mask),
-                ..plain
-            },
+            AttentionOptions { mask: Some(&mask), ..plain },
             "found a mask F64",
         ),
     ] {

@@ -1,13 +1,13 @@
-//! The definitions in candle's own operations: the reference of the kernels, and what other devices run.
+//! The definitions in candle's own operations: the kernels' reference, and what other devices run.
 //!
-//! candle's own `conv2d` is not used: its gradient takes the output's padding from the height alone, so that some inputs
-//! that are not square fail or get wrong gradients (candle 0.11, `backprop.rs`).
+//! candle's own `conv2d` is not used: its gradient takes the output's padding from the height alone, so that some
+//! inputs that are not square fail or get wrong gradients (candle 0.11, `backprop.rs`).
 
 use candle_core::{Result, Tensor};
 
 use super::geometry::{Axis, Geometry};
 
-/// y = Σ over the kernel's entries (i, j) of w[:, :, i, j] x[window cells (i, j)]: one matrix product each.
+/// y = Σ over the kernel's entries (i, j) of w[:, :, i, j] x[cells that (i, j) reads]: one matrix product each.
 pub(super) fn convolution(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let (images, filters, height, width) = geometry.output_dims();
     let groups = geometry.groups;
@@ -71,13 +71,13 @@ pub(super) fn transposed(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Re
     }
 }
 
-/// Zeros behind the input, so that every window can be followed by a whole stride.
+/// Zeros behind the input, so that a whole stride fits behind every position of the kernel.
 fn room(axis: &Axis) -> usize {
     let wanted = (axis.kernel - 1) * axis.dilation + axis.output * axis.stride;
     wanted.saturating_sub(axis.input + axis.padding)
 }
 
-/// What entry `tap` of the kernel reads in each window: every stride-th cell of the padded input.
+/// What entry `tap` of the kernel reads at each position: every stride-th cell of the padded input.
 fn cells(padded: &Tensor, dim: usize, axis: &Axis, tap: usize) -> Result<Tensor> {
     let x = padded.narrow(dim, tap * axis.dilation, axis.output * axis.stride)?;
     if axis.stride == 1 {

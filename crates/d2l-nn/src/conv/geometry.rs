@@ -1,4 +1,4 @@
-//! Where a convolution's window lies: sizes, strides, padding, and the cells that a tap reads.
+//! Where a convolution's kernel lies: sizes, strides, padding, and the cells that a tap (an entry of the kernel) reads.
 
 use std::ops::Range;
 
@@ -7,59 +7,45 @@ use candle_core::{Result, bail};
 /// How a kernel moves over an input, in (rows, columns).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dConfig {
-    /// Cells from one window to the next.
+    /// Cells from one position of the kernel to the next.
     pub stride: (usize, usize),
     /// Zeros around the input, on each side.
     pub padding: (usize, usize),
     /// Cells from one entry of the kernel to the next.
     pub dilation: (usize, usize),
-    /// Parts of the channels that don't see one another.
+    /// Groups of channels that are convolved separately.
     pub groups: usize,
 }
 
 impl Default for Conv2dConfig {
     fn default() -> Self {
-        Self {
-            stride: (1, 1),
-            padding: (0, 0),
-            dilation: (1, 1),
-            groups: 1,
-        }
+        Self { stride: (1, 1), padding: (0, 0), dilation: (1, 1), groups: 1 }
     }
 }
 
 impl Conv2dConfig {
     /// The same stride in both directions.
     pub fn stride(self, stride: usize) -> Self {
-        Self {
-            stride: (stride, stride),
-            ..self
-        }
+        Self { stride: (stride, stride), ..self }
     }
 
     /// The same padding on all four sides.
     pub fn padding(self, padding: usize) -> Self {
-        Self {
-            padding: (padding, padding),
-            ..self
-        }
+        Self { padding: (padding, padding), ..self }
     }
 
     /// The same dilation in both directions.
     pub fn dilation(self, dilation: usize) -> Self {
-        Self {
-            dilation: (dilation, dilation),
-            ..self
-        }
+        Self { dilation: (dilation, dilation), ..self }
     }
 
-    /// Parts of the channels that don't see one another.
+    /// Groups of channels that are convolved separately.
     pub fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
 }
 
-/// One direction, rows or columns: `input` cells, a kernel of `kernel` entries, `output` windows.
+/// One direction, rows or columns: `input` cells, a kernel of `kernel` entries, `output` positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Axis {
     pub input: usize,
@@ -71,7 +57,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// ⌊(n + 2p - d(k - 1) - 1) / s⌋ + 1 windows. D2L zh 6.3, en 7.3.
+    /// ⌊(n + 2p - d(k - 1) - 1) / s⌋ + 1 positions. D2L zh 6.3, en 7.3.
     fn new(
         input: usize,
         kernel: usize,
@@ -101,14 +87,14 @@ impl Axis {
         })
     }
 
-    /// The input cell that entry `tap` of the kernel reads in window `window`, if it isn't padding.
+    /// The input cell that entry `tap` of the kernel reads at position `window`, if it isn't padding.
     pub fn cell(&self, window: usize, tap: usize) -> Option<usize> {
         (window * self.stride + tap * self.dilation)
             .checked_sub(self.padding)
             .filter(|&cell| cell < self.input)
     }
 
-    /// The windows in which entry `tap` reads a cell of the input, not padding.
+    /// The positions at which entry `tap` reads a cell of the input, not padding.
     pub fn windows(&self, tap: usize) -> Range<usize> {
         let offset = tap * self.dilation;
         let start = self.padding.saturating_sub(offset).div_ceil(self.stride);
@@ -198,7 +184,7 @@ impl Geometry {
         self.channels * self.rows.input * self.columns.input
     }
 
-    /// Windows of one image.
+    /// Positions of the kernel in one image.
     pub fn pixels(&self) -> usize {
         self.rows.output * self.columns.output
     }
@@ -213,12 +199,12 @@ impl Geometry {
         self.rows.kernel * self.columns.kernel
     }
 
-    /// Numbers that one filter reads in one window.
+    /// Numbers that one filter reads at one position.
     pub fn taps(&self) -> usize {
         self.channels / self.groups * self.area()
     }
 
-    /// Whether a window is one cell, and there is one for each: then the input is its own matrix of windows.
+    /// Whether the kernel is one cell and stands on every cell: then the input is its own matrix of patches.
     pub fn is_pointwise(&self) -> bool {
         let is_one = |axis: &Axis| axis.kernel == 1 && axis.stride == 1 && axis.padding == 0;
         is_one(&self.rows) && is_one(&self.columns)

@@ -1,15 +1,15 @@
-//! Convolutional layers: parameters, and what they do to images and sequences.
+//! Convolutional layers for images and sequences.
 
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use super::convolve;
 use super::geometry::Conv2dConfig;
-use crate::observe::report;
+use crate::observe::report_layer;
 use crate::{Initializer, Sees};
 
-/// A convolutional layer `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[O, C / groups, k, k]` and `bias`
-/// `[O]`.
+/// A convolutional layer `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[O, C / groups, k, k]` and
+/// `bias` `[O]`.
 pub fn conv2d(
     in_channels: usize,
     out_channels: usize,
@@ -28,13 +28,10 @@ pub fn conv2d(
         initializer,
         vb,
     )?;
-    Ok(Conv2d {
-        bias: Some(bias),
-        ..layer
-    })
+    Ok(Conv2d { bias: Some(bias), ..layer })
 }
 
-/// The same without a bias, as in front of batch normalisation, which would take it away again.
+/// The same without a bias, as before batch normalisation, which would cancel it.
 pub fn conv2d_no_bias(
     in_channels: usize,
     out_channels: usize,
@@ -48,25 +45,22 @@ pub fn conv2d_no_bias(
     let hint = initializer.weight(per_group * area, out_channels * area);
     let shape = (out_channels, per_group, kernel_size, kernel_size);
     let weight = vb.get_with_hints(shape, "weight", hint)?;
-    Ok(Conv2d::new(weight, None, config))
+    Ok(Conv2d { name: vb.prefix(), ..Conv2d::new(weight, None, config) })
 }
 
 /// A convolutional layer; [`conv2d`] makes one with initial values.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
+    name: String,
     weight: Tensor,
     bias: Option<Tensor>,
     config: Conv2dConfig,
 }
 
 impl Conv2d {
-    /// A layer of `weight` `[O, C / groups, kh, kw]` and, if it has one, `bias` `[O]`.
+    /// A layer with `weight` `[O, C / groups, kh, kw]` and an optional `bias` `[O]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Self {
-        Self {
-            weight,
-            bias,
-            config,
-        }
+        Self { name: "conv2d".to_string(), weight, bias, config }
     }
 
     /// w, `[O, C / groups, kh, kw]`
@@ -89,13 +83,13 @@ impl Module for Conv2d {
     /// `[N, C, H, W] -> [N, O, H', W']`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = convolve(x, &self.weight, self.bias.as_ref(), &self.config)?;
-        tell(x, &y, &self.weight, &self.config)?;
+        tell(&self.name, x, &y, &self.weight, &self.config)?;
         Ok(y)
     }
 }
 
 /// Reports a convolution with `weight` `[O, C / groups, kh, kw]`.
-fn tell(x: &Tensor, y: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<()> {
+fn tell(name: &str, x: &Tensor, y: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<()> {
     let (_, channels, height, width) = weight.dims4()?;
     let seen = |kernel: usize, dilation: usize| dilation * kernel.saturating_sub(1) + 1;
     let sees = Sees::Window {
@@ -105,12 +99,13 @@ fn tell(x: &Tensor, y: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Resul
         ),
         stride: config.stride,
     };
-    report(x, y, sees, y.elem_count() * channels * height * width);
+    let multiply_adds = y.elem_count() * channels * height * width;
+    report_layer(name, x, y, sees, multiply_adds);
     Ok(())
 }
 
-/// A convolutional layer over sequences, `[N, C, L] -> [N, O, L']`: `weight` `[O, C / groups, k]` and `bias` `[O]`. Of the
-/// configuration's pairs the second number counts.
+/// A convolutional layer over sequences, `[N, C, L] -> [N, O, L']`: `weight` `[O, C / groups, k]` and `bias` `[O]`.
+/// Only the second number of each pair in the configuration counts.
 pub fn conv1d(
     in_channels: usize,
     out_channels: usize,
@@ -124,19 +119,21 @@ pub fn conv1d(
     let hint = initializer.weight(fan_in, out_channels * kernel_size);
     let weight = vb.get_with_hints((out_channels, per_group, kernel_size), "weight", hint)?;
     let bias = vb.get_with_hints(out_channels, "bias", initializer.bias(fan_in))?;
-    Ok(Conv1d::new(weight, Some(bias), config))
+    Ok(Conv1d { name: vb.prefix(), ..Conv1d::new(weight, Some(bias), config) })
 }
 
-/// A convolutional layer over sequences: one over images of a single row. [`conv1d`] makes one with initial values.
+/// A convolutional layer over sequences, computed over images of a single row. [`conv1d`] makes one with initial
+/// values.
 #[derive(Clone, Debug)]
 pub struct Conv1d {
+    name: String,
     weight: Tensor,
     bias: Option<Tensor>,
     config: Conv2dConfig,
 }
 
 impl Conv1d {
-    /// A layer of `weight` `[O, C / groups, k]` and, if it has one, `bias` `[O]`.
+    /// A layer with `weight` `[O, C / groups, k]` and an optional `bias` `[O]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Self {
         let config = Conv2dConfig {
             stride: (1, config.stride.1),
@@ -144,11 +141,7 @@ impl Conv1d {
             dilation: (1, config.dilation.1),
             ..config
         };
-        Self {
-            weight,
-            bias,
-            config,
-        }
+        Self { name: "conv1d".to_string(), weight, bias, config }
     }
 }
 
@@ -163,7 +156,7 @@ impl Module for Conv1d {
         }
         let (images, weight) = (x.unsqueeze(2)?, self.weight.unsqueeze(2)?);
         let y = convolve(&images, &weight, self.bias.as_ref(), &self.config)?.squeeze(2)?;
-        tell(x, &y, &weight, &self.config)?;
+        tell(&self.name, x, &y, &weight, &self.config)?;
         Ok(y)
     }
 }

@@ -1,11 +1,16 @@
 //! Convolutional layers with PyTorch's names and a rule for their initial values. D2L zh 6.2-6.4, en 7.2-7.4.
 //!
-//! What the field calls convolution is cross-correlation: y[n, o, r, c] = b[o] + Σ w[o, k, i, j] · x[n, k, r·s + i·d - p,
-//! c·s + j·d - p] over input channels k and entries (i, j) of the kernel, with stride s, padding p and dilation d; x is 0
-//! outside. Its gradients: ∂l/∂x is the transposed convolution of ∂l/∂y with w, and ∂l/∂w sums ∂l/∂y times what was read.
+//! What the field calls convolution is cross-correlation:
 //!
-//! candle 0.11 takes the gradient of x by loops over single numbers, and takes it of pictures too, which need none; both
-//! were most of LeNet's time. Here all three are matrix products over blocks that stay in the cache.
+//! y[n, o, r, c] = b[o] + Σ w[o, k, i, j] · x[n, k, r·s + i·d - p, c·s + j·d - p]
+//!
+//! over input channels k and entries (i, j) of the kernel, with stride s, padding p and dilation d; x is 0 outside. Its
+//! gradients: ∂l/∂x is the transposed convolution of ∂l/∂y with w; ∂l/∂w is the sum of ∂l/∂y times the entries of x
+//! that the kernel read.
+//!
+//! candle 0.11 computes the gradient of x in loops over single numbers, and computes it for pictures too, which need
+//! none; the two were most of LeNet's time. Here the output and both gradients are matrix products over blocks that
+//! stay in the cache.
 
 mod composed;
 mod direct;
@@ -24,6 +29,7 @@ mod winograd;
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::graph;
 use crate::kernel;
 use crate::node;
 pub use geometry::Conv2dConfig;
@@ -35,7 +41,7 @@ pub use transposed::{ConvTranspose2d, conv_transpose2d};
 /// `[N, O, H', W']` with H' = ⌊(H + 2p - d(kh - 1) - 1) / s⌋ + 1.
 ///
 /// # Errors
-/// Where shapes or types don't fit, or the kernel is larger than the padded image.
+/// If shapes or types don't fit, or the kernel is larger than the padded image.
 fn convolve(
     x: &Tensor,
     weight: &Tensor,
@@ -52,7 +58,8 @@ fn convolve(
             None => node::apply2(op, [x, weight]),
         };
     }
-    add_bias(composed::convolution(&geometry, x, weight)?, bias)
+    let [x, weight] = [x, weight].map(graph::input);
+    add_bias(composed::convolution(&geometry, &x, &weight)?, bias)
 }
 
 fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, filters: usize) -> Result<()> {
@@ -76,7 +83,7 @@ fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, filters: usize) -> 
 
 fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match bias {
-        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
+        Some(bias) => y.broadcast_add(&graph::input(bias).reshape((1, (), 1, 1))?),
         None => Ok(y),
     }
 }

@@ -105,7 +105,7 @@ fn gradients<T: Real>(
 ) -> Result<[Option<Tensor>; 2]> {
     let dx = match x.track_op() {
         true => Some(input_gradient_tensor::<T>(geometry, weight, dy)?),
-        false => None, // pictures
+        false => None, // pictures need none
     };
     let dw = match weight.track_op() {
         true => Some(weight_gradient_tensor::<T>(geometry, x, dy)?),

@@ -1,8 +1,8 @@
-//! Convolution and its two gradients as matrix products over blocks of windows, for every stride, padding, dilation and
-//! number of groups.
+//! Convolution and its two gradients as matrix products over blocks of the kernel's positions, for every stride,
+//! padding, dilation and number of groups.
 //!
-//! A block is so small that its matrix of windows stays in the second-level cache, and holds several images where images
-//! are small. Blocks depend on shapes alone, and every sum runs in a fixed order.
+//! A block is so small that its matrix of patches stays in the second-level cache. If images are small, a block holds
+//! several. Blocks depend on shapes alone, and every sum runs in a fixed order.
 
 use std::ops::Range;
 
@@ -13,16 +13,16 @@ use super::share::{for_each_task, sum_over_batch};
 use super::unfold::{fold, unfold};
 use crate::kernel::{Matrix, Real, add_product, multiply, wide};
 
-/// Numbers of a matrix of windows: half a megabyte in f32.
+/// Numbers in a matrix of patches: half a megabyte in f32.
 const BLOCK: usize = 1 << 17;
 
-/// Columns of a matrix of windows: fewer would pack the weight too often, more bring nothing.
+/// Columns of a matrix of patches. Fewer would pack the weight too often; more bring no gain.
 const COLUMNS: Range<usize> = 192..2048;
 
-/// Columns of a product that is worth it.
+/// The fewest columns for which a product pays.
 const FEW_COLUMNS: usize = 32;
 
-/// Images from which a task is made, and output rows of one block.
+/// The images of one task, and the output rows of one block.
 struct Blocks {
     images: usize,
     rows: usize,
@@ -33,19 +33,13 @@ impl Blocks {
         let columns = (BLOCK / taps.max(1)).clamp(COLUMNS.start, COLUMNS.end);
         let (height, width) = (geometry.rows.output, geometry.columns.output);
         match columns / geometry.pixels().max(1) {
-            0 | 1 => Self {
-                images: 1,
-                rows: (columns / width.max(1)).clamp(1, height),
-            },
+            0 | 1 => Self { images: 1, rows: (columns / width.max(1)).clamp(1, height) },
             images => {
-                // Not more images at once than leave every one of a few threads a task, but enough for a product that
-                // uses the weight more often than it reads it.
+                // Few enough images that each of a few threads has a task, but enough for a product that uses the
+                // weight more often than it reads it.
                 let enough = FEW_COLUMNS.div_ceil(geometry.pixels().max(1));
                 let images = images.min(geometry.images.div_ceil(16).max(enough));
-                Self {
-                    images,
-                    rows: images * height,
-                }
+                Self { images, rows: images * height }
             }
         }
     }
@@ -98,13 +92,10 @@ struct Scratch<T> {
 
 impl<T: Real> Scratch<T> {
     fn new() -> Self {
-        Self {
-            windows: Vec::new(),
-            output: Vec::new(),
-        }
+        Self { windows: Vec::new(), output: Vec::new() }
     }
 
-    /// Two matrices of these sizes; what they hold is left from before.
+    /// Two matrices of these sizes, which still hold the numbers of their last use.
     fn of(&mut self, windows: usize, output: usize) -> (&mut [T], &mut [T]) {
         for (memory, len) in [(&mut self.windows, windows), (&mut self.output, output)] {
             if memory.len() < len {
@@ -132,10 +123,7 @@ pub(super) fn forward<T: Real>(
                     geometry,
                     x,
                     weight,
-                    Part {
-                        group,
-                        rows: rows.clone(),
-                    },
+                    Part { group, rows: rows.clone() },
                     y,
                     scratch,
                 );
@@ -211,10 +199,7 @@ pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T
         for rows in blocks.of(geometry, images) {
             let columns = rows.len() * geometry.columns.output;
             for group in 0..geometry.groups {
-                let part = Part {
-                    group,
-                    rows: rows.clone(),
-                };
+                let part = Part { group, rows: rows.clone() };
                 let weight = Matrix::new(&weight[group * filters * taps..], filters, taps);
                 let (windows, output) = scratch.of(taps * columns, filters * columns);
                 let dy = output_part(geometry, &part, dy, output);
@@ -242,7 +227,7 @@ pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T
     dx
 }
 
-/// The part as a matrix `[filters of the group, columns]`: a view where it lies in one image, else a copy.
+/// The part as a matrix `[filters of the group, columns]`: a view if it lies in one image, otherwise a copy.
 fn output_part<'a, T: Real>(
     geometry: &Geometry,
     part: &Part,
@@ -266,8 +251,8 @@ fn output_part<'a, T: Real>(
 
 /// ∂l/∂w = ∂l/∂y ∗ x, summed over the images.
 ///
-/// Small weights are summed in parts of the batch, whose number depends on the batch alone, and the parts added in
-/// order; of large ones each thread makes some of the channels, over the whole batch.
+/// Small weights are summed over parts of the batch, whose number depends on the batch alone, and the parts are added
+/// in order. For large weights each thread computes some of the channels, over the whole batch.
 pub(super) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     const SMALL: usize = 1 << 16;
     const PARTS: usize = 16;
@@ -323,10 +308,7 @@ fn add_weight_gradient<T: Real>(
         for rows in blocks.of(geometry, images) {
             let columns = rows.len() * geometry.columns.output;
             for group in 0..geometry.groups {
-                let part = Part {
-                    group,
-                    rows: rows.clone(),
-                };
+                let part = Part { group, rows: rows.clone() };
                 let (windows, output) = scratch.of(taps * columns, filters * columns);
                 let first = channels_of(geometry, group).start;
                 let channels = first + channels.start..first + channels.end;

@@ -26,7 +26,7 @@ pub(super) fn for_each_task<T: Real, M>(
     }
 }
 
-/// The sum of what `part` makes of at most `parts` parts of the batch.
+/// The sum of `part`'s results for at most `parts` parts of the batch.
 pub(super) fn sum_over_batch<T: Real>(
     geometry: &Geometry,
     x: &[T],

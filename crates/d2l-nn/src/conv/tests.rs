@@ -10,7 +10,7 @@ use crate::testing::{check_gradients, filled};
 const CPU: Device = Device::Cpu;
 
 /// Input, weight, and how the kernel moves: odd and even sizes, not square, one image and several, strides that leave
-/// cells unread, padding beyond the kernel, dilation, groups, windows of one cell.
+/// cells unread, padding beyond the kernel, dilation, groups, kernels of one cell.
 fn cases() -> Vec<([usize; 4], [usize; 4], Conv2dConfig)> {
     let plain = Conv2dConfig::default();
     vec![
@@ -26,12 +26,7 @@ fn cases() -> Vec<([usize; 4], [usize; 4], Conv2dConfig)> {
         (
             [2, 1, 6, 9],
             [2, 1, 2, 3],
-            Conv2dConfig {
-                stride: (3, 2),
-                padding: (0, 4),
-                dilation: (1, 3),
-                groups: 1,
-            },
+            Conv2dConfig { stride: (3, 2), padding: (0, 4), dilation: (1, 3), groups: 1 },
         ),
     ]
 }

@@ -5,8 +5,10 @@ use candle_nn::VarBuilder;
 
 use super::geometry::{Conv2dConfig, Geometry};
 use super::{add_bias, check, composed, op};
+use crate::graph;
 use crate::node;
-use crate::{Initializer, kernel};
+use crate::observe::report_layer;
+use crate::{Initializer, Sees, kernel};
 
 /// A transposed convolution `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[C, O / groups, k, k]` and
 /// `bias` `[O]`; initial values as PyTorch's, which takes the fan from the weight's second dimension.
@@ -27,12 +29,16 @@ pub fn conv_transpose2d(
         initializer.weight(fan_in, in_channels * area),
     )?;
     let bias = vb.get_with_hints(out_channels, "bias", initializer.bias(fan_in))?;
-    Ok(ConvTranspose2d::new(weight, Some(bias), config))
+    Ok(ConvTranspose2d {
+        name: vb.prefix(),
+        ..ConvTranspose2d::new(weight, Some(bias), config)
+    })
 }
 
 /// A transposed convolution; [`conv_transpose2d`] makes one with initial values.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose2d {
+    name: String,
     weight: Tensor,
     bias: Option<Tensor>,
     config: Conv2dConfig,
@@ -40,9 +46,10 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// A layer of `weight` `[C, O / groups, kh, kw]` and, if it has one, `bias` `[O]`.
+    /// A layer with `weight` `[C, O / groups, kh, kw]` and an optional `bias` `[O]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Self {
         Self {
+            name: "conv_transpose2d".to_string(),
             weight,
             bias,
             config,
@@ -50,24 +57,38 @@ impl ConvTranspose2d {
         }
     }
 
-    /// Rows and columns added at one side of the output: the same output size would else stand for several inputs.
+    /// Rows and columns added at one side of the output. They choose among the image sizes that the convolution maps to
+    /// one size.
     pub fn output_padding(self, output_padding: (usize, usize)) -> Self {
-        Self {
-            output_padding,
-            ..self
-        }
+        Self { output_padding, ..self }
     }
 }
 
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        convolve_transposed(
+        let y = convolve_transposed(
             x,
             &self.weight,
             self.bias.as_ref(),
             &self.config,
             self.output_padding,
-        )
+        )?;
+        let (_, channels, height, width) = self.weight.dims4()?;
+        // A number of the output comes from the inputs whose kernels reach it: ⌈k / s⌉ along a side.
+        let reach = |k: usize, dilation: usize, stride: usize| {
+            (dilation * k.saturating_sub(1) + 1).div_ceil(stride.max(1))
+        };
+        let (dilation, stride) = (self.config.dilation, self.config.stride);
+        let sees = Sees::Window {
+            size: (
+                reach(height, dilation.0, stride.0),
+                reach(width, dilation.1, stride.1),
+            ),
+            stride: (1, 1),
+        };
+        let multiply_adds = x.elem_count() * channels * height * width;
+        report_layer(&self.name, x, &y, sees, multiply_adds);
+        Ok(y)
     }
 }
 
@@ -75,7 +96,7 @@ impl Module for ConvTranspose2d {
 /// `[N, O, H', W']` with H' = (H - 1) s - 2p + d(kh - 1) + 1 + `output_padding`. D2L zh 13.10, en 14.10.
 ///
 /// # Errors
-/// Where shapes or types don't fit, or the output padding is not below stride or dilation.
+/// If shapes or types don't fit, or the output padding is not below stride or dilation.
 fn convolve_transposed(
     x: &Tensor,
     weight: &Tensor,
@@ -112,13 +133,14 @@ fn convolve_transposed(
     let filters = per_group * config.groups;
     // The convolution whose gradient this is: from the output's size to the input's.
     let mut geometry = Geometry::new(&[images, filters, out_h, out_w], weight.dims(), config)?;
-    (geometry.rows.output, geometry.columns.output) = (height, width); // of more with a large output padding
+    (geometry.rows.output, geometry.columns.output) = (height, width); // a large output padding would give more
     check(x, weight, bias, filters)?;
     let y = if kernel::has_kernel(x) {
         let inputs = [x.contiguous()?, weight.contiguous()?];
         node::apply2(op::Transposed(geometry), inputs)?
     } else {
-        composed::transposed(&geometry, x, weight)?
+        let [x, weight] = [x, weight].map(graph::input);
+        composed::transposed(&geometry, &x, &weight)?
     };
     add_bias(y, bias)
 }

@@ -1,8 +1,8 @@
-//! The matrix of windows ("im2col"): each column holds what the kernel sees in one window, so that a convolution is a
-//! matrix product.
+//! The matrix of patches ("im2col"): each column holds what the kernel reads at one position, so that a convolution is
+//! a matrix product.
 //!
-//! Row (c, i, j), column r · width + x: x[c, r-th output row's cell i, x-th column's cell j], or 0 in the padding. Output
-//! rows are counted through the images: row r belongs to image r / height.
+//! Row (c, i, j), column r · width + x: x[c, r-th output row's cell i, x-th column's cell j], or 0 in the padding.
+//! Output rows are counted through the images: row r belongs to image r / height.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::geometry::Geometry;
 use super::transform::copy;
 use crate::kernel::Real;
 
-/// Fills `matrix` `[taps, rows.len() · width]` with the windows of output rows `rows` in the given `channels` of `x`,
+/// Fills `matrix` `[taps, rows.len() · width]` with the patches of output rows `rows` in the given `channels` of `x`,
 /// which begins with the image of the first row.
 #[inline(always)] // into `wide`
 pub(super) fn unfold<T: Real>(
@@ -77,7 +77,7 @@ struct Line {
     in_matrix: Range<usize>,
     /// The part of it that is not padding.
     inside: Range<usize>,
-    /// The image's first cell of that part, and the step to the next; none where all of it is padding.
+    /// The image's first cell of that part, and the step to the next; none if all of it is padding.
     in_image: Option<(usize, usize)>,
 }
 
@@ -107,11 +107,7 @@ fn for_each_line(
                         }
                         _ => None,
                     };
-                    f(Line {
-                        in_matrix: at..at + width,
-                        inside: inside.clone(),
-                        in_image,
-                    });
+                    f(Line { in_matrix: at..at + width, inside: inside.clone(), in_image });
                     at += width;
                     row += 1;
                     if row == vertical.output {

@@ -22,7 +22,7 @@ pub(crate) use sums::{sum_of, sum_pairs};
 /// Elements in one thread's piece of work.
 pub(crate) const CHUNK: usize = 1 << 13;
 
-/// Elements from which waking other threads pays. A wake-up costs some microseconds.
+/// The fewest elements for which waking other threads pays. A wake-up costs some microseconds.
 const PARALLEL_FROM: usize = 4 * CHUNK;
 
 /// Whether `x` is on the CPU in a type that the kernels are written for.
@@ -108,8 +108,8 @@ pub(crate) fn change_by<T: Real>(
     target.inplace_op2(source, &ChangeBy(change))
 }
 
-/// Calls `f` with the elements of up to three tensors, to be changed in place; for those beyond the last, with empty
-/// slices. Contiguous, on the CPU.
+/// Calls `f` with the elements of up to three tensors, to be changed in place; a missing tensor gives an empty slice.
+/// Contiguous, on the CPU.
 pub(crate) fn change_each<T: Real>(
     targets: &[Tensor],
     f: impl FnOnce([&mut [T]; 3]) -> Result<()>,
@@ -229,8 +229,8 @@ fn chunk_sum<T: Real, S: Real>(x: &[T], f: impl Fn(T) -> S) -> f64 {
     )
 }
 
-/// `n` elements, which `fill` writes piece by piece, given where the piece begins. A piece is in the nearest cache when it
-/// is copied to its place, so that new memory is written once, not with zeros first.
+/// `n` elements, which `fill` writes piece by piece, given where the piece begins. A piece is in the nearest cache when
+/// it is copied to its place, so that new memory is written once, without zeros first.
 fn pieced<T: Real>(n: usize, fill: impl Fn(usize, &mut [T])) -> Vec<T> {
     const PIECE: usize = 1024;
     let mut piece = [T::ZERO; PIECE];
@@ -286,8 +286,8 @@ pub(crate) fn map2<T: Real, U: Sync + Copy>(
     z
 }
 
-/// z = f(x, y). A loop, not `for_each`, and `f` as it is, not as an `impl Fn` that is a reference: both would be calls where
-/// `f` is long, and calls are not compiled for wide vectors.
+/// z = f(x, y). A loop instead of `for_each`, and `f` itself instead of an `impl Fn` that is a reference: if `f` is
+/// long, both would become calls, and calls are not compiled for wide vectors.
 #[inline(always)]
 fn fill<T: Copy, U: Copy>(z: &mut [T], x: &[T], y: &[U], f: &impl Fn(T, U) -> T) {
     for ((z, &x), &y) in z.iter_mut().zip(x).zip(y) {
@@ -295,14 +295,15 @@ fn fill<T: Copy, U: Copy>(z: &mut [T], x: &[T], y: &[U], f: &impl Fn(T, U) -> T)
     }
 }
 
-/// The sum over the elements of the first part of f(x, y), as f64, and the second parts into new memory.
-pub(crate) fn map2_and_sum<T: Real>(
+/// The sum over the elements of the first part of f(x, y), as f64, and the second parts into new memory, none where
+/// they are `()`.
+pub(crate) fn map2_and_sum<T: Real, Z: Clone + Default + Send>(
     x: &[T],
     y: &[T],
-    f: impl Fn(T, T) -> (T, T) + Sync,
-) -> (f64, Vec<T>) {
-    let mut z = vec![T::ZERO; x.len()];
-    let one = |(z, x, y): (&mut [T], &[T], &[T])| -> f64 {
+    f: impl Fn(T, T) -> (T, Z) + Sync,
+) -> (f64, Vec<Z>) {
+    let mut z = vec![Z::default(); x.len()];
+    let one = |(z, x, y): (&mut [Z], &[T], &[T])| -> f64 {
         wide(
             #[inline(always)]
             || sums::fill_and_sum(z, x, y, &f),

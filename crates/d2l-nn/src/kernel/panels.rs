@@ -1,7 +1,8 @@
 //! A matrix that many small products share, packed once.
 //!
-//! A recurrent layer multiplies a few rows by the same weights at every step. In their own layout, gemm would pack them
-//! anew each time, or read columns that lie a power of two apart and so push each other out of the cache.
+//! A recurrent layer multiplies a few rows by the same weights at every time step. If the weights kept their own layout,
+//! gemm would pack them anew each time, or read columns that lie a power of two apart and so push each other out of the
+//! cache.
 
 use super::{Matrix, Real, add_product};
 
@@ -28,11 +29,7 @@ impl<T: Real> Panels<T> {
                 data.extend_from_slice(row.get(start..end).unwrap_or_default());
             }
         }
-        Self {
-            data,
-            inner,
-            columns,
-        }
+        Self { data, inner, columns }
     }
 
     /// The transpose of the row-major matrix `[columns, inner]`.
@@ -50,11 +47,7 @@ impl<T: Real> Panels<T> {
                 }
             }
         }
-        Self {
-            data,
-            inner,
-            columns,
-        }
+        Self { data, inner, columns }
     }
 
     /// C = C + A P on the calling thread: `rows` rows of `a`, `a_stride` entries from row to row, and of `c` likewise.

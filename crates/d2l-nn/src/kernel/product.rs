@@ -23,23 +23,17 @@ impl<'a, T: Real> Matrix<'a, T> {
     /// A row-major matrix, `row_stride` entries from row to row.
     ///
     /// # Panics
-    /// Where the slice doesn't hold all entries: a mistake in a kernel.
+    /// If the slice doesn't hold all entries: a mistake in a kernel.
     pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         assert!(
             rows == 0 || columns == 0 || (rows - 1) * row_stride + columns <= data.len(),
             "a matrix [{rows}, {columns}] with {row_stride} entries from row to row in a slice of {}",
             data.len()
         );
-        Self {
-            data,
-            rows,
-            columns,
-            row_stride,
-            column_stride: 1,
-        }
+        Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
-    /// The transpose, for nothing.
+    /// The transpose, without a copy.
     pub fn t(self) -> Self {
         Self {
             rows: self.columns,
@@ -99,7 +93,7 @@ fn gemm<T: Real>(
         threads => gemm::Parallelism::Rayon(threads),
     };
     // SAFETY: `Matrix` holds A and B within their slices, C was checked above, and `c` is borrowed alone. gemm is told
-    // not to read C where nothing is added. T is f32 or f64, which gemm knows.
+    // not to read C if nothing is added. T is f32 or f64, which gemm knows.
     unsafe {
         gemm::gemm(
             m,

@@ -5,10 +5,10 @@ use candle_core::{CpuStorage, Result, WithDType, bail};
 /// The number types of the kernels: f32 to train in, f64 to check gradients in.
 ///
 /// The functions of f32 are polynomials, so that a loop over them is computed eight elements at a time (see [`wide`]);
-/// the standard library calls a function per element. Which products and sums are rounded once stands there
-/// ([`Real::mul_add`]) and isn't the compiler's choice: every processor gives the same bits. Those of f64 are the
-/// standard library's.
-pub trait Real: WithDType {
+/// the standard library calls a function per element. The code says which products and sums are rounded once
+/// ([`Real::mul_add`]). The compiler has no choice, so every processor gives the same bits. The functions of f64 are
+/// the standard library's.
+pub trait Real: WithDType + Default {
     /// 0
     const ZERO: Self;
     /// 1
@@ -27,11 +27,11 @@ pub trait Real: WithDType {
     fn tanh(self) -> Self;
     /// a · b + c, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
-    /// Φ(x) = 1/√(2π) ∫ e^(-t²/2) dt up to x, the normal distribution's cumulative function, and e^(-x²/2); in f32 at most 7
-    /// units in the last place off.
+    /// Φ(x) = 1/√(2π) ∫ e^(-t²/2) dt up to x, the normal distribution's cumulative function, and e^(-x²/2); in f32 at
+    /// most 7 units in the last place off.
     fn normal(self) -> (Self, Self);
-    /// `yes` or `no`, without a jump. Where one of them is a constant or much work, `if` would become a jump around what
-    /// depends on it, and the loop would not be vectorised.
+    /// `yes` or `no`, without a jump. If one of them is a constant or takes much work, `if` would become a jump around
+    /// what depends on it, and the loop would not be vectorised.
     fn choose(condition: bool, yes: Self, no: Self) -> Self;
     /// The elements of a storage of this type, to be changed.
     fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
@@ -116,8 +116,8 @@ real!(
     normal_f64
 );
 
-/// A polynomial's value, its coefficients from the highest power down. Written out: a loop over them would be in the way of
-/// vectorising the loop around it.
+/// A polynomial's value, its coefficients from the highest power down. It is written out, since a loop over them would
+/// keep the loop around it from being vectorised.
 macro_rules! polynomial {
     ($x:expr; $highest:expr $(, $next:expr)+) => {{
         let sum: f32 = $highest;
@@ -130,7 +130,7 @@ macro_rules! polynomial {
 #[inline(always)]
 fn reduced(x: f32) -> (i32, f32) {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the last bits
-    const LN_2_LOW: f32 = -1.904_654_3e-9; // what ln 2 in f32 is off
+    const LN_2_LOW: f32 = -1.904_654_3e-9; // the error of ln 2 in f32
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = n.mul_add(-LN_2_LOW, n.mul_add(-std::f32::consts::LN_2, x));
@@ -176,14 +176,14 @@ fn choose(condition: bool, yes: f32, no: f32) -> f32 {
 }
 
 /// log(1 + x) = n ln 2 + log m, where 1 + x = 2^n m up to rounding, √½ ≤ m < √2, and log m = 2 artanh s with
-/// s = (m - 1) / (m + 1); what the sum 1 + x lost is added over 1 + x.
+/// s = (m - 1) / (m + 1). The rounding error of the sum 1 + x, divided by 1 + x, is added.
 #[inline(always)]
 fn ln_1p(x: f32) -> f32 {
     const SQRT_HALF: i32 = 0x3f35_04f3;
     let one_more = 1.0 + x;
     let lost = choose(one_more <= 2.0, x - (one_more - 1.0), 1.0 - (one_more - x));
     let bits = one_more.to_bits() as i32;
-    // Wrapping: of a negative sum, whose result is NaN all the same, the difference has no place in an i32.
+    // Wrapping: for a negative sum the difference does not fit into an i32; the result is NaN anyway.
     let n = bits.wrapping_sub(SQRT_HALF) >> 23;
     let m = f32::from_bits(bits.wrapping_sub(n << 23) as u32);
     let s = (m - 1.0) / (m + 1.0);
@@ -191,7 +191,7 @@ fn ln_1p(x: f32) -> f32 {
     let sum = polynomial!(square; 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0);
     let log = (s * square).mul_add(sum, 2.0 * s) + lost / one_more;
     let result = (n as f32).mul_add(std::f32::consts::LN_2, log);
-    // Beyond the numbers there is nothing to take apart: infinity and NaN stay, and -1 is the pole.
+    // Infinity and NaN stay as they are, and -1 is the pole.
     let result = choose(one_more < f32::INFINITY, result, one_more);
     choose(
         one_more > 0.0,
@@ -219,7 +219,7 @@ fn normal(x: f32) -> (f32, f32) {
     let size = x.abs();
     let size = choose(size > ZERO_FROM, ZERO_FROM, size);
     let square = size * size;
-    let lost = size.mul_add(size, -square); // of the square, by rounding
+    let lost = size.mul_add(size, -square); // the rounding error of the square
     let power = exp(-0.5 * square);
     let power = power.mul_add(-0.5 * lost, power);
     let t = 1.0 / size.mul_add(0.25, 1.0);
@@ -279,7 +279,7 @@ mod tests {
             let off = units_off(range, exp_m1, f64::exp_m1);
             assert!(off <= 3.0, "exp_m1 in {range:?}: {off}");
         }
-        // Further down, erf loses in f64 what 1 + erf is.
+        // Further down, 1 + erf cancels in f64.
         for range in [(-4.0, 6.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
             let off = units_off(range, |x| normal(x).0, |x| normal_f64(x).0);
             assert!(off <= 7.0, "Φ in {range:?}: {off}");

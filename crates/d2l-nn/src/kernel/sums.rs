@@ -1,5 +1,5 @@
-//! Sums over slices, many side by side: one alone would wait for each addition to end. Pieces are added in the slice's
-//! own type, or that of `f`, and the pieces in f64, always in the same order.
+//! Sums over slices, in many lanes side by side: a single sum would wait for each addition to end. Pieces are added in
+//! the slice's own type, or that of `f`, and the pieces in f64, always in the same order.
 
 use std::array::from_fn;
 
@@ -54,11 +54,11 @@ pub(crate) fn sum_pairs<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> (T, T)) -
 
 /// z = the second part of f(x, y), and the sum of the first.
 #[inline(always)] // into `wide`
-pub(super) fn fill_and_sum<T: Real>(
-    z: &mut [T],
+pub(super) fn fill_and_sum<T: Real, Z>(
+    z: &mut [Z],
     x: &[T],
     y: &[T],
-    f: &impl Fn(T, T) -> (T, T),
+    f: &impl Fn(T, T) -> (T, Z),
 ) -> f64 {
     let mut total = 0.0;
     for ((z, x), y) in z
@@ -70,7 +70,7 @@ pub(super) fn fill_and_sum<T: Real>(
         let (z, z_rest) = z.as_chunks_mut::<LANES>();
         let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
         for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
-            let both: [(T, T); LANES] = from_fn(|lane| f(x[lane], y[lane]));
+            let both: [(T, Z); LANES] = from_fn(|lane| f(x[lane], y[lane]));
             sums = from_fn(|lane| sums[lane] + both[lane].0);
             *z = both.map(|(_, element)| element);
         }

@@ -8,13 +8,14 @@ use candle_core::{Result, Tensor, bail};
 
 use super::Reduction;
 use super::pointwise::{self, Pointwise};
+use crate::graph;
 use crate::kernel::{self, Real};
 
-/// What [`binary_cross_entropy_with_logits`] may be told besides logits and targets. No gradient goes to the weights.
+/// Options of [`binary_cross_entropy_with_logits`]. The weights get no gradient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BinaryCrossEntropyOptions<'a> {
-    /// A factor of each loss, broadcast to the logits' shape: 0 where one does not count, as in D2L zh 14.4.2 and en
-    /// 15.4.2. The mean is over all elements, whatever they weigh.
+    /// A factor of each loss, broadcast to the logits' shape: 0 for one that does not count, as in D2L zh 14.4.2 and en
+    /// 15.4.2. The mean is over all elements, whatever their weights.
     pub weight: Option<&'a Tensor>,
     /// A factor of the part with target 1, broadcast to the logits' shape: above 1 it counts misses more than false
     /// alarms.
@@ -23,23 +24,23 @@ pub struct BinaryCrossEntropyOptions<'a> {
     pub reduction: Reduction,
 }
 
-/// The mean over the batch, and the sum over the outputs, of the cross-entropy between σ(o) and the targets:
-/// logits `[B, K]` and targets `[B, K]` from 0 to 1, to a scalar. For one output this is PyTorch's
-/// `binary_cross_entropy_with_logits`; for more, PyTorch divides by K too.
+/// The cross-entropy between σ(o) and the targets, summed over the outputs and averaged over the batch: logits `[B, K]`
+/// and targets `[B, K]` from 0 to 1, to a scalar. For one output this is PyTorch's `binary_cross_entropy_with_logits`;
+/// for more, PyTorch divides by K too.
 ///
 /// # Errors
-/// Where the shapes differ or the batch is empty.
+/// If the shapes differ or the batch is empty.
 pub fn binary_cross_entropy(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
     elements(logits, target, Reduction::BatchMean)
 }
 
-/// The cross-entropy between σ(o) and the targets, reduced as PyTorch's `binary_cross_entropy_with_logits`: logits and
-/// targets from 0 to 1 of one shape to a scalar, or to that shape without reduction. No gradient goes to the targets.
+/// The cross-entropy between σ(o) and the targets, reduced as in PyTorch's `binary_cross_entropy_with_logits`: logits
+/// and targets from 0 to 1 of one shape to a scalar, or to that shape without reduction. The targets get no gradient.
 ///
 /// With a positive weight w it is l = w y softplus(-o) + (1 - y) softplus(o).
 ///
 /// # Errors
-/// Where the shapes differ, are empty, or a weight can't be broadcast to them.
+/// If the shapes differ, are empty, or a weight can't be broadcast to them.
 pub fn binary_cross_entropy_with_logits(
     logits: &Tensor,
     target: &Tensor,
@@ -84,11 +85,11 @@ fn elements(logits: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Te
     if kernel::has_kernel(logits) {
         pointwise::apply(BinaryCrossEntropy, logits, target, reduction)
     } else {
-        reduction.apply(&composed(logits, target)?)
+        reduction.apply(&composed(&graph::input(logits), target)?)
     }
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run. max(o, 0) and
+/// The definition in candle's own operations: the kernel's reference, and what other devices run. max(o, 0) and
 /// |o| have no derivative at 0, so the gradient σ(o) - y is given.
 pub(super) fn composed(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
     let (o, y) = (logits.detach(), target.detach());
@@ -205,11 +206,7 @@ mod tests {
                 (None, Some(&positive)),
                 (Some(&weight), Some(&positive)),
             ] {
-                let options = BinaryCrossEntropyOptions {
-                    weight,
-                    pos_weight,
-                    reduction,
-                };
+                let options = BinaryCrossEntropyOptions { weight, pos_weight, reduction };
                 let loss = || binary_cross_entropy_with_logits(&logits, &target, options);
                 let vars = [logits.clone()];
                 check_gradients(&vars, || loss()?.sqr()?.sum_all(), 1e-7)?;
@@ -236,10 +233,7 @@ mod tests {
     fn a_weight_that_does_not_fit_is_named() -> Result<()> {
         let x = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
         let weight = Tensor::ones(2, DType::F32, &Device::Cpu)?;
-        let options = BinaryCrossEntropyOptions {
-            pos_weight: Some(&weight),
-            ..Default::default()
-        };
+        let options = BinaryCrossEntropyOptions { pos_weight: Some(&weight), ..Default::default() };
         let error = binary_cross_entropy_with_logits(&x, &x, options)
             .expect_err("[2] and [2, 3]")
             .to_string();

@@ -1,9 +1,9 @@
-//! The focal loss, for detection: examples that are easy already count little. D2L zh 13.7.5, en 14.7.5; Lin et al.
-//! 2017, arXiv:1708.02002.
+//! The focal loss, for detection: easy examples count little. D2L zh 13.7.5, en 14.7.5; Lin et al. 2017,
+//! arXiv:1708.02002.
 //!
 //! l_i = -α_i (1 - p_i)^γ ln p_i,   p_i = σ(o_i) and α_i = α where y_i = 1, else p_i = 1 - σ(o_i) and α_i = 1 - α
 //!
-//! The book's exercise has it for the probability of a softmax; here it is the paper's, of a sigmoid.
+//! The book's exercise applies it to the probability of a softmax; this is the paper's version, for a sigmoid.
 //!
 //! ∂l_i/∂o_i = α_i (1 - p_i)^γ (±1) (γ p_i ln p_i - (1 - p_i)),   + where y_i = 1
 
@@ -12,14 +12,16 @@ use candle_core::{Result, Tensor, bail};
 use super::Reduction;
 use super::binary_cross_entropy::{self, value_and_sigmoid};
 use super::pointwise::{self, Pointwise, with_slope};
+use crate::graph;
 use crate::kernel::{self, Real};
 
-/// What [`focal_loss`] may be told besides logits and targets.
+/// Options of [`focal_loss`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FocalOptions {
-    /// α, the weight of the examples with target 1, those with target 0 having 1 - α; both 1 where it is not given.
+    /// α, the weight of the examples with target 1; those with target 0 have 1 - α. If it is not given, both weights
+    /// are 1.
     pub alpha: Option<f64>,
-    /// γ, from 0 on: how much easy examples count less. With 0 it is the binary cross-entropy.
+    /// γ, 0 or more: a larger γ makes easy examples count less. With 0 it is the binary cross-entropy.
     pub gamma: f64,
     /// The mean of all elements by default.
     pub reduction: Reduction,
@@ -28,19 +30,15 @@ pub struct FocalOptions {
 impl Default for FocalOptions {
     /// The paper's best: α = ¼, γ = 2.
     fn default() -> Self {
-        Self {
-            alpha: Some(0.25),
-            gamma: 2.0,
-            reduction: Reduction::Mean,
-        }
+        Self { alpha: Some(0.25), gamma: 2.0, reduction: Reduction::Mean }
     }
 }
 
 /// The focal loss of σ(o) and targets that are 0 or 1, reduced: two tensors of one shape to a scalar, or to that shape
-/// without reduction. No gradient goes to the targets. A target from ½ on counts as 1.
+/// without reduction. The targets get no gradient. A target from ½ on counts as 1.
 ///
 /// # Errors
-/// Where the shapes differ or are empty, γ is below 0 or α not from 0 to 1.
+/// If the shapes differ or are empty, γ is below 0 or α not from 0 to 1.
 pub fn focal_loss(logits: &Tensor, target: &Tensor, options: FocalOptions) -> Result<Tensor> {
     pointwise::check_shapes(Focal::NAME, logits, target)?;
     let FocalOptions { alpha, gamma, .. } = options;
@@ -56,15 +54,12 @@ pub fn focal_loss(logits: &Tensor, target: &Tensor, options: FocalOptions) -> Re
         Some(alpha) => (alpha, 1.0 - alpha),
         None => (1.0, 1.0),
     };
-    let loss = Focal {
-        gamma,
-        positive,
-        negative,
-    };
+    let loss = Focal { gamma, positive, negative };
     if kernel::has_kernel(logits) {
         pointwise::apply(loss, logits, target, options.reduction)
     } else {
-        options.reduction.apply(&loss.composed(logits, target)?)
+        let logits = graph::input(logits);
+        options.reduction.apply(&loss.composed(&logits, target)?)
     }
 }
 
@@ -75,8 +70,8 @@ struct Focal {
 }
 
 impl Focal {
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run. The power
-    /// has no derivative at 0 where γ is below 1, so the gradient is given.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run. The power has no
+    /// derivative at 0 if γ is below 1, so the gradient is given.
     fn composed(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
         let dtype = logits.dtype();
         let (o, y) = (logits.detach(), target.detach().ge(0.5)?.to_dtype(dtype)?);
@@ -127,16 +122,8 @@ mod tests {
                 Some(alpha) => (alpha, 1.0 - alpha),
                 None => (1.0, 1.0),
             };
-            let loss = Focal {
-                gamma,
-                positive,
-                negative,
-            };
-            let options = |reduction| FocalOptions {
-                alpha,
-                gamma,
-                reduction,
-            };
+            let loss = Focal { gamma, positive, negative };
+            let options = |reduction| FocalOptions { alpha, gamma, reduction };
             check(
                 |x, y, reduction| {
                     focal_loss(x, &y.gt(0.0)?.to_dtype(y.dtype())?, options(reduction))
@@ -151,19 +138,12 @@ mod tests {
     #[test]
     fn wrong_shapes_and_settings_are_refused() -> Result<()> {
         equal_shapes_are_wanted(|x, y, reduction| {
-            let options = FocalOptions {
-                reduction,
-                ..Default::default()
-            };
+            let options = FocalOptions { reduction, ..Default::default() };
             focal_loss(x, y, options)
         })?;
         let x = Tensor::new(&[1f32], &candle_core::Device::Cpu)?;
         for (alpha, gamma) in [(None, -1.0), (None, f64::NAN), (Some(1.5), 2.0)] {
-            let options = FocalOptions {
-                alpha,
-                gamma,
-                ..Default::default()
-            };
+            let options = FocalOptions { alpha, gamma, ..Default::default() };
             assert!(focal_loss(&x, &x, options).is_err(), "{options:?}");
         }
         Ok(())

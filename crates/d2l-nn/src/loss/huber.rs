@@ -10,13 +10,14 @@ use candle_core::{Result, Tensor};
 
 use super::pointwise::{self, Pointwise, with_slope};
 use super::{Reduction, check_above};
+use crate::graph;
 use crate::kernel::{self, Real};
 
 /// Huber's loss, reduced: two tensors of one shape to a scalar, or to that shape without reduction. PyTorch's default
-/// of `delta` is 1.
+/// for `delta` is 1.
 ///
 /// # Errors
-/// Where the shapes differ or are empty, or `delta` is not above 0.
+/// If the shapes differ or are empty, or `delta` is not above 0.
 pub fn huber_loss(
     prediction: &Tensor,
     target: &Tensor,
@@ -28,12 +29,12 @@ pub fn huber_loss(
 }
 
 /// The smooth L1 loss, reduced: two tensors of one shape to a scalar, or to that shape without reduction. PyTorch's
-/// default of `beta` is 1; D2L's exercise plots it with β = 1 / σ².
+/// default for `beta` is 1; D2L's exercise plots it with β = 1 / σ².
 ///
 /// For β = 0 see [`l1_loss`](super::l1_loss).
 ///
 /// # Errors
-/// Where the shapes differ or are empty, or `beta` is not above 0.
+/// If the shapes differ or are empty, or `beta` is not above 0.
 pub fn smooth_l1_loss(
     prediction: &Tensor,
     target: &Tensor,
@@ -56,12 +57,13 @@ impl Huber {
         if kernel::has_kernel(prediction) && !target.track_op() {
             pointwise::apply(self, prediction, target, reduction)
         } else {
-            reduction.apply(&self.composed(prediction, target)?)
+            let [prediction, target] = [prediction, target].map(graph::input);
+            reduction.apply(&self.composed(&prediction, &target)?)
         }
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where
-    /// the target has a gradient too. With c = e cut to ±δ both cases are c (e - ½ c).
+    /// The definition in candle's own operations: the kernel's reference. Other devices run it, and so does the CPU if
+    /// the target needs a gradient too. With c = e cut to ±δ both cases are c (e - ½ c).
     fn composed(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         let error = (prediction - target)?;
         let cut = error.detach().clamp(-self.delta, self.delta)?;

@@ -9,17 +9,18 @@ use candle_core::{Result, Tensor};
 
 use super::Reduction;
 use super::pointwise::{self, Pointwise};
+use crate::graph;
 use crate::kernel::{self, Real};
 
-/// The divergence of probabilities e^`log_probabilities` from `target`, by elements, reduced: two tensors of one shape
-/// to a scalar, or to that shape without reduction. `target` holds probabilities, or their logarithms where
+/// The divergence of probabilities e^`log_probabilities` from `target`, element by element, reduced: two tensors of one
+/// shape to a scalar, or to that shape without reduction. `target` holds probabilities, or their logarithms if
 /// `log_target` is set.
 ///
 /// [`Reduction::BatchMean`] is the mean divergence of a batch of distributions `[B, K]`; the mean over all elements,
 /// PyTorch's default, is K times smaller.
 ///
 /// # Errors
-/// Where the shapes differ or are empty.
+/// If the shapes differ or are empty.
 pub fn kl_divergence(
     log_probabilities: &Tensor,
     target: &Tensor,
@@ -31,7 +32,8 @@ pub fn kl_divergence(
     if kernel::has_kernel(log_probabilities) && !target.track_op() {
         pointwise::apply(loss, log_probabilities, target, reduction)
     } else {
-        reduction.apply(&loss.composed(log_probabilities, target)?)
+        let [x, target] = [log_probabilities, target].map(graph::input);
+        reduction.apply(&loss.composed(&x, &target)?)
     }
 }
 
@@ -40,8 +42,8 @@ struct Divergence {
 }
 
 impl Divergence {
-    /// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where
-    /// the target has a gradient too, ln y_i - x_i + 1. At a probability of 0 that is -∞; here it is -x_i.
+    /// The definition in candle's own operations: the kernel's reference. Other devices run it, and so does the CPU if
+    /// the target needs a gradient too, ln y_i - x_i + 1. At a probability of 0 that is -∞; here it is -x_i.
     fn composed(&self, x: &Tensor, target: &Tensor) -> Result<Tensor> {
         if self.log_target {
             return target.exp()? * (finite(target)? - finite(x)?)?;
@@ -51,7 +53,7 @@ impl Divergence {
     }
 }
 
-/// With the lowest number as the logarithm of 0, so that there is no 0 · ∞.
+/// Takes the lowest number as the logarithm of 0, so that there is no 0 · ∞.
 fn finite(x: &Tensor) -> Result<Tensor> {
     x.maximum(f64::from(f32::MIN))
 }

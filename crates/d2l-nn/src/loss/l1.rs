@@ -6,23 +6,25 @@ use candle_core::{Result, Tensor};
 
 use super::Reduction;
 use super::pointwise::{self, Pointwise, with_slope};
+use crate::graph;
 use crate::kernel::{self, Real};
 
 /// The absolute difference, reduced: two tensors of one shape to a scalar, or to that shape without reduction.
 ///
 /// # Errors
-/// Where the shapes differ or are empty.
+/// If the shapes differ or are empty.
 pub fn l1_loss(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     pointwise::check_shapes(L1::NAME, prediction, target)?;
     if kernel::has_kernel(prediction) && !target.track_op() {
         pointwise::apply(L1, prediction, target, reduction)
     } else {
-        reduction.apply(&composed(prediction, target)?)
+        let [prediction, target] = [prediction, target].map(graph::input);
+        reduction.apply(&composed(&prediction, &target)?)
     }
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where the
-/// target has a gradient too. candle's |x| has slope 1 at 0.
+/// The definition in candle's own operations: the kernel's reference. Other devices run it, and so does the CPU if the
+/// target needs a gradient too. candle's |x| has slope 1 at 0.
 fn composed(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     let error = (prediction - target)?;
     with_slope(&error.abs()?, &error, &error.detach().sign()?)

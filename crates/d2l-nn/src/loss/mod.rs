@@ -1,7 +1,7 @@
 //! Losses, with the gradient computed along with the value.
 //!
-//! A loss takes predictions, targets and, last, what else may be said: a [`Reduction`], or a structure of options that
-//! holds one. [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] are the common cases without it.
+//! A loss takes predictions, targets and, last, its options: a [`Reduction`], or a structure that holds one.
+//! [`cross_entropy`], [`binary_cross_entropy`] and [`mse_loss`] are the common cases without options.
 
 mod binary_cross_entropy;
 mod cross_entropy;
@@ -26,7 +26,7 @@ pub use mse::{mse_loss, mse_loss_with};
 
 use candle_core::{DType, Result, Tensor, bail};
 
-/// How the losses of single elements (rows, for [`cross_entropy_with`]) become one.
+/// How the losses of single elements (rows, for [`cross_entropy_with`]) are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean, PyTorch's `"mean"`.
@@ -42,7 +42,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What the sum of losses of this shape is divided by; nothing where they are not added.
+    /// What the sum of losses of this shape is divided by; nothing if they are not added.
     fn divisor(self, shape: &[usize]) -> Option<f64> {
         match self {
             Self::Mean => Some(shape.iter().product::<usize>() as f64),
@@ -62,8 +62,8 @@ impl Reduction {
     }
 }
 
-/// The gradient of the loss, times the gradient `upstream` of whatever was computed from it: usually 1, so that no
-/// pass over the batch is needed. A scalar on the CPU is read for nothing.
+/// The gradient of the loss times the gradient `upstream` of what was computed from it. That is usually 1, and then no
+/// pass over the batch is needed. Reading a scalar on the CPU costs nothing.
 fn scaled(gradient: &Tensor, upstream: &Tensor) -> Result<Tensor> {
     let factor = upstream.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     if factor == 1.0 {

@@ -2,37 +2,38 @@
 //!
 //! l = 1/n Σ_i (ŷ_i - y_i)²,   ∂l/∂ŷ_i = 2/n (ŷ_i - y_i)
 //!
-//! The book's own `squared_loss` of zh 3.2.5 and en 3.4.2 has a factor ½ that this one, like PyTorch's, has not.
+//! The book's own `squared_loss` of zh 3.2.5 and en 3.4.2 has a factor ½; this one, like PyTorch's, does not.
 
 use candle_core::{Result, Tensor};
 
 use super::Reduction;
 use super::pointwise::{self, Pointwise};
+use crate::graph;
 use crate::kernel::{self, Real};
 
 /// The mean over all elements of the squared difference: two tensors of one shape to a scalar.
 ///
 /// # Errors
-/// Where the shapes differ. `[B]` against `[B, 1]` would broadcast to `[B, B]` in PyTorch, and train on noise.
+/// If the shapes differ. In PyTorch `[B]` and `[B, 1]` would broadcast to `[B, B]`, and the model would train on noise.
 pub fn mse_loss(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     mse_loss_with(prediction, target, Reduction::Mean)
 }
 
-/// As [`mse_loss`], with another reduction than the mean.
+/// As [`mse_loss`], with any reduction.
 ///
 /// # Errors
-/// Where the shapes differ.
+/// If the shapes differ.
 pub fn mse_loss_with(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     pointwise::check_shapes(Mse::NAME, prediction, target)?;
     if kernel::has_kernel(prediction) && !target.track_op() {
         pointwise::apply(Mse, prediction, target, reduction)
     } else {
-        composed(prediction, target, reduction)
+        composed(&graph::input(prediction), &graph::input(target), reduction)
     }
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what runs on other devices and where the
-/// target has a gradient too.
+/// The definition in candle's own operations: the kernel's reference. Other devices run it, and so does the CPU if the
+/// target needs a gradient too.
 fn composed(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     let squares = (prediction - target)?.sqr()?;
     match reduction {

@@ -6,19 +6,20 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::{Reduction, scaled};
+use crate::graph;
 use crate::kernel::{self, Real, elements};
 use crate::node;
 
 /// l_i = f(ŷ_i, y_i)
 pub(super) trait Pointwise: Send + Sync + 'static {
-    /// As in error messages.
+    /// The name in error messages.
     const NAME: &'static str;
 
     /// f(ŷ, y) and ∂f/∂ŷ.
     fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T);
 }
 
-/// Refuses what would broadcast, differs in type, or has no elements to take a mean over.
+/// Refuses tensors that would broadcast, differ in type, or have no elements to take a mean over.
 pub(super) fn check_shapes(name: &str, prediction: &Tensor, target: &Tensor) -> Result<()> {
     if prediction.dims() != target.dims() {
         bail!(
@@ -43,14 +44,14 @@ pub(super) fn check_shapes(name: &str, prediction: &Tensor, target: &Tensor) -> 
     Ok(())
 }
 
-/// Losses with this value and gradient, for definitions whose parts have no derivative, or another one, somewhere.
+/// Losses with this value and gradient, for definitions whose parts somewhere have no derivative or another one.
 pub(super) fn with_slope(value: &Tensor, prediction: &Tensor, slope: &Tensor) -> Result<Tensor> {
     let change = (prediction - prediction.detach())?; // 0, but its gradient is 1
     value.detach() + change.mul(&slope.detach())?
 }
 
-/// The loss by its kernel: two tensors of one shape to a scalar, or to that shape without reduction. The target carries
-/// no gradient.
+/// The loss by its kernel: two tensors of one shape to a scalar, or to that shape without reduction. The target gets no
+/// gradient.
 pub(super) fn apply<P: Pointwise>(
     loss: P,
     prediction: &Tensor,
@@ -60,7 +61,7 @@ pub(super) fn apply<P: Pointwise>(
     let op = Op {
         loss,
         divisor: reduction.divisor(prediction.dims()),
-        wants_gradient: prediction.track_op(),
+        wants_gradient: graph::tracks(prediction),
         gradient: Mutex::new(None),
     };
     let target = target.detach().contiguous()?;
@@ -69,7 +70,7 @@ pub(super) fn apply<P: Pointwise>(
 
 struct Op<P> {
     loss: P,
-    /// Of the sum; nothing where losses are not added.
+    /// The divisor of the sum; nothing if losses are not added.
     divisor: Option<f64>,
     wants_gradient: bool,
     gradient: Mutex<Option<Tensor>>,
@@ -82,43 +83,57 @@ impl<P: Pointwise> Op<P> {
         target: &[T],
         shape: &Shape,
     ) -> Result<(CpuStorage, Shape)> {
-        let (loss, slopes, shape_of_loss) = match self.divisor {
+        let loss = &self.loss;
+        let (values, slopes, shape_of_loss) = match self.divisor {
             Some(divisor) => {
                 let share = T::from_f64(1.0 / divisor);
-                let (sum, slopes) = kernel::map2_and_sum(
-                    prediction,
-                    target,
-                    #[inline(always)]
-                    |x, y| {
-                        let (value, slope) = self.loss.value_and_slope(x, y);
-                        (value, slope * share)
-                    },
-                );
-                let loss = vec![T::from_f64(sum / divisor)];
-                (loss, slopes, Shape::from(()))
+                let (sum, slopes) = if self.wants_gradient {
+                    let (sum, slopes) = kernel::map2_and_sum(
+                        prediction,
+                        target,
+                        #[inline(always)]
+                        |x, y| {
+                            let (value, slope) = loss.value_and_slope(x, y);
+                            (value, slope * share)
+                        },
+                    );
+                    (sum, Some(slopes))
+                } else {
+                    let (sum, _) = kernel::map2_and_sum(
+                        prediction,
+                        target,
+                        #[inline(always)]
+                        |x, y| (loss.value_and_slope(x, y).0, ()),
+                    );
+                    (sum, None)
+                };
+                let mean = vec![T::from_f64(sum / divisor)];
+                (mean, slopes, Shape::from(()))
             }
             None => {
                 let values = kernel::map2(
                     prediction,
                     target,
                     #[inline(always)]
-                    |x, y| self.loss.value_and_slope(x, y).0,
+                    |x, y| loss.value_and_slope(x, y).0,
                 );
-                let slopes = kernel::map2(
-                    prediction,
-                    target,
-                    #[inline(always)]
-                    |x, y| self.loss.value_and_slope(x, y).1,
-                );
+                let slopes = self.wants_gradient.then(|| {
+                    kernel::map2(
+                        prediction,
+                        target,
+                        #[inline(always)]
+                        |x, y| loss.value_and_slope(x, y).1,
+                    )
+                });
                 (values, slopes, shape.clone())
             }
         };
-        if self.wants_gradient
+        if let Some(slopes) = slopes
             && let Ok(mut slot) = self.gradient.lock()
         {
             *slot = Some(Tensor::from_vec(slopes, shape.clone(), &Device::Cpu)?);
         }
-        Ok((T::to_cpu_storage_owned(loss), shape_of_loss))
+        Ok((T::to_cpu_storage_owned(values), shape_of_loss))
     }
 }
 
@@ -189,7 +204,7 @@ pub(super) mod tests {
     ];
 
     /// Checks gradients of a loss against finite differences, for both sides if `both` have one, and its kernel against
-    /// its definition, also where prediction and target are equal.
+    /// its definition, including equal predictions and targets.
     pub fn check(
         loss: impl Fn(&Tensor, &Tensor, Reduction) -> Result<Tensor>,
         composed: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,

@@ -1,9 +1,9 @@
 //! Batch normalisation. D2L zh 7.5, en 8.5; Ioffe and Szegedy 2015, arXiv:1502.03167.
 //!
 //! y = (x - μ) / √(σ² + ε) · γ + β, where μ and σ² are, for each channel, mean and variance (divided by n) over the
-//! batch and all places; in evaluation they are the running ones, which every training step moves,
+//! batch and all positions. In evaluation they are the running ones, which every training step updates:
 //!
-//! running ← (1 - m) running + m · batch's, with the variance divided by n - 1, as PyTorch has it.
+//! running ← (1 - m) running + m · batch's, with the variance divided by n - 1, as in PyTorch.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,18 +11,20 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 
 use super::planes::{MeanAndVariance, Planes};
+use crate::graph;
 use crate::node;
-use crate::observe::report;
+use crate::observe::{is_observed, report_layer};
 use crate::{Mode, Sees, kernel};
 
 /// Batch normalisation of `num_features` channels: `weight` (γ, ones) and `bias` (β, zeros), and the buffers
 /// `running_mean` (zeros) and `running_var` (ones), all `[num_features]`. As in PyTorch, ε is 1e-5 and the momentum 0.1
-/// unless [`BatchNorm::with_eps`] and [`BatchNorm::with_momentum`] say otherwise. The book's own code writes 0.9 for
-/// the share that stays.
+/// unless [`BatchNorm::with_eps`] and [`BatchNorm::with_momentum`] say otherwise. In the book's own code the momentum
+/// is the share that stays, 0.9.
 pub fn batch_norm(num_features: usize, vb: VarBuilder) -> Result<BatchNorm> {
     let ones = candle_nn::Init::Const(1.0);
     let zeros = candle_nn::Init::Const(0.0);
     Ok(BatchNorm {
+        name: vb.prefix(),
         weight: vb.get_with_hints(num_features, "weight", ones)?,
         bias: vb.get_with_hints(num_features, "bias", zeros)?,
         running_mean: Var::from_tensor(&vb.get_with_hints(num_features, "running_mean", zeros)?)?,
@@ -35,6 +37,7 @@ pub fn batch_norm(num_features: usize, vb: VarBuilder) -> Result<BatchNorm> {
 /// Batch normalisation; see [`batch_norm`]. Clones share the running statistics.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
+    name: String,
     weight: Tensor,
     bias: Tensor,
     running_mean: Var,
@@ -47,7 +50,7 @@ impl BatchNorm {
     /// Another ε, which is added to the variance.
     ///
     /// # Errors
-    /// Unless it is positive and finite.
+    /// If it isn't positive and finite.
     pub fn with_eps(self, eps: f64) -> Result<Self> {
         if !(eps > 0.0 && eps.is_finite()) {
             bail!("batch_norm: found eps {eps}, wanted a positive number such as 1e-5");
@@ -58,7 +61,7 @@ impl BatchNorm {
     /// Another momentum m: the weight of the newest batch in the running statistics.
     ///
     /// # Errors
-    /// Unless it is from 0 to 1.
+    /// If it isn't from 0 to 1.
     pub fn with_momentum(self, momentum: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&momentum) {
             bail!("batch_norm: found momentum {momentum}, wanted one from 0 to 1");
@@ -66,16 +69,19 @@ impl BatchNorm {
         Ok(Self { momentum, ..self })
     }
 
-    /// `[N, C]`, `[N, C, L]` or `[N, C, H, W]` to the same shape. In training the running statistics move.
+    /// `[N, C]`, `[N, C, L]` or `[N, C, H, W]` to the same shape. In training the running statistics are updated.
     ///
     /// # Errors
-    /// Where C is not the layer's, or in training a channel has only one value: its variance says nothing.
+    /// If C is not the layer's, or if in training a channel has only one value, which has no variance.
     pub fn forward_t(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         self.forward(x, mode, false)
     }
 
     /// max(y, 0) of [`BatchNorm::forward_t`]'s y, in the same pass; the gradient is that of [`relu`](crate::relu()).
     pub fn forward_t_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        if is_observed() {
+            return crate::relu(&self.forward(x, mode, false)?); // two reports, the same numbers
+        }
         self.forward(x, mode, true)
     }
 
@@ -103,7 +109,7 @@ impl BatchNorm {
                 x.dims()
             );
         }
-        // The kernel's planes are contiguous; without places, the batch is the plane.
+        // The kernel's planes are contiguous; without positions, the batch is the plane.
         let planes = match places {
             [] => x.t()?.contiguous()?.unsqueeze(0)?,
             _ => x.contiguous()?,
@@ -111,7 +117,7 @@ impl BatchNorm {
         let (y, moments) = if kernel::has_kernel(x) {
             self.fused(&planes, training, relu)?
         } else {
-            let rows = planes.flatten_from(2)?;
+            let rows = graph::input(&planes).flatten_from(2)?;
             let (y, moments) = self.composed(&rows, training, relu)?;
             (y.reshape(planes.shape())?, moments)
         };
@@ -124,7 +130,7 @@ impl BatchNorm {
             [] => y.squeeze(0)?.t()?,
             _ => y,
         };
-        report(x, &y, Sees::Same, 0);
+        report_layer(&self.name, x, &y, Sees::Same, 0);
         Ok(y)
     }
 
@@ -133,7 +139,7 @@ impl BatchNorm {
         running.set(&((running.as_detached_tensor() * (1.0 - self.momentum))? + batch)?)
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run. With mean
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run. With mean
     /// and variance of the batch, `[C]`, in training.
     fn composed(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
         let column = |of_channels: &Tensor| of_channels.reshape((1, (), 1));
@@ -148,8 +154,8 @@ impl BatchNorm {
         let deviation = (&variance + self.eps)?.sqrt()?;
         let y = x.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
         let y = y
-            .broadcast_mul(&column(&self.weight)?)?
-            .broadcast_add(&column(&self.bias)?)?;
+            .broadcast_mul(&column(&graph::input(&self.weight))?)?
+            .broadcast_add(&column(&graph::input(&self.bias))?)?;
         let y = if relu { crate::relu(&y)? } else { y };
         let moments = match training {
             true => Some((mean.flatten_all()?, variance.flatten_all()?)),
@@ -169,12 +175,7 @@ impl BatchNorm {
                 Some(both.collect::<Vec<MeanAndVariance>>())
             }
         };
-        let op = Planes {
-            given,
-            eps: self.eps,
-            relu,
-            used: Arc::clone(&used),
-        };
+        let op = Planes { given, eps: self.eps, relu, used: Arc::clone(&used) };
         let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
         let y = node::apply3(op, [x.clone(), weight, bias])?;
         if !training {

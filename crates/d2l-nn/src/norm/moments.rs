@@ -2,11 +2,11 @@
 
 use crate::kernel::{Real, sum_of};
 
-/// Numbers that are taken in at once, from the nearest cache: read for their mean, then for the deviations from it.
+/// Numbers that are added at a time, from the nearest cache: read for their mean, then for the deviations from it.
 const PIECE: usize = 1024;
 
-/// Number, mean and squared deviations from the mean of what has been added. Chan et al. 1979: the deviations of two
-/// parts add up, and the squared distance of their means on top.
+/// The count, the mean and the squared deviations from the mean of the numbers added so far. Chan et al. 1979: the
+/// deviations of two parts add up, plus a term for the squared distance of their means.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moments {
     pub(super) n: f64,
@@ -15,7 +15,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Takes in a slice, in one pass over memory.
+    /// Adds a slice, in one pass over memory.
     #[inline(always)]
     pub(super) fn add<T: Real>(&mut self, x: &[T]) {
         for piece in x.chunks(PIECE) {

@@ -14,12 +14,12 @@ pub(super) type MeanAndVariance = (f64, f64);
 
 /// y = (x - mean) / √(variance + ε) · weight + bias: x `[N, C, …]`, weight and bias `[C]`.
 pub(super) struct Planes {
-    /// What to normalise by, in evaluation; in training, the batch's own.
+    /// The statistics to normalise by in evaluation; in training, the batch's own are used.
     pub(super) given: Option<Vec<MeanAndVariance>>,
     pub(super) eps: f64,
     /// Whether max(y, 0) is wanted.
     pub(super) relu: bool,
-    /// What was normalised by.
+    /// The statistics that were used.
     pub(super) used: Arc<Mutex<Vec<MeanAndVariance>>>,
 }
 
@@ -113,7 +113,7 @@ impl Planes {
         Ok(y)
     }
 
-    /// ∂l/∂x (empty where it is not wanted), ∂l/∂weight and ∂l/∂bias.
+    /// ∂l/∂x (empty if it is not wanted), ∂l/∂weight and ∂l/∂bias.
     fn backward<T: Real>(
         &self,
         [x, dy, weight, bias]: [&[T]; 4],
@@ -133,7 +133,7 @@ impl Planes {
                 || {
                     let line = Line::new(used, self.eps, weight, bias);
                     let inverse = 1.0 / (used.1 + self.eps).sqrt();
-                    // Where the ReLU let nothing through; y is found anew, which is less work than to read it.
+                    // 0 where the ReLU let nothing through. y is computed again, which is less work than reading it.
                     let through = |x: T, dy: T| {
                         if self.relu && line.at(x) <= T::ZERO {
                             T::ZERO

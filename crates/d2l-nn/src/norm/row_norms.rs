@@ -3,7 +3,7 @@
 //! y = (x - μ) / √(σ² + ε) · γ + β, where μ and σ² are mean and variance (divided by n) over
 //!
 //! - the last dimension: layer normalisation, D2L zh 10.7.3, en 11.7.3; Ba et al. 2016, arXiv:1607.06450;
-//! - a group of channels at all places: group normalisation, Wu and He 2018, arXiv:1803.08494; one channel for each
+//! - a group of channels at all positions: group normalisation, Wu and He 2018, arXiv:1803.08494; one channel for each
 //!   group is instance normalisation, Ulyanov et al. 2016, arXiv:1607.08022.
 //!
 //! With μ = 0 and the mean square for σ², and without β, it is RMS normalisation, Zhang and Sennrich 2019,
@@ -15,11 +15,13 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
 use super::rows::Rows;
+use crate::graph;
 use crate::kernel;
 use crate::node;
+use crate::observe::{Sees, report_layer};
 
-/// Layer normalisation over the last dimension, `normalized_dim` wide: `weight` (ones) and `bias` (zeros). ε is 1e-5 in
-/// PyTorch where none is given.
+/// Layer normalisation over the last dimension, `normalized_dim` wide: `weight` (ones) and `bias` (zeros). PyTorch's
+/// default for ε is 1e-5.
 pub fn layer_norm(normalized_dim: usize, eps: f64, vb: VarBuilder) -> Result<LayerNorm> {
     Parameters::new("layer_norm", normalized_dim, eps, true, vb).map(LayerNorm)
 }
@@ -30,7 +32,7 @@ pub fn rms_norm(normalized_dim: usize, eps: f64, vb: VarBuilder) -> Result<RmsNo
 }
 
 /// Group normalisation of `num_channels` channels in `num_groups` groups: `weight` (ones) and `bias` (zeros),
-/// `[num_channels]`. As many groups as channels make it instance normalisation.
+/// `[num_channels]`. With as many groups as channels it is instance normalisation.
 pub fn group_norm(
     num_groups: usize,
     num_channels: usize,
@@ -65,7 +67,10 @@ pub struct GroupNorm {
 
 #[derive(Clone, Debug)]
 struct Parameters {
-    name: &'static str,
+    /// The name in error messages.
+    kind: &'static str,
+    /// The prefix of the parameters.
+    name: String,
     weight: Tensor,
     bias: Tensor,
     eps: f64,
@@ -74,10 +79,10 @@ struct Parameters {
 }
 
 impl Parameters {
-    fn new(name: &'static str, n: usize, eps: f64, centered: bool, vb: VarBuilder) -> Result<Self> {
+    fn new(kind: &'static str, n: usize, eps: f64, centered: bool, vb: VarBuilder) -> Result<Self> {
         if n == 0 || !(eps > 0.0 && eps.is_finite()) {
             bail!(
-                "{name}: found {n} values and eps {eps}, wanted one or more and a positive number"
+                "{kind}: found {n} values and eps {eps}, wanted one or more and a positive number"
             );
         }
         let weight = vb.get_with_hints(n, "weight", Init::Const(1.0))?;
@@ -85,13 +90,7 @@ impl Parameters {
             true => vb.get_with_hints(n, "bias", Init::Const(0.0))?,
             false => weight.zeros_like()?.detach(),
         };
-        Ok(Self {
-            name,
-            weight,
-            bias,
-            eps,
-            centered,
-        })
+        Ok(Self { kind, name: vb.prefix(), weight, bias, eps, centered })
     }
 
     fn check(&self, x: &Tensor, fits: bool, wanted: &str) -> Result<()> {
@@ -99,31 +98,34 @@ impl Parameters {
             let (shape, dtype) = (x.dims(), x.dtype());
             bail!(
                 "{}: found an input {shape:?} {dtype:?}, wanted {wanted} {:?}",
-                self.name,
+                self.kind,
                 self.weight.dtype()
             );
         }
         Ok(())
     }
 
-    /// To the same shape: x is read as rows of `dim`, of which each run of `segment` elements shares a weight.
+    /// Keeps the shape: x is read as rows of `dim`, and each run of `segment` elements shares a weight.
     fn forward(&self, x: &Tensor, dim: usize, segment: usize) -> Result<Tensor> {
-        if !kernel::has_kernel(x) {
-            let rows = x.reshape(((), dim))?;
-            return self.composed(&rows, segment)?.reshape(x.shape());
-        }
-        let op = Rows {
-            eps: self.eps,
-            centered: self.centered,
-            dim,
-            segment,
-            used: Mutex::new(Vec::new()),
+        let y = if kernel::has_kernel(x) {
+            let op = Rows {
+                eps: self.eps,
+                centered: self.centered,
+                dim,
+                segment,
+                used: Mutex::new(Vec::new()),
+            };
+            let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+            node::apply3(op, [x.contiguous()?, weight, bias])?
+        } else {
+            let rows = graph::input(x).reshape(((), dim))?;
+            self.composed(&rows, segment)?.reshape(x.shape())?
         };
-        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
-        node::apply3(op, [x.contiguous()?, weight, bias])
+        report_layer(&self.name, x, &y, Sees::Same, 0);
+        Ok(y)
     }
 
-    /// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
         let centered = match self.centered {
             true => rows.broadcast_sub(&rows.mean_keepdim(1)?)?,
@@ -132,9 +134,10 @@ impl Parameters {
         let variance = centered.sqr()?.mean_keepdim(1)?;
         let y = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
         let channels = self.weight.dim(0)?;
+        let [weight, bias] = [&self.weight, &self.bias].map(graph::input);
         y.reshape(((), channels, segment))?
-            .broadcast_mul(&self.weight.reshape((1, channels, 1))?)?
-            .broadcast_add(&self.bias.reshape((1, channels, 1))?)?
+            .broadcast_mul(&weight.reshape((1, channels, 1))?)?
+            .broadcast_add(&bias.reshape((1, channels, 1))?)?
             .reshape(rows.shape())
     }
 

@@ -1,5 +1,5 @@
-//! The CPU kernel of the normalisations whose values lie side by side: a layer's, a group's, and by the root mean
-//! square. Each row is normalised while it is in the cache.
+//! The CPU kernel of layer, group and RMS normalisation, whose values lie side by side. Each row is normalised while it
+//! is in the cache.
 
 use std::sync::Mutex;
 
@@ -17,14 +17,14 @@ const BLOCK: usize = 1 << 15;
 type Used = (f64, f64);
 
 /// y = (x - mean) / √(variance + ε) · weight + bias, row by row: x of any shape, read as rows of `dim`, weight and bias
-/// `[C]`. Row r has the weights of its group, r modulo the number of groups; of these, each stands for `segment` elements.
+/// `[C]`. Row r has the weights of its group, r modulo the number of groups; each weight belongs to `segment` elements.
 pub(super) struct Rows {
     pub(super) eps: f64,
     /// Whether the mean is subtracted; if not, the mean square takes the variance's place.
     pub(super) centered: bool,
     pub(super) dim: usize,
     pub(super) segment: usize,
-    /// What each row was normalised by.
+    /// The statistics of each row.
     pub(super) used: Mutex<Vec<Used>>,
 }
 

@@ -4,8 +4,8 @@ use candle_core::{DType, Device, Module};
 
 use super::*;
 use crate::{
-    Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, avg_pool2d, conv2d, global_avg_pool2d,
-    linear, max_pool2d, relu,
+    Conv2d, Conv2dConfig, Initializer, Mode, ParamStore, Pool2d, avg_pool2d, batch_norm, conv2d,
+    global_avg_pool2d, linear, max_pool2d, relu, sigmoid,
 };
 
 const PIXELS: fn(usize) -> ReceptiveField = |side| ReceptiveField::Pixels(side, side);
@@ -26,17 +26,20 @@ fn conv(channels: [usize; 2], kernel: usize, config: Conv2dConfig, name: &str) -
     )
 }
 
-/// The fields of the tensors that `forward` returns by name.
-fn works(
+/// Name, multiply-adds and field of every row.
+fn rows(
     x: &Tensor,
-    forward: impl FnOnce(&Tensor) -> Result<Vec<Tensor>>,
-) -> Result<Vec<(usize, ReceptiveField)>> {
-    let (outputs, observations) = observed(|| forward(x))?;
-    let layers: Vec<(String, Tensor)> = outputs.into_iter().map(|y| (String::new(), y)).collect();
-    let works = observations.layers(x, &layers).into_iter();
-    Ok(works
-        .map(|work| (work.multiply_adds, work.receptive_field))
+    forward: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Vec<(String, usize, ReceptiveField)>> {
+    let (_, observations) = observed(|| forward(x))?;
+    let layers = observations.rows(&[x]).into_iter();
+    Ok(layers
+        .map(|layer| (layer.name, layer.multiply_adds, layer.receptive_field))
         .collect())
+}
+
+fn row(name: &str, multiply_adds: usize, field: ReceptiveField) -> (String, usize, ReceptiveField) {
+    (name.to_string(), multiply_adds, field)
 }
 
 #[test]
@@ -51,24 +54,20 @@ fn windows_on_windows_see_more_of_the_picture() -> Result<()> {
     let second = conv([3, 4], 3, Conv2dConfig::default().dilation(2), "second")?;
     let vb = ParamStore::new(0, &Device::Cpu).builder();
     let last = linear(4 * 3 * 3, 7, &Initializer::Zeros, vb)?;
-    let works = works(&x, |x| {
-        let a = first.forward(x)?; // [3, 10, 10]
-        let b = relu(&a)?;
-        let c = second.forward(&b)?; // [4, 6, 6]
-        let d = avg_pool2d(&c, &Pool2d::new(2), true)?; // [4, 3, 3]
-        let e = d.flatten_from(1)?;
-        let f = last.forward(&e)?;
-        Ok(vec![a, b, c, d, e, f])
+    let rows = rows(&x, |x| {
+        let h = relu(&first.forward(x)?)?; // [3, 10, 10]
+        let h = second.forward(&h)?; // [4, 6, 6]
+        let h = avg_pool2d(&h, &Pool2d::new(2), true)?; // [4, 3, 3]
+        last.forward(&h.flatten_from(1)?)
     })?;
     let wanted = [
-        (100 * 3 * 2 * 25, PIXELS(5)),
-        (0, PIXELS(5)),
-        (36 * 4 * 3 * 9, PIXELS(5 + 4 * 2)),
-        (0, PIXELS(13 + 2)),
-        (0, PIXELS(15)),
-        (36 * 7, ReceptiveField::Whole),
+        row("first", 100 * 3 * 2 * 25, PIXELS(5)),
+        row("relu", 0, PIXELS(5)),
+        row("second", 36 * 4 * 3 * 9, PIXELS(5 + 4 * 2)),
+        row("avg_pool", 0, PIXELS(13 + 2)),
+        row("", 36 * 7, ReceptiveField::Whole), // the builder had no prefix
     ];
-    assert_eq!(works, wanted);
+    assert_eq!(rows, wanted);
     Ok(())
 }
 
@@ -86,7 +85,7 @@ fn where_paths_meet_the_widest_counts() -> Result<()> {
         conv([2, 2], 3, same(3), "d")?,
     ];
     let next = conv([6, 1], 3, same(3), "next")?;
-    let works = works(&x, |x| {
+    let rows = rows(&x, |x| {
         let h = relu(&stem.forward(x)?)?;
         let path = |[one, two]: &[Conv2d; 2]| relu(&two.forward(&relu(&one.forward(&h)?)?)?);
         // The narrower path comes after the wider one, and must not begin where that ended.
@@ -95,13 +94,14 @@ fn where_paths_meet_the_widest_counts() -> Result<()> {
             path(&narrow)?,
             max_pool2d(&h, &Pool2d::new(3).stride(1).padding(1))?,
         ];
-        let met = Tensor::cat(&paths, 1)?;
-        let y = next.forward(&met)?;
-        Ok(vec![h, paths[1].clone(), met, y])
+        next.forward(&Tensor::cat(&paths, 1)?)
     })?;
-    let fields: Vec<ReceptiveField> = works.iter().map(|work| work.1).collect();
-    assert_eq!(fields, [PIXELS(3), PIXELS(5), PIXELS(7), PIXELS(9)]);
-    assert_eq!(works[3].0, 144 * 6 * 9);
+    let of = |name: &str| rows.iter().find(|row| row.0 == name).map(|row| row.2);
+    assert_eq!(of("stem"), Some(PIXELS(3)));
+    assert_eq!(of("b"), Some(PIXELS(7)));
+    assert_eq!(of("d"), Some(PIXELS(5)));
+    assert_eq!(of("max_pool"), Some(PIXELS(5)));
+    assert_eq!(rows.last(), Some(&row("next", 144 * 6 * 9, PIXELS(9))));
     Ok(())
 }
 
@@ -117,33 +117,84 @@ fn a_sum_with_the_input_sees_what_the_longer_way_sees() -> Result<()> {
         conv([2, 2], 3, config, "c")?,
     ];
     let [a, b, around, c] = &convolutions;
-    let works = works(&x, |x| {
-        let down = relu(&(b.forward(&relu(&a.forward(x)?)?)? + around.forward(x)?)?)?;
-        let sum = (c.forward(&down)? + &down)?; // no report: told by what uses it
-        let mean = global_avg_pool2d(&sum)?;
-        Ok(vec![down, sum, mean])
+    let rows = rows(&x, |x| {
+        let down = block("down", || {
+            relu(&(b.forward(&relu(&a.forward(x)?)?)? + around.forward(x)?)?)
+        })?;
+        let sum = block("same", || c.forward(&down)? + &down)?; // candle's sum reports nothing
+        global_avg_pool2d(&relu(&sum)?)
     })?;
     let wanted = [
-        (64 * 2 * 2 * (9 + 9 + 1), PIXELS(3 + 2 * 2)),
-        (64 * 2 * 2 * 9, PIXELS(7 + 2 * 2)),
-        (0, ReceptiveField::Whole),
+        row("down", 64 * 2 * 2 * (9 + 9 + 1), PIXELS(3 + 2 * 2)),
+        row("same", 64 * 2 * 2 * 9, PIXELS(7 + 2 * 2)),
+        row("relu", 0, PIXELS(7 + 2 * 2)),
+        row("global_avg_pool", 0, ReceptiveField::Whole),
     ];
-    assert_eq!(works, wanted);
+    assert_eq!(rows, wanted);
     Ok(())
 }
 
 #[test]
-fn nobody_listens_outside_of_observed() -> Result<()> {
+fn functions_that_are_used_again_are_numbered_and_layers_are_not() -> Result<()> {
+    let x = picture(4)?;
+    let shared = conv([2, 2], 3, Conv2dConfig::default().padding(1), "shared")?;
+    let rows = rows(&x, |x| {
+        let h = relu(&shared.forward(x)?)?;
+        let h = sigmoid(&relu(&shared.forward(&h)?)?)?;
+        block("inner", || relu(&h))
+    })?;
+    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(
+        names,
+        ["shared", "relu1", "shared", "relu2", "sigmoid", "inner"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_block_in_a_block_belongs_to_the_outer_one() -> Result<()> {
+    let x = picture(4)?;
+    let rows = rows(&x, |x| {
+        block("outer", || {
+            let h = block("inner", || relu(x))?;
+            sigmoid(&h)
+        })
+    })?;
+    assert_eq!(rows, [row("outer", 0, PIXELS(1))]);
+    Ok(())
+}
+
+#[test]
+fn batch_norm_and_its_relu_report_what_they_are() -> Result<()> {
+    let x = picture(4)?;
+    let vb = ParamStore::new(0, &Device::Cpu).builder().pp("norm");
+    let norm = batch_norm(2, vb)?;
+    let plain = norm.forward_t_relu(&x, Mode::Evaluate)?;
+    let (seen, observations) = observed(|| norm.forward_t_relu(&x, Mode::Evaluate))?;
+    let layers = observations.rows(&[&x]);
+    let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["norm", "relu"]);
+    assert_eq!(
+        plain.flatten_all()?.to_vec1::<f32>()?,
+        seen.flatten_all()?.to_vec1::<f32>()?
+    );
+    Ok(())
+}
+
+#[test]
+fn reports_go_to_the_innermost_listener_and_to_nobody_outside() -> Result<()> {
     let x = picture(4)?;
     relu(&x)?;
+    assert!(!is_observed());
     let (inner, outer) = observed(|| {
         relu(&x)?;
         observed(|| relu(&x))
     })?;
-    assert_eq!((inner.1.0.len(), outer.0.len()), (1, 1));
+    let count = |observations: &Observations| observations.rows(&[&x]).len();
+    assert_eq!((count(&inner.1), count(&outer)), (1, 1));
     assert!(!outer.has_windows());
     let failed = observed(|| max_pool2d(&x, &Pool2d::new(9)));
     assert!(failed.is_err());
-    REPORTS.with_borrow(|reports| assert!(reports.is_none()));
+    assert!(!is_observed());
     Ok(())
 }

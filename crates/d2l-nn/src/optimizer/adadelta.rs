@@ -1,4 +1,4 @@
-//! Adadelta: steps as large as the earlier ones, so that the units of the weights come out right without a learning
+//! Adadelta: steps scaled by the size of earlier steps, so that the units of the weights are right without a learning
 //! rate. D2L zh 11.9, en 12.9; Zeiler 2012, arXiv:1212.5701.
 
 use candle_core::{Result, Tensor};
@@ -12,7 +12,7 @@ use crate::kernel::Real;
 /// g ← g + λ w;   s ← ρ s + (1 - ρ) g²
 /// d = √(Δ + ε) / √(s + ε) · g;   Δ ← ρ Δ + (1 - ρ) d²;   w ← w - η d
 ///
-/// The method itself has η = 1.
+/// In the paper's method η = 1.
 pub type Adadelta = Descent<AdadeltaRule>;
 
 /// The settings of [`Adadelta`].
@@ -25,10 +25,7 @@ pub struct AdadeltaRule {
 impl Adadelta {
     /// Adadelta with ρ = 0.9, ε = 1e-6.
     pub fn new(groups: Vec<ParamGroup>, learning_rate: f64) -> Result<Self> {
-        let rule = AdadeltaRule {
-            rho: 0.9,
-            epsilon: 1e-6,
-        };
+        let rule = AdadeltaRule { rho: 0.9, epsilon: 1e-6 };
         Self::following(rule, groups, learning_rate)
     }
 
@@ -39,13 +36,10 @@ impl Adadelta {
         Ok(self.with_rule(rule))
     }
 
-    /// The same with another ε, which the first steps are as large as the root of.
+    /// The same with another ε, whose root sets the size of the first steps.
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
         not_negative("epsilon", epsilon)?;
-        let rule = AdadeltaRule {
-            epsilon,
-            ..self.rule
-        };
+        let rule = AdadeltaRule { epsilon, ..self.rule };
         Ok(self.with_rule(rule))
     }
 }

@@ -24,20 +24,14 @@ pub struct AdamRule {
 impl Adam {
     /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8; a group's weight decay is added to its gradients.
     pub fn new(groups: Vec<ParamGroup>, learning_rate: f64) -> Result<Self> {
-        let rule = AdamRule {
-            moments: Moments::new(1e-8),
-            decoupled: false,
-        };
+        let rule = AdamRule { moments: Moments::new(1e-8), decoupled: false };
         Self::following(rule, groups, learning_rate)
     }
 
     /// AdamW: as Adam, but a group's weight decay shrinks its parameters directly.
     pub fn decoupled(groups: Vec<ParamGroup>, learning_rate: f64) -> Result<Self> {
         let adam = Self::new(groups, learning_rate)?;
-        let rule = AdamRule {
-            decoupled: true,
-            ..adam.rule
-        };
+        let rule = AdamRule { decoupled: true, ..adam.rule };
         Ok(adam.with_rule(rule))
     }
 
@@ -108,19 +102,13 @@ impl Moments {
     pub const NAMES: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 
     pub fn new(epsilon: f64) -> Self {
-        Self {
-            betas: (0.9, 0.999),
-            epsilon,
-        }
+        Self { betas: (0.9, 0.999), epsilon }
     }
 
     pub fn with_betas(self, beta1: f64, beta2: f64) -> Result<Self> {
         share("beta1", beta1)?;
         share("beta2", beta2)?;
-        Ok(Self {
-            betas: (beta1, beta2),
-            ..self
-        })
+        Ok(Self { betas: (beta1, beta2), ..self })
     }
 
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
@@ -156,7 +144,7 @@ impl Moments {
         w - ((&*m / divisor)? * step_size)?
     }
 
-    /// The same in place; `decay` is λ, which is added to g as λw, and what w is multiplied by.
+    /// The same in place: `added` · w is added to g, and w is multiplied by `kept`.
     #[inline(always)] // into `wide`
     pub fn update<T: Real>(
         self,

@@ -1,4 +1,4 @@
-//! What all optimizers share: groups of parameters, what is remembered of each parameter, and the walk through them.
+//! What all optimizers share: groups of parameters, the state kept for each parameter, and the walk through them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,35 +6,37 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use super::{Optimizer, ParamGroup};
+use super::{Optimizer, ParamGroup, State};
 use crate::kernel::{self, CHUNK, Real};
 
-/// The most tensors that a rule remembers of one parameter.
+/// The largest number of tensors that a rule keeps for one parameter.
 pub const MEMORIES: usize = 3;
 
-/// PyTorch's name of the number of a parameter's updates.
+/// PyTorch's name for the number of a parameter's updates.
 const STEP: &str = "step";
 
 /// How one step changes a parameter w by its gradient g.
 pub trait Rule: Sync {
-    /// PyTorch's names of the tensors that are remembered of each parameter, at first zeros of its shape: at most
-    /// [`MEMORIES`]. They may depend on the rule's settings.
+    /// PyTorch's names of the tensors kept for each parameter: at most [`MEMORIES`], initially zeros of its shape. They
+    /// may depend on the rule's settings.
     fn memories(&self) -> Vec<&'static str>;
 
-    /// Whether PyTorch's state of this rule has the number of steps too.
+    /// Whether PyTorch's state of this rule also holds the number of steps.
     fn counts_steps(&self) -> bool {
         true
     }
 
-    /// Whether weight decay shrinks w directly; else λw has been added to the gradient.
+    /// Whether weight decay shrinks w directly; if not, λw has been added to the gradient.
     fn decouples_decay(&self) -> bool {
         false
     }
 
-    /// The new w, and new tensors in `memory`, which is as long as [`Rule::memories`]: the definition, for any device.
+    /// The definition, for any device: returns the new w and puts new tensors into `memory`, which is as long as
+    /// [`Rule::memories`].
     fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor>;
 
-    /// The same in place, weight decay included; inlined into loops for wide vectors. Slices of `memory` that the rule has no use for are empty.
+    /// The same in place, weight decay included; inlined into loops for wide vectors. Slices of `memory` that the rule
+    /// does not use are empty.
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]);
 }
 
@@ -54,10 +56,10 @@ pub struct Descent<R> {
     pub(super) rule: R,
     groups: Vec<ParamGroup>,
     learning_rate: f64,
-    /// Of each parameter in the order of the groups: what the rule remembers, and how many updates it has had.
+    /// For each parameter in the order of the groups: the tensors that the rule keeps, and the number of updates.
     memory: Vec<Vec<Tensor>>,
     steps: Vec<u32>,
-    /// False in tests of the definition alone.
+    /// False only in tests of the definition.
     in_place: bool,
 }
 
@@ -82,12 +84,12 @@ impl<R: Rule> Descent<R> {
         })
     }
 
-    /// The same parameters under a changed rule that remembers the same.
+    /// The same parameters under a changed rule that keeps the same tensors.
     pub(super) fn with_rule(self, rule: R) -> Self {
         Self { rule, ..self }
     }
 
-    /// The same by its kernel, or by its definition.
+    /// The same with the kernel, or with the definition.
     #[cfg(test)]
     pub(super) fn by(self, in_place: bool) -> Self {
         Self { in_place, ..self }
@@ -125,13 +127,15 @@ impl<R: Rule> Optimizer for Descent<R> {
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
     }
+}
 
+impl<R: Rule> State for Descent<R> {
     fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state = BTreeMap::new();
         let memory = self.memory.iter().zip(&self.steps);
         for ((_, name, var), (memory, &step)) in flat(&self.groups).zip(memory) {
             for (kind, tensor) in self.rule.memories().into_iter().zip(memory) {
-                // A copy on one device fails only where memory does; then the shared tensor is the best there is.
+                // A copy on one device fails only if memory runs out; then the shared tensor has to do.
                 let copy = tensor.copy().unwrap_or_else(|_| tensor.clone());
                 state.insert(key(name, kind), copy);
             }
@@ -209,7 +213,7 @@ fn in_place<T: Real>(
                 .map(|(w, g)| {
                     let mut piece: [&mut [T]; MEMORIES] = Default::default();
                     for (piece, chunks) in piece.iter_mut().zip(&mut memory) {
-                        *piece = chunks.next().unwrap_or_default(); // none: not remembered
+                        *piece = chunks.next().unwrap_or_default(); // empty: the rule keeps none
                     }
                     (w, g, piece)
                 })
@@ -222,7 +226,7 @@ fn in_place<T: Real>(
     })
 }
 
-/// What a definition has been given to remember, taken apart.
+/// The tensors that a definition was given, as an array.
 pub(super) fn apart<const N: usize>(memory: &mut [Tensor]) -> Result<&mut [Tensor; N]> {
     let found = memory.len();
     match memory.try_into() {
@@ -231,7 +235,7 @@ pub(super) fn apart<const N: usize>(memory: &mut [Tensor]) -> Result<&mut [Tenso
     }
 }
 
-/// Refuses a `setting` that isn't from 0 to below 1, as shares of running means are.
+/// Refuses a `setting` that isn't from 0 to below 1, the range of a running mean's share.
 pub(super) fn share(setting: &str, value: f64) -> Result<()> {
     match (0.0..1.0).contains(&value) {
         true => Ok(()),
@@ -239,7 +243,7 @@ pub(super) fn share(setting: &str, value: f64) -> Result<()> {
     }
 }
 
-/// Refuses a `setting` below 0, or that is no number.
+/// Refuses a `setting` that is negative or not a number.
 pub(super) fn not_negative(setting: &str, value: f64) -> Result<()> {
     match value.is_finite() && value >= 0.0 {
         true => Ok(()),
@@ -274,7 +278,7 @@ fn validate(groups: &[ParamGroup], learning_rate: f64) -> Result<()> {
     Ok(())
 }
 
-/// The gradient of a parameter, contiguous; `None` where the loss does not depend on it.
+/// The gradient of a parameter, contiguous; `None` if the loss does not depend on it.
 fn gradient(gradients: &GradStore, name: &str, var: &Var) -> Result<Option<Tensor>> {
     let Some(gradient) = gradients.get(var) else {
         return Ok(None);
@@ -291,7 +295,7 @@ fn gradient(gradients: &GradStore, name: &str, var: &Var) -> Result<Option<Tenso
     gradient.detach().contiguous().map(Some)
 }
 
-/// `NAME.kind` of each parameter's entry in the state.
+/// The name of a parameter's entry in the state: `NAME.kind`.
 fn key(name: &str, kind: &str) -> String {
     format!("{name}.{kind}")
 }
@@ -306,7 +310,7 @@ fn entry<'a>(state: &'a BTreeMap<String, Tensor>, name: &str, kind: &str) -> Res
     }
 }
 
-/// What is remembered of the parameter `var` out of a state, on its device and in its type.
+/// The entry of the parameter `var` in a state, on its device and in its type.
 fn find(state: &BTreeMap<String, Tensor>, name: &str, kind: &str, var: &Var) -> Result<Tensor> {
     let tensor = entry(state, name, kind)?;
     if tensor.dims() != var.dims() {
@@ -317,7 +321,7 @@ fn find(state: &BTreeMap<String, Tensor>, name: &str, kind: &str, var: &Var) -> 
             var.dims()
         );
     }
-    // A copy, so that steps in place don't change the caller's.
+    // A copy, so that steps in place don't change the caller's tensor.
     tensor
         .to_device(var.device())?
         .to_dtype(var.dtype())?

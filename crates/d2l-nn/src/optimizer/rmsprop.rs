@@ -13,7 +13,7 @@ use crate::kernel::Real;
 /// s ← α s + (1 - α) g²;   m ← α m + (1 - α) g  (centered, else m = 0)
 /// v ← μ v + g / (√(s - m²) + ε);   w ← w - η v
 ///
-/// Without momentum μ = 0 and v is not remembered. The book calls α γ.
+/// Without momentum μ = 0 and v is not kept. The book writes γ for α.
 pub type RmsProp = Descent<RmsPropRule>;
 
 /// The settings of [`RmsProp`].
@@ -26,8 +26,9 @@ pub struct RmsPropRule {
 }
 
 impl RmsProp {
-    /// RMSProp that keeps the share `alpha` of the squares at each step, with `momentum` μ, 0 for none, both below 1,
-    /// and ε = 1e-8. `centered` divides by the standard deviation of the gradients in place of their root mean square.
+    /// RMSProp with ε = 1e-8. `alpha` is the share of the running squares that is kept at each step, `momentum` is μ, 0
+    /// for none; both are below 1. `centered` divides by the standard deviation of the gradients instead of their root
+    /// mean square.
     pub fn new(
         groups: Vec<ParamGroup>,
         learning_rate: f64,
@@ -37,22 +38,14 @@ impl RmsProp {
     ) -> Result<Self> {
         share("alpha", alpha)?;
         share("momentum", momentum)?;
-        let rule = RmsPropRule {
-            alpha,
-            momentum,
-            centered,
-            epsilon: 1e-8,
-        };
+        let rule = RmsPropRule { alpha, momentum, centered, epsilon: 1e-8 };
         Self::following(rule, groups, learning_rate)
     }
 
     /// The same with another ε, the smallest divisor.
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
         not_negative("epsilon", epsilon)?;
-        let rule = RmsPropRule {
-            epsilon,
-            ..self.rule
-        };
+        let rule = RmsPropRule { epsilon, ..self.rule };
         Ok(self.with_rule(rule))
     }
 }
@@ -103,7 +96,7 @@ impl Rule for RmsPropRule {
             let variance = m.map_or(*s, |m| {
                 *m = alpha * *m + rest * g;
                 let variance = *s - *m * *m;
-                // Rounding can bring it below 0 where the gradient hardly changes.
+                // Rounding can bring it below 0 if the gradient hardly changes.
                 if variance < T::ZERO {
                     T::ZERO
                 } else {
@@ -123,7 +116,7 @@ impl Rule for RmsPropRule {
         } else {
             (third, second)
         };
-        // One loop for each kind, or none would be vectorised.
+        // One loop for each kind; otherwise none would be vectorised.
         let each = w.iter_mut().zip(g).zip(s);
         match (self.centered, self.momentum != 0.0) {
             (false, false) => each.for_each(|each| one(each, None, None)),

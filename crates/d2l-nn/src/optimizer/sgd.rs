@@ -11,7 +11,7 @@ use crate::kernel::Real;
 ///
 /// g ← g + λ w;   v ← μ v + g;   w ← w - η v, or w ← w - η (g + μ v) with Nesterov's momentum
 ///
-/// Without momentum v = g and nothing is remembered.
+/// Without momentum v = g and nothing is kept.
 pub type Sgd = Descent<SgdRule>;
 
 /// The settings of [`Sgd`].
@@ -22,7 +22,7 @@ pub struct SgdRule {
 }
 
 impl Sgd {
-    /// SGD with `momentum` μ, 0 for none, below 1; `nesterov` needs one.
+    /// SGD with `momentum` μ below 1, 0 for none. `nesterov` needs a momentum above 0.
     pub fn new(
         groups: Vec<ParamGroup>,
         learning_rate: f64,

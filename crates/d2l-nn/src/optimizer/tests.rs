@@ -1,6 +1,6 @@
 //! What every optimizer promises.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use super::descent::Rule;
 use super::*;
@@ -18,7 +18,7 @@ fn boxed<R: Rule + 'static>(
     Ok(Box::new(rule?.by(in_place)))
 }
 
-/// With ε large enough to keep quotients smooth where a gradient is almost zero.
+/// With ε large enough to keep quotients smooth if a gradient is almost zero.
 const EVERY_RULE: [Make; 12] = [
     |groups, how| boxed(Sgd::new(groups, 0.1, 0.0, false), how),
     |groups, how| boxed(Sgd::new(groups, 0.1, 0.9, false), how),
@@ -47,10 +47,7 @@ struct Toy {
 impl Toy {
     fn new() -> Result<Self> {
         let var = |salt| Var::from_tensor(&filled((6, 7), salt, 1.0, DType::F32, &Device::Cpu)?);
-        Ok(Self {
-            a: var(1)?,
-            b: var(2)?,
-        })
+        Ok(Self { a: var(1)?, b: var(2)? })
     }
 
     fn groups(&self) -> Vec<ParamGroup> {

@@ -211,14 +211,8 @@ fn impossible_initial_values_are_an_error() {
     let store = ParamStore::new(0, &Device::Cpu);
     for init in [
         Init::Uniform { lo: 1.0, up: 0.0 },
-        Init::Uniform {
-            lo: f64::NEG_INFINITY,
-            up: 0.0,
-        },
-        Init::Randn {
-            mean: 0.0,
-            stdev: -1.0,
-        },
+        Init::Uniform { lo: f64::NEG_INFINITY, up: 0.0 },
+        Init::Randn { mean: 0.0, stdev: -1.0 },
     ] {
         assert!(
             store.builder().get_with_hints(2, "w", init).is_err(),

@@ -1,48 +1,52 @@
 //! Pooling to a given size. D2L zh 7.3.2 and 7.4, en 8.3.2 and 8.4; Lin et al. 2014, arXiv:1312.4400.
 //!
-//! Output o of m looks at the inputs from ⌊o n / m⌋ to ⌈(o + 1) n / m⌉ of n: cells of nearly equal size, which overlap
-//! by one input where m doesn't divide n.
+//! Output o of m reads the inputs from ⌊o n / m⌋ to ⌈(o + 1) n / m⌉ of n: pooling regions of nearly equal size, which
+//! overlap by one input if m doesn't divide n.
 
 use candle_core::{Result, Tensor};
 
 use super::{max::max_over, sides};
 use crate::Sees;
-use crate::observe::report;
+use crate::observe::report_function;
 use crate::separable::{Weighted, combine};
 use crate::windows::Windows;
 
 /// The mean of each channel: `[N, C, H, W] -> [N, C, 1, 1]`.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4 or its planes are empty.
+/// If `x` isn't of rank 4 or its planes are empty.
 pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
     adaptive_avg_pool2d(x, (1, 1))
 }
 
-/// The mean of each of H' · W' cells: `[N, C, H, W] -> [N, C, H', W']`.
+/// The mean of each of H' · W' pooling regions: `[N, C, H, W] -> [N, C, H', W']`.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4 or a side is 0.
+/// If `x` isn't of rank 4 or a side is 0.
 pub fn adaptive_avg_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (rows, columns) = cells(x, size, "adaptive_avg_pool2d")?;
     let means = |windows| Weighted::means(windows, |_, held| held);
     let y = combine(x, means(rows), means(columns))?;
-    report(x, &y, sees(x, size)?, 0);
+    let name = match size {
+        (1, 1) => "global_avg_pool",
+        _ => "adaptive_avg_pool",
+    };
+    report_function(name, &[x], &y, sees(x, size)?);
     Ok(y)
 }
 
-/// The largest element of each of H' · W' cells: `[N, C, H, W] -> [N, C, H', W']`.
+/// The largest element of each of H' · W' pooling regions: `[N, C, H, W] -> [N, C, H', W']`.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4 or a side is 0.
+/// If `x` isn't of rank 4 or a side is 0.
 pub fn adaptive_max_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (rows, columns) = cells(x, size, "adaptive_max_pool2d")?;
     let y = max_over(x, rows, columns)?;
-    report(x, &y, sees(x, size)?, 0);
+    report_function("adaptive_max_pool", &[x], &y, sees(x, size)?);
     Ok(y)
 }
 
-/// What one of `size` cells sees of `x`; where the sides cannot be divided, the largest cell.
+/// What one of `size` pooling regions sees of `x`; if the sides can't be divided evenly, the largest region.
 fn sees(x: &Tensor, size: (usize, usize)) -> Result<Sees> {
     let (height, width) = sides(x, "adaptive pooling")?;
     Ok(match size {

@@ -1,29 +1,29 @@
 //! Average pooling with any kernel, stride and padding. D2L zh 6.5, en 7.5.
 //!
-//! y_o = 1/n Σ over the window of o of x, where n is the window's size, with the padding or without
+//! y_o = 1/n Σ x over the pooling region of o, where n is the region's size, with the padding or without
 
 use candle_core::{Result, Tensor};
 
 use super::{Pool1d, Pool2d, as_images};
-use crate::observe::report;
+use crate::observe::report_function;
 use crate::separable::{Weighted, combine};
 use crate::windows::Windows;
 
-/// The mean of each window: `[N, C, H, W] -> [N, C, H', W']`, sizes as [`Pool2d`] says.
+/// The mean of each pooling region: `[N, C, H, W] -> [N, C, H', W']`, sizes as in [`Pool2d`].
 ///
-/// With `count_include_pad`, PyTorch's default, the sum is divided by the window's size with the padding in it, but
-/// without what `ceil_mode` adds behind the padding; otherwise by the number of elements that it holds.
+/// With `count_include_pad`, PyTorch's default, the sum is divided by the region's size, including its padding but not
+/// what `ceil_mode` adds behind the padding. Otherwise it is divided by the number of elements in the region.
 ///
 /// # Errors
-/// Where `x` isn't of rank 4, a window finds no place, or the padding is more than half the kernel.
+/// If `x` isn't of rank 4, no pooling region fits, or the padding is more than half the kernel.
 pub fn avg_pool2d(x: &Tensor, pool: &Pool2d, count_include_pad: bool) -> Result<Tensor> {
     let (rows, columns) = pool.windows(x, "avg_pool2d")?;
     let y = average(x, pool, count_include_pad, rows, columns)?;
-    report(x, &y, pool.sees(), 0);
+    report_function("avg_pool", &[x], &y, pool.sees());
     Ok(y)
 }
 
-/// The mean of each window: `[N, C, L] -> [N, C, L']`; see [`avg_pool2d`].
+/// The mean of each pooling region: `[N, C, L] -> [N, C, L']`; see [`avg_pool2d`].
 ///
 /// # Errors
 /// As [`avg_pool2d`], with rank 3.

@@ -1,9 +1,9 @@
 //! Max pooling with any kernel, stride and padding. D2L zh 6.5, en 7.5.
 //!
-//! y_o = max over the window of o of x,   ∂l/∂x_i = Σ over the windows that x_i wins of ∂l/∂y_o
+//! y_o = max x over the pooling region of o,   ∂l/∂x_i = Σ ∂l/∂y_o over the outputs o whose regions x_i wins
 //!
-//! Of equal elements the first in row-major order wins, as in PyTorch; a NaN wins over all numbers, and the last of
-//! several over the others. Padding never wins, being -∞.
+//! Of equal elements the first in row-major order wins, as in PyTorch. A NaN wins over all numbers; of several NaNs the
+//! last wins. Padding is -∞ and never wins.
 
 use std::sync::OnceLock;
 
@@ -12,23 +12,24 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::{Pool1d, Pool2d, as_images, sides};
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
-use crate::observe::report;
+use crate::observe::report_function;
 use crate::windows::{Run, Windows, for_planes};
 
-/// The largest element of each window: `[N, C, H, W] -> [N, C, H', W']`, sizes as [`Pool2d`] says.
+/// The largest element of each pooling region: `[N, C, H, W] -> [N, C, H', W']`, sizes as in [`Pool2d`].
 ///
 /// # Errors
-/// Where `x` isn't of rank 4, a window finds no place, or the padding is more than half the kernel.
+/// If `x` isn't of rank 4, no pooling region fits, or the padding is more than half the kernel.
 pub fn max_pool2d(x: &Tensor, pool: &Pool2d) -> Result<Tensor> {
     let (rows, columns) = pool.windows(x, "max_pool2d")?;
     let y = max_over(x, rows, columns)?;
-    report(x, &y, pool.sees(), 0);
+    report_function("max_pool", &[x], &y, pool.sees());
     Ok(y)
 }
 
-/// The largest element of each window: `[N, C, L] -> [N, C, L']`.
+/// The largest element of each pooling region: `[N, C, L] -> [N, C, L']`.
 ///
 /// # Errors
 /// As [`max_pool2d`], with rank 3.
@@ -39,11 +40,11 @@ pub fn max_pool1d(x: &Tensor, pool: &Pool1d) -> Result<Tensor> {
     max_over(&as_images(x, "max_pool1d")?, rows, columns)?.squeeze(2)
 }
 
-/// The maximum over each pair of a window of rows and a window of columns of `[N, C, H, W]`.
+/// The maximum over each pooling region, a range of rows and a range of columns of `[N, C, H, W]`.
 pub(super) fn max_over(x: &Tensor, rows: Windows, columns: Windows) -> Result<Tensor> {
     if kernel::has_kernel(x) && u32::try_from(rows.inputs * columns.inputs).is_ok() {
         let op = MaxOver {
-            wants_gradient: x.track_op(),
+            wants_gradient: graph::tracks(x),
             run: columns.run(),
             rows,
             columns,
@@ -51,14 +52,14 @@ pub(super) fn max_over(x: &Tensor, rows: Windows, columns: Windows) -> Result<Te
         };
         node::apply1(op, x.contiguous()?)
     } else {
-        composed(x, &rows, &columns)
+        composed(&graph::input(x), &rows, &columns)
     }
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 ///
-/// The elements at the same place of all windows are one tensor; the maximum goes over these tensors in row-major
-/// order. Windows that are cut off repeat their last element, which changes nothing.
+/// The elements at the same place in all pooling regions are one tensor; the maximum is taken over these tensors in
+/// row-major order. A region that is cut off repeats its last element, which changes nothing.
 fn composed(x: &Tensor, rows: &Windows, columns: &Windows) -> Result<Tensor> {
     let places = |windows: &Windows, tap: usize| {
         let place = |range: &std::ops::Range<usize>| (range.start + tap).min(range.end - 1) as u32;
@@ -82,21 +83,21 @@ fn composed(x: &Tensor, rows: &Windows, columns: &Windows) -> Result<Tensor> {
     }
     match best {
         Some(best) => Ok(best),
-        None => bail!("a window holds no element"),
+        None => bail!("a pooling region holds no element"),
     }
 }
 
 struct MaxOver {
     rows: Windows,
     columns: Windows,
-    /// Of `columns`.
+    /// The run of `columns`.
     run: Run,
     wants_gradient: bool,
-    /// For each output the row-major index in the plane of the element that it is.
+    /// For each output, the row-major index in the plane of the element that won.
     winners: OnceLock<Vec<u32>>,
 }
 
-/// What is remembered of the element that wins a window: its index, or nothing where no gradient is wanted.
+/// What is kept of the element that wins a region: its index, or nothing if no gradient is wanted.
 trait Winner: Copy + Send {
     fn at(index: u32) -> Self;
     fn moved(self, by: u32) -> Self;
@@ -118,7 +119,7 @@ impl Winner for () {
     fn moved(self, _: u32) {}
 }
 
-/// The value and the winner of a window so far, after one more element.
+/// The value and the winner of a region so far, after one more element.
 #[inline]
 #[allow(clippy::eq_op)] // only a NaN differs from itself
 fn step<T: Real, W: Winner>(best: (T, W), x: T, winner: W) -> (T, W) {
@@ -148,8 +149,8 @@ impl MaxOver {
         T::to_cpu_storage_owned(y)
     }
 
-    /// First the maximum along each row, then over the rows of a window: equal elements stay in row-major order, and
-    /// a row that several windows share is gone through once.
+    /// First the maximum along each row, then over the rows of a region: equal elements stay in row-major order, and a
+    /// row that several regions share is read once.
     fn planes<T: Real, W: Winner>(&self, x: &[T], y: &mut [T], winners: &mut [W]) {
         let (height, width) = (self.rows.inputs, self.columns.inputs);
         let out_width = self.columns.ranges.len();
@@ -161,7 +162,7 @@ impl MaxOver {
         let planes = x.chunks_exact(height * width);
         let outputs = y.chunks_exact_mut(size).zip(winners.chunks_exact_mut(size));
         for (x, (y, winners)) in planes.zip(outputs) {
-            let mut next = 0; // the first row that no maximum was taken of
+            let mut next = 0; // the first row whose maxima are still to be taken
             let outputs = y.chunks_exact_mut(out_width);
             let outputs = outputs.zip(winners.chunks_exact_mut(out_width));
             for (rows, (y, winners)) in self.rows.ranges.iter().zip(outputs) {
@@ -190,7 +191,7 @@ impl MaxOver {
         }
     }
 
-    /// The maximum over each window of columns of one row.
+    /// The maximum over each range of columns of one row.
     fn along<T: Real, W: Winner>(&self, row: &[T], values: &mut [T], places: &mut [W]) {
         let run = self.run.outputs.clone();
         let even = (&mut values[run.clone()], &mut places[run.clone()]);
@@ -208,7 +209,7 @@ impl MaxOver {
         self.one_by_one(run.end..values.len(), row, values, places);
     }
 
-    /// The run of windows of `TAPS` columns, `STRIDE` apart.
+    /// The run of ranges of `TAPS` columns, `STRIDE` apart.
     fn evenly<T: Real, W: Winner, const STRIDE: usize, const TAPS: usize>(
         &self,
         row: &[T],
@@ -227,7 +228,7 @@ impl MaxOver {
         }
     }
 
-    /// As [`Self::evenly`], with any number of columns in a window.
+    /// As [`Self::evenly`], with any number of columns in a range.
     fn evenly_by_tap<T: Real, W: Winner, const STRIDE: usize>(
         &self,
         row: &[T],
@@ -265,7 +266,7 @@ impl MaxOver {
         }
     }
 
-    /// Each output's gradient goes to the element that it is.
+    /// Each output's gradient goes to the element that won.
     fn backward<T: Real>(&self, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
         let Some(winners) = self.winners.get() else {
             bail!("max pooling: the input had no gradient when the forward pass ran");

@@ -1,8 +1,8 @@
-//! Pooling: one number for each window of each channel. D2L zh 6.5, en 7.5.
+//! Pooling: one number for each pooling region of each channel. D2L zh 6.5, en 7.5.
 //!
-//! candle 0.11's own pools have no padding and no ceil mode, their backward takes kernel = stride only, and that of
-//! `max_pool2d` divides the gradient by the size of the window once too often (huggingface/candle#1593 for sides that
-//! the kernel doesn't divide). These go when candle's have PyTorch's gradients.
+//! candle 0.11's own pooling has no padding and no ceil mode, and its backward pass supports only kernel = stride. That
+//! of `max_pool2d` divides the gradient by the region's size once too often (huggingface/candle#1593, for sides that
+//! the kernel doesn't divide). This module can go when candle's gradients are PyTorch's.
 
 mod adaptive;
 mod average;
@@ -17,32 +17,27 @@ use candle_core::{Context, Result, Tensor, ToUsize2};
 use crate::Sees;
 use crate::windows::Windows;
 
-/// The windows of a two-dimensional pooling, each pair as (vertical, horizontal).
+/// The pooling regions in two dimensions; each pair is (vertical, horizontal).
 ///
 /// An axis of n inputs gets ⌊(n + 2 · padding - kernel) / stride⌋ + 1 outputs. With `ceil_mode` the quotient is rounded
-/// up, but a window that would begin in the padding behind the axis is left out.
+/// up, but a region that would begin in the padding behind the axis is left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pool2d {
-    /// Inputs that a window covers.
+    /// Inputs that a pooling region covers.
     pub kernel: (usize, usize),
-    /// Inputs from one window to the next.
+    /// Inputs from one region to the next.
     pub stride: (usize, usize),
-    /// Inputs that are thought before and behind each axis; at most half the kernel.
+    /// Inputs added in front of and behind each axis; at most half the kernel.
     pub padding: (usize, usize),
-    /// Whether a last window counts that ends beyond the axis.
+    /// Whether a last region that ends beyond the axis counts.
     pub ceil_mode: bool,
 }
 
 impl Pool2d {
-    /// Windows of this size, a number or a pair, side by side: stride = kernel, no padding.
+    /// Pooling regions of this size, a number or a pair, side by side: stride = kernel, no padding.
     pub fn new(kernel: impl ToUsize2) -> Self {
         let kernel = kernel.to_usize2();
-        Self {
-            kernel,
-            stride: kernel,
-            padding: (0, 0),
-            ceil_mode: false,
-        }
+        Self { kernel, stride: kernel, padding: (0, 0), ceil_mode: false }
     }
 
     /// The same with this stride, a number or a pair.
@@ -57,7 +52,7 @@ impl Pool2d {
         Self { padding, ..self }
     }
 
-    /// The same with a last window that ends beyond the axis.
+    /// The same with a last region that ends beyond the axis.
     pub fn ceil(self) -> Self {
         let ceil_mode = true;
         Self { ceil_mode, ..self }
@@ -65,13 +60,10 @@ impl Pool2d {
 
     /// What one number of the output sees.
     fn sees(&self) -> Sees {
-        Sees::Window {
-            size: self.kernel,
-            stride: self.stride,
-        }
+        Sees::Window { size: self.kernel, stride: self.stride }
     }
 
-    /// The windows along both axes of an input `[N, C, H, W]`.
+    /// The pooling regions along both axes of an input `[N, C, H, W]`.
     fn windows(&self, x: &Tensor, op: &str) -> Result<(Windows, Windows)> {
         let (height, width) = sides(x, op)?;
         let along = |inputs, kernel, stride, padding| {
@@ -86,28 +78,23 @@ impl Pool2d {
     }
 }
 
-/// The windows of a one-dimensional pooling: see [`Pool2d`].
+/// The pooling regions in one dimension: see [`Pool2d`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pool1d {
-    /// Inputs that a window covers.
+    /// Inputs that a pooling region covers.
     pub kernel: usize,
-    /// Inputs from one window to the next.
+    /// Inputs from one region to the next.
     pub stride: usize,
-    /// Inputs that are thought before and behind the axis; at most half the kernel.
+    /// Inputs added in front of and behind the axis; at most half the kernel.
     pub padding: usize,
-    /// Whether a last window counts that ends beyond the axis.
+    /// Whether a last region that ends beyond the axis counts.
     pub ceil_mode: bool,
 }
 
 impl Pool1d {
-    /// Windows of this size side by side: stride = kernel, no padding.
+    /// Pooling regions of this size side by side: stride = kernel, no padding.
     pub fn new(kernel: usize) -> Self {
-        Self {
-            kernel,
-            stride: kernel,
-            padding: 0,
-            ceil_mode: false,
-        }
+        Self { kernel, stride: kernel, padding: 0, ceil_mode: false }
     }
 
     /// The same with this stride.
@@ -120,13 +107,13 @@ impl Pool1d {
         Self { padding, ..self }
     }
 
-    /// The same with a last window that ends beyond the axis.
+    /// The same with a last region that ends beyond the axis.
     pub fn ceil(self) -> Self {
         let ceil_mode = true;
         Self { ceil_mode, ..self }
     }
 
-    /// The same windows in images of height 1.
+    /// The same regions in images of height 1.
     fn flat(&self) -> Pool2d {
         Pool2d {
             kernel: (1, self.kernel),

@@ -1,4 +1,4 @@
-//! What tells one recurrent layer from another: a step forward and a step back.
+//! What distinguishes one recurrent layer from another: a step forward and a step back.
 
 use candle_core::{Result, Tensor};
 
@@ -7,7 +7,7 @@ use crate::kernel::{Panels, Real};
 /// How the recurrent product enters the last gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LastGate {
-    /// Like all others: it is added to the input's.
+    /// As for all other gates: it is added to the input's.
     Added,
     /// The reset gate multiplies the product W h (PyTorch's GRU).
     ResetAfter,
@@ -23,7 +23,7 @@ pub(super) trait Cell: Clone + Copy + std::fmt::Debug + Send + Sync + 'static {
     const GATES: usize;
     /// Whether a row keeps H more numbers for the backward pass than its gates and its h.
     const KEEPS_MORE: bool;
-    /// Whether the backward pass needs the gates. Where it doesn't, they are thrown away at once.
+    /// Whether the backward pass needs the gates. If it doesn't, they are freed at once.
     const KEEPS_GATES: bool;
     /// Whether there is a second state, c.
     const HAS_CELL: bool;
@@ -41,10 +41,10 @@ pub(super) trait Cell: Clone + Copy + std::fmt::Debug + Send + Sync + 'static {
     /// One step in candle's own operations: the definition. `gates` `[B, G·H]` is x W_ihᵀ + b.
     fn composed(&self, gates: &Tensor, past: &State, weights: &Definition) -> Result<State>;
 
-    /// One step of some rows.
+    /// One step forward for some rows.
     fn forward<T: Real>(&self, step: Forward<T>);
 
-    /// One step of some rows back.
+    /// One step back for some rows.
     fn backward<T: Real>(&self, step: Backward<T>);
 
     /// The gradient of the further parameters, summed over all rows. `c_before` gives c before the row.
@@ -72,13 +72,13 @@ pub(super) struct Definition {
 pub(super) struct Weights<T> {
     /// W_hhᵀ of the gates that a step computes first: all, or all but the last.
     pub first: Panels<T>,
-    /// W_hhᵀ of the last gate, where that is another.
+    /// W_hhᵀ of the last gate, if it is computed separately.
     pub last: Panels<T>,
     /// Parameters besides weights and added biases.
     pub further: Vec<T>,
 }
 
-/// What a step forward reads and writes: row-major, `[rows, H]` where nothing else is said.
+/// What a step forward reads and writes: row-major, `[rows, H]` unless noted otherwise.
 pub(super) struct Forward<'a, T> {
     pub rows: usize,
     pub hidden: usize,
@@ -86,9 +86,9 @@ pub(super) struct Forward<'a, T> {
     pub h_before: &'a [T],
     /// `[rows, G·H]`: x W_ihᵀ + b, to become the gates.
     pub gates: &'a mut [T],
-    /// What else is kept, where [`Cell::KEEPS_MORE`].
+    /// What else is kept, if [`Cell::KEEPS_MORE`].
     pub kept: &'a mut [T],
-    /// c before the step, to become c after it, where [`Cell::HAS_CELL`].
+    /// c before the step, to become c after it, if [`Cell::HAS_CELL`].
     pub c: &'a mut [T],
     pub h: &'a mut [T],
 }
@@ -101,17 +101,17 @@ pub(super) struct Backward<'a, T> {
     pub weights: &'a Weights<T>,
     pub h_before: &'a [T],
     pub h: &'a [T],
-    /// c before the step, where [`Cell::HAS_CELL`].
+    /// c before the step, if [`Cell::HAS_CELL`].
     pub c_before: &'a [T],
-    /// ∂l/∂h as far as l depends on the output of this step directly.
+    /// The part of ∂l/∂h that comes from this step's output directly.
     pub dy: &'a [T],
     /// The gates, to become their gradients before the activation: ∂l/∂(x W_ihᵀ + b).
     pub gates: &'a mut [T],
     /// What else was kept.
     pub kept: &'a mut [T],
-    /// ∂l/∂h by way of later steps, to become that of the step before.
+    /// The part of ∂l/∂h that comes from later steps, to become that of the step before.
     pub dh: &'a mut [T],
-    /// ∂l/∂c likewise.
+    /// The same for ∂l/∂c.
     pub dc: &'a mut [T],
 }
 
@@ -130,7 +130,7 @@ pub(super) fn parts<T, const N: usize>(row: &[T], hidden: usize) -> [&[T]; N] {
 }
 
 /// The parts of a row of `N` gates, to be changed.
-#[inline(never)] // inlined, LLVM asks once for all rows whether the parts overlap; row by row they don't, but all of them do
+#[inline(never)] // inlined, LLVM checks once for all rows whether the parts overlap; per row they don't
 pub(super) fn parts_mut<T, const N: usize>(row: &mut [T], hidden: usize) -> [&mut [T]; N] {
     let mut parts = row.chunks_exact_mut(hidden.max(1));
     std::array::from_fn(|_| parts.next().unwrap_or_default())

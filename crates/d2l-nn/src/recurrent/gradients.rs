@@ -1,4 +1,4 @@
-//! The gradients of the parameters, from those of the gates at all steps.
+//! The gradients of the parameters, from those of the gates at all time steps.
 
 use rayon::prelude::*;
 
@@ -15,13 +15,7 @@ pub(super) fn of_parameters<C: Cell, T: Real>(
     more: &[T],
     y: &[T],
 ) -> [Vec<T>; 4] {
-    let Sizes {
-        steps,
-        batch,
-        input,
-        hidden,
-        gates,
-    } = inputs.sizes;
+    let Sizes { steps, batch, input, hidden, gates } = inputs.sizes;
     let mut of_w_ih = vec![T::ZERO; gates * input];
     let mut of_w_hh = vec![T::ZERO; gates * hidden];
     let rows = steps * batch;
@@ -76,12 +70,7 @@ fn product_with_h<T: Real>(
     (d, width, columns): (&[T], usize, usize),
     product: &mut [T],
 ) {
-    let Sizes {
-        steps,
-        batch,
-        hidden,
-        ..
-    } = inputs.sizes;
+    let Sizes { steps, batch, hidden, .. } = inputs.sizes;
     let later = (steps - 1) * batch;
     let (d_first, d_later, before) = if reverse {
         (&d[later * width..], d, &y[batch * hidden..])
@@ -99,7 +88,7 @@ fn product_with_h<T: Real>(
     );
 }
 
-/// The sums of the columns of a row-major matrix: of 16 rows each, and of those in f64.
+/// The column sums of a row-major matrix: over 16 rows at a time, and over these sums in f64.
 pub(super) fn column_sums<T: Real>(x: &[T], columns: usize) -> Vec<T> {
     const ROWS: usize = 16;
     const ROWS_OF_A_PIECE: usize = 1024;

@@ -5,7 +5,8 @@
 //! n = tanh(W_in x + b_in + r ∘ (W_hn h + b_hn)) in PyTorch: reset after the product, and
 //! n = tanh(W_in x + b_in + W_hn (r ∘ h) + b_hn) in the book and the paper: reset before it.
 //!
-//! At equal weights the two differ; they learn alike. The first needs one product for all three gates.
+//! With equal weights the two give different numbers; they learn equally well. The first needs one product for all
+//! three gates.
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -47,8 +48,8 @@ pub fn gru(
 pub struct Gru(Stack<Reset>);
 
 impl Gru {
-    /// `[T, B, I]` and, if not zero, the initial state `[layers · directions, B, H]` to the outputs of the last layer
-    /// `[T, B, directions · H]` and the final state, shaped as the initial one.
+    /// Takes `[T, B, I]` and, if it is not zero, the initial state `[layers · directions, B, H]`. Returns the outputs
+    /// of the last layer, `[T, B, directions · H]`, and the final state, shaped as the initial one.
     pub fn forward_t(
         &self,
         x: &Tensor,
@@ -74,7 +75,7 @@ impl Cell for Reset {
         }
     }
 
-    /// b_hn, where it isn't added to the input's.
+    /// b_hn, if it isn't added to the input's bias.
     fn further(&self) -> usize {
         match self {
             Self::AfterProduct => 1,
@@ -99,16 +100,7 @@ impl Cell for Reset {
     }
 
     fn forward<T: Real>(&self, step: Forward<T>) {
-        let Forward {
-            rows,
-            hidden,
-            weights,
-            h_before,
-            gates,
-            kept,
-            h,
-            ..
-        } = step;
+        let Forward { rows, hidden, weights, h_before, gates, kept, h, .. } = step;
         weights
             .first
             .add_product(rows, (h_before, hidden), (gates, 3 * hidden));
@@ -168,17 +160,7 @@ impl Cell for Reset {
     }
 
     fn backward<T: Real>(&self, step: Backward<T>) {
-        let Backward {
-            rows,
-            hidden,
-            weights,
-            h_before,
-            dy,
-            gates,
-            kept,
-            dh,
-            ..
-        } = step;
+        let Backward { rows, hidden, weights, h_before, dy, gates, kept, dh, .. } = step;
         // z and n; ∂l/∂h by way of z ∘ h
         kernel::wide(
             #[inline(always)]
@@ -264,7 +246,8 @@ fn mix<T: Real>(z: &mut [T], n: &mut [T], h: &mut [T], before: &[T]) {
     }
 }
 
-/// From ∂l/∂h, which is dy + dh: those of z's and n's sums in their places, and what z hands to the state before in dh.
+/// From ∂l/∂h = dy + dh: the gradients of z's and n's sums, in their places, and what z passes to the state before, in
+/// dh.
 #[inline(always)]
 fn mix_gradient<T: Real>(z: &mut [T], n: &mut [T], dh: &mut [T], dy: &[T], before: &[T]) {
     for ((((z, n), dh), &dy), &before) in z.iter_mut().zip(n).zip(dh).zip(dy).zip(before) {
@@ -276,7 +259,7 @@ fn mix_gradient<T: Real>(z: &mut [T], n: &mut [T], dh: &mut [T], dy: &[T], befor
     }
 }
 
-/// From that of n's sum: that of r's sum in its place, and that of the product in its own.
+/// From the gradient of n's sum: those of r's sum and of the product, in their places.
 #[inline(always)]
 fn reset_product_gradient<T: Real>(r: &mut [T], product: &mut [T], n: &[T]) {
     for ((r, product), &n) in r.iter_mut().zip(product).zip(n) {
@@ -286,7 +269,7 @@ fn reset_product_gradient<T: Real>(r: &mut [T], product: &mut [T], n: &[T]) {
     }
 }
 
-/// From that of r ∘ h: that of r's sum in its place, and the part of ∂l/∂h.
+/// From the gradient of r ∘ h: that of r's sum, in its place, and the part of ∂l/∂h.
 #[inline(always)]
 fn reset_state_gradient<T: Real>(r: &mut [T], dh: &mut [T], d_reset: &[T], before: &[T]) {
     for (((r, dh), &d), &before) in r.iter_mut().zip(dh).zip(d_reset).zip(before) {

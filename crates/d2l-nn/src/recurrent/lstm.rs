@@ -3,7 +3,7 @@
 //! i = σ(W_ii x + W_hi h + b_i), f = σ(W_if x + W_hf h + b_f), g = tanh(W_ig x + W_hg h + b_g),
 //! o = σ(W_io x + W_ho h + b_o), c' = f ∘ c + i ∘ g, h' = o ∘ tanh(c')
 //!
-//! With peepholes, i and f also see p_i ∘ c and p_f ∘ c, and o sees p_o ∘ c', before their σ.
+//! With peepholes, p_i ∘ c and p_f ∘ c are added to the sums of i and f, and p_o ∘ c' to that of o.
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -76,8 +76,9 @@ fn with(
 pub struct Lstm(Stack<Peepholes>);
 
 impl Lstm {
-    /// `[T, B, I]` and, if not zero, the initial states h and c, each `[layers · directions, B, H]`, to the outputs of
-    /// the last layer `[T, B, directions · H]` and the final states, shaped as the initial ones.
+    /// Takes `[T, B, I]` and, if they are not zero, the initial states h and c, each `[layers · directions, B, H]`.
+    /// Returns the outputs of the last layer, `[T, B, directions · H]`, and the final states, shaped as the initial
+    /// ones.
     pub fn forward_t(
         &self,
         x: &Tensor,
@@ -132,16 +133,7 @@ impl Cell for Peepholes {
     }
 
     fn forward<T: Real>(&self, step: Forward<T>) {
-        let Forward {
-            rows,
-            hidden,
-            weights,
-            h_before,
-            gates,
-            kept,
-            c,
-            h,
-        } = step;
+        let Forward { rows, hidden, weights, h_before, gates, kept, c, h } = step;
         weights
             .first
             .add_product(rows, (h_before, hidden), (gates, 4 * hidden));
@@ -173,18 +165,7 @@ impl Cell for Peepholes {
     }
 
     fn backward<T: Real>(&self, step: Backward<T>) {
-        let Backward {
-            rows,
-            hidden,
-            weights,
-            c_before,
-            dy,
-            gates,
-            kept,
-            dh,
-            dc,
-            ..
-        } = step;
+        let Backward { rows, hidden, weights, c_before, dy, gates, kept, dh, dc, .. } = step;
         kernel::wide(
             #[inline(always)]
             || {
@@ -265,7 +246,7 @@ fn show<T: Real>(o: &mut [T], h: &mut [T], c: &[T]) {
     }
 }
 
-/// From ∂l/∂h, which is dy + dh: that of the output gate's sum in its place, and the part of ∂l/∂c; dh is used up.
+/// From ∂l/∂h = dy + dh: the gradient of o's sum, in its place, and the part of ∂l/∂c; dh becomes 0.
 #[inline(always)]
 fn show_gradient<T: Real>(o: &mut [T], dh: &mut [T], dc: &mut [T], dy: &[T], c: &[T]) {
     for ((((o, dh), dc), &dy), &c) in o.iter_mut().zip(dh).zip(dc).zip(dy).zip(c) {
@@ -277,7 +258,7 @@ fn show_gradient<T: Real>(o: &mut [T], dh: &mut [T], dc: &mut [T], dy: &[T], c: 
     }
 }
 
-/// From ∂l/∂c: those of the other gates' sums in their places, and that of the memory before.
+/// From ∂l/∂c: the gradients of the other gates' sums, in their places, and that of the memory before.
 #[inline(always)]
 fn remember_gradient<T: Real>(i: &mut [T], f: &mut [T], g: &mut [T], dc: &mut [T], c_before: &[T]) {
     for ((((i, f), g), dc), &before) in i.iter_mut().zip(f).zip(g).zip(dc).zip(c_before) {

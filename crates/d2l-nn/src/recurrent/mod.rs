@@ -1,11 +1,11 @@
 //! Recurrent layers: [`Rnn`], [`Gru`] and [`Lstm`], stacked, in both directions, with PyTorch's parameters.
 //!
-//! For layer l and its backward direction `_reverse`, the parameters are `weight_ih_l{l}` `[G·H, I]`,
-//! `weight_hh_l{l}` `[G·H, H]`, `bias_ih_l{l}` and `bias_hh_l{l}` `[G·H]`, with H hidden units and G gates, in PyTorch's
-//! order. PyTorch draws them all from U(-b, b), b = 1/√H. Other rules see the stacked matrices as they are.
+//! For layer l and its backward direction `_reverse`, the parameters are `weight_ih_l{l}` `[G·H, I]`, `weight_hh_l{l}`
+//! `[G·H, H]`, `bias_ih_l{l}` and `bias_hh_l{l}` `[G·H]`, with H hidden units and G gates, in PyTorch's order. PyTorch
+//! draws them all from U(-b, b), b = 1/√H. Other rules treat the matrices of all gates as one matrix.
 //!
-//! On the CPU, a layer and direction is one operation over all steps ([`sequence`]). Reading order: `rnn`, `lstm`,
-//! `gru` (the equations), `stack` (layers and directions), `cell` (what they have in common), `sequence`.
+//! On the CPU, a layer and direction is one operation over all time steps ([`sequence`]). Reading order: `rnn`, `lstm`,
+//! `gru` (the equations), `stack` (layers and directions), `cell` (what the three have in common), `sequence`.
 
 mod cell;
 mod gradients;
@@ -23,16 +23,17 @@ pub use gru::{Gru, Reset, gru};
 pub use lstm::{Lstm, lstm, peephole_lstm};
 pub use rnn::{Nonlinearity, Rnn, rnn};
 
-/// How a recurrent layer is built up. The default is PyTorch's: one layer, forward, `[T, B, I]`, with biases.
+/// The structure of a recurrent layer. The default is PyTorch's: one layer, forward, `[T, B, I]`, with biases.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RecurrentOptions {
-    /// Layers, each fed with the outputs of the one before.
+    /// The number of layers. Each takes the outputs of the one before.
     pub num_layers: usize,
-    /// Whether each layer also runs from the last step to the first. Its outputs follow those of the first direction.
+    /// Whether each layer also runs from the last time step to the first. These outputs follow those of the forward
+    /// direction.
     pub bidirectional: bool,
-    /// Probability that an output of a layer but the last is dropped before the next while training.
+    /// The probability that dropout drops an output of a layer but the last, in training.
     pub dropout: f64,
-    /// Whether inputs and outputs are `[B, T, …]`. States are `[layers · directions, B, H]` all the same.
+    /// Whether inputs and outputs are `[B, T, …]`. States are `[layers · directions, B, H]` in both cases.
     pub batch_first: bool,
     /// Whether there are biases.
     pub bias: bool,

@@ -1,6 +1,6 @@
 //! The simple recurrent layer. D2L zh 8.4-8.6, en 9.4-9.6; Elman 1990.
 //!
-//! h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or with a rectified linear unit in place of tanh.
+//! h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or with ReLU in place of tanh.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -11,7 +11,7 @@ use super::stack::Stack;
 use crate::kernel::{self, Real};
 use crate::{Initializer, Mode};
 
-/// The function of an [`Rnn`].
+/// The activation function of an [`Rnn`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nonlinearity {
     /// tanh
@@ -46,8 +46,8 @@ pub fn rnn(
 pub struct Rnn(Stack<Nonlinearity>);
 
 impl Rnn {
-    /// `[T, B, I]` and, if not zero, the initial state `[layers · directions, B, H]` to the outputs of the last layer
-    /// `[T, B, directions · H]` and the final state, shaped as the initial one.
+    /// Takes `[T, B, I]` and, if it is not zero, the initial state `[layers · directions, B, H]`. Returns the outputs
+    /// of the last layer, `[T, B, directions · H]`, and the final state, shaped as the initial one.
     pub fn forward_t(
         &self,
         x: &Tensor,
@@ -76,15 +76,7 @@ impl Cell for Nonlinearity {
     }
 
     fn forward<T: Real>(&self, step: Forward<T>) {
-        let Forward {
-            rows,
-            hidden,
-            weights,
-            h_before,
-            gates,
-            h,
-            ..
-        } = step;
+        let Forward { rows, hidden, weights, h_before, gates, h, .. } = step;
         weights
             .first
             .add_product(rows, (h_before, hidden), (gates, hidden));
@@ -110,16 +102,7 @@ impl Cell for Nonlinearity {
     }
 
     fn backward<T: Real>(&self, step: Backward<T>) {
-        let Backward {
-            rows,
-            hidden,
-            weights,
-            h,
-            dy,
-            gates,
-            dh,
-            ..
-        } = step;
+        let Backward { rows, hidden, weights, h, dy, gates, dh, .. } = step;
         let (zero, one) = (T::ZERO, T::ONE);
         kernel::wide(
             #[inline(always)]

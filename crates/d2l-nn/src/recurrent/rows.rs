@@ -11,10 +11,10 @@ use crate::kernel::Real;
 /// Groups of rows are multiples of this, so that a group's products have full tiles.
 const UNIT: usize = 4;
 
-/// Rows of a group at most: its gates stay in the cache from the product to the functions of them.
+/// The most rows of a group: its gates stay in the cache between the product and the activations.
 const LARGEST_GROUP: usize = 64;
 
-/// Multiplications from which waking other threads pays.
+/// The fewest multiplications for which waking other threads pays.
 const PARALLEL_FROM: usize = 1 << 18;
 
 /// The sizes of a sequence.
@@ -31,13 +31,9 @@ pub(super) struct Sizes {
 impl Sizes {
     pub fn new<C: Cell>(dims: &[usize], hidden: usize) -> Result<Self> {
         match *dims {
-            [steps, batch, input] => Ok(Self {
-                steps,
-                batch,
-                input,
-                hidden,
-                gates: C::GATES * hidden,
-            }),
+            [steps, batch, input] => {
+                Ok(Self { steps, batch, input, hidden, gates: C::GATES * hidden })
+            }
             _ => bail!(
                 "{}: found an input of shape {dims:?}, wanted [steps, batch, features]",
                 C::NAME
@@ -71,7 +67,7 @@ impl Sizes {
 /// How many inputs the operation has.
 pub(super) const INPUTS: usize = 7;
 
-/// The inputs of the operation. `further` and `c` are empty where the cell has none.
+/// The inputs of the operation. `further` and `c` are empty if the cell has none.
 pub(super) struct Inputs<'a, T> {
     pub sizes: Sizes,
     pub x: &'a [T],
@@ -87,13 +83,7 @@ impl<'a, T: Real> Inputs<'a, T> {
     /// Those of `all`, in the order of the fields.
     pub fn new<C: Cell>(sizes: Sizes, all: &[&'a [T]; INPUTS]) -> Result<Self> {
         let &[x, w_ih, w_hh, bias, further, h, c] = all;
-        let Sizes {
-            steps,
-            batch,
-            input,
-            hidden,
-            gates,
-        } = sizes;
+        let Sizes { steps, batch, input, hidden, gates } = sizes;
         let state = batch * hidden;
         let found = [x, w_ih, w_hh, bias, h, c].map(<[T]>::len);
         let wanted = [
@@ -110,20 +100,11 @@ impl<'a, T: Real> Inputs<'a, T> {
                 C::NAME
             );
         }
-        Ok(Self {
-            sizes,
-            x,
-            w_ih,
-            w_hh,
-            bias,
-            further,
-            h,
-            c,
-        })
+        Ok(Self { sizes, x, w_ih, w_hh, bias, further, h, c })
     }
 }
 
-/// A group of rows on its way: what it writes at each step, in the order of its steps.
+/// A group of rows: what it writes at each step, in the order of its steps.
 pub(super) struct Group<'a, T> {
     pub rows: Range<usize>,
     pub gates: Vec<&'a mut [T]>,
@@ -133,7 +114,7 @@ pub(super) struct Group<'a, T> {
     pub c: &'a mut [T],
 }
 
-/// Shares the rows out. What is empty stays so in every group.
+/// Divides the rows into groups. What is empty is empty in every group.
 pub(super) fn groups<'a, T>(
     reverse: bool,
     sizes: Sizes,

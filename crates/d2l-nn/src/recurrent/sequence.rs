@@ -1,4 +1,4 @@
-//! All steps of one layer and direction as one operation on the CPU, and its definition.
+//! All time steps of one layer and direction as one operation on the CPU, and its definition.
 //!
 //! Rows of a batch don't depend on each other, forward or backward, so groups of rows go through all steps on one
 //! thread each. A step is one product with weights that were packed once, into the memory of the gates, and one pass
@@ -17,6 +17,7 @@ use super::cell::{Cell, Definition, State};
 use super::rows::{INPUTS, Inputs, Sizes};
 use super::steps::{Kept, Steps};
 use crate::Linear;
+use crate::graph;
 use crate::kernel::{self, Real, elements};
 use crate::node::{self, Operation};
 
@@ -30,6 +31,18 @@ pub(super) struct Parameters {
     pub bias: Tensor,
     /// `[further · H]`
     pub further: Option<Tensor>,
+}
+
+impl Parameters {
+    /// `f` of each.
+    fn each(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
+        Self {
+            w_ih: f(&self.w_ih),
+            w_hh: f(&self.w_hh),
+            bias: f(&self.bias),
+            further: self.further.as_ref().map(f),
+        }
+    }
 }
 
 /// Runs `cell` over `x` `[T, B, I]` from the state `past`: outputs `[T, B, H]` and the last state.
@@ -50,7 +63,12 @@ pub(super) fn run<C: Cell>(
         );
     }
     if !(kernel::has_kernel(x) && parameters.w_ih.device().is_cpu()) {
-        return composed(cell, x, parameters, past, reverse);
+        let parameters = parameters.each(graph::input);
+        let past = State {
+            h: graph::input(&past.h),
+            c: past.c.as_ref().map(graph::input),
+        };
+        return composed(cell, x, &parameters, &past, reverse);
     }
     let (_, hidden) = parameters.w_hh.dims2()?;
     let none = Tensor::zeros(0, x.dtype(), x.device())?;
@@ -65,12 +83,8 @@ pub(super) fn run<C: Cell>(
     ];
     let shared = Arc::new(Shared::default());
     let op = Sequence {
-        steps: Steps {
-            cell,
-            reverse,
-            hidden,
-        },
-        tracked: inputs.iter().any(|input| input.track_op()),
+        steps: Steps { cell, reverse, hidden },
+        tracked: inputs.into_iter().any(graph::tracks),
         shared: shared.clone(),
     };
     let inputs: Result<Vec<Tensor>> = inputs.iter().map(|input| input.contiguous()).collect();
@@ -87,7 +101,7 @@ pub(super) fn run<C: Cell>(
     Ok((y, State { h, c }))
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 pub(super) fn composed<C: Cell>(
     cell: C,
     x: &Tensor,
@@ -102,7 +116,7 @@ pub(super) fn composed<C: Cell>(
         w_hh: parameters.w_hh.clone(),
         further: match &parameters.further {
             Some(further) => further.clone(),
-            None => parameters.bias.clone(), // never looked at
+            None => parameters.bias.clone(), // never read
         },
     };
     let mut state = past.clone();
@@ -124,7 +138,7 @@ struct Shared {
     /// A `Kept<T>`; the backward pass consumes it.
     kept: Mutex<Option<Box<dyn Any + Send>>>,
     last_c: Mutex<Option<CpuStorage>>,
-    /// ∂l/∂c after the last step, where l depends on it.
+    /// ∂l/∂c after the last step, if l depends on it.
     dc: Mutex<Option<Tensor>>,
 }
 
@@ -244,8 +258,9 @@ impl<C: Cell> Operation for Sequence<C> {
 
 /// The last c, which [`Sequence`] computed besides its outputs.
 ///
-/// Its gradient goes straight to the backward pass of [`Sequence`], which runs after those of all that depend on the
-/// outputs. Had the outputs and c one tensor, taking them apart would cost passes over the gradients of both.
+/// Its gradient goes straight to the backward pass of [`Sequence`], which runs after everything that depends on the
+/// outputs has gone back. If the outputs and c were one tensor, splitting it would cost passes over the gradients of
+/// both.
 struct LastCell {
     shape: Shape,
     shared: Arc<Shared>,
@@ -265,6 +280,6 @@ impl CustomOp1 for LastCell {
 
     fn bwd(&self, y: &Tensor, _c: &Tensor, dc: &Tensor) -> Result<Option<Tensor>> {
         put(&self.shared.dc, dc.clone());
-        Ok(Some(y.zeros_like()?)) // so that `Sequence` is reached where only c was used
+        Ok(Some(y.zeros_like()?)) // so that `Sequence` is reached if only c was used
     }
 }

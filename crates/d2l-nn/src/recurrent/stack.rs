@@ -6,18 +6,21 @@ use candle_nn::{Init, VarBuilder};
 use super::RecurrentOptions;
 use super::cell::{Cell, LastGate, State};
 use super::sequence::{self, Parameters};
+use crate::observe::{Sees, is_observed, report_layer};
 use crate::{Dropout, Initializer, Mode, add, batch_first, concat};
 
 /// All layers and directions.
 #[derive(Clone, Debug)]
 pub(super) struct Stack<C> {
+    /// The prefix of the parameters.
+    name: String,
     cell: C,
     input_size: usize,
     hidden_size: usize,
     options: RecurrentOptions,
     /// Layer by layer, forward before backward.
     directions: Vec<Direction>,
-    /// Behind each layer but the last.
+    /// After each layer but the last.
     dropouts: Vec<Dropout>,
 }
 
@@ -78,6 +81,7 @@ impl<C: Cell> Stack<C> {
             }
         }
         Ok(Self {
+            name: vb.prefix(),
             cell,
             input_size,
             hidden_size,
@@ -95,6 +99,7 @@ impl<C: Cell> Stack<C> {
         c: Option<&Tensor>,
         mode: Mode,
     ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
+        let input = x;
         let mut x = match *x.dims() {
             [first, second, features] if first > 0 && second > 0 && features == self.input_size => {
                 if self.options.batch_first {
@@ -156,11 +161,14 @@ impl<C: Cell> Stack<C> {
                 both => concat(&both.iter().collect::<Vec<_>>(), 2)?,
             };
             if let Some(dropout) = self.dropouts.get(layer) {
-                x = dropout.forward_t(&x, mode)?;
+                x = dropout.dropped(&x, mode)?;
             }
         }
         if self.options.batch_first {
             x = batch_first(&x)?;
+        }
+        if is_observed() {
+            self.report(input, &x)?;
         }
         let c = if C::HAS_CELL {
             Some(Tensor::stack(&last_c, 0)?)
@@ -168,6 +176,21 @@ impl<C: Cell> Stack<C> {
             None
         };
         Ok((x, Tensor::stack(&last_h, 0)?, c))
+    }
+
+    /// Reports the outputs `y` for the inputs `x`, with the batch first.
+    fn report(&self, x: &Tensor, y: &Tensor) -> Result<()> {
+        let y = match self.options.batch_first {
+            true => y.clone(),
+            false => y.transpose(0, 1)?,
+        };
+        let (batch, steps, _) = y.dims3()?;
+        let weights = self.directions.iter();
+        let weights =
+            weights.map(|direction| direction.w_ih.elem_count() + direction.w_hh.elem_count());
+        let multiply_adds = batch * steps * weights.sum::<usize>();
+        report_layer(&self.name, x, &y, Sees::All, multiply_adds);
+        Ok(())
     }
 }
 
@@ -181,7 +204,7 @@ impl Direction {
         name: impl Fn(&str) -> String,
     ) -> Result<Self> {
         let rows = C::GATES * hidden;
-        // PyTorch's rule goes by the units, whatever the inputs.
+        // PyTorch's rule depends on the units, not on the inputs.
         let weight = |fan_in: usize| -> Init {
             match initializer {
                 Initializer::PytorchDefault => initializer.weight(hidden, rows),
@@ -202,15 +225,10 @@ impl Direction {
         } else {
             None
         };
-        Ok(Self {
-            w_ih,
-            w_hh,
-            biases,
-            peepholes,
-        })
+        Ok(Self { w_ih, w_hh, biases, peepholes })
     }
 
-    /// The two biases added, but for that of the last gate where the reset gate multiplies one of them.
+    /// With the two biases added, except those of the last gate if the reset gate multiplies one of them.
     fn parameters<C: Cell>(&self, cell: C) -> Result<Parameters> {
         let (rows, hidden) = self.w_hh.dims2()?;
         let zeros = |n: usize| Tensor::zeros(n, self.w_hh.dtype(), self.w_hh.device());

@@ -1,4 +1,4 @@
-//! The kernels of [`super::sequence`]: groups of rows through all steps, forward and back.
+//! The kernels of [`super::sequence`]: groups of rows go through all steps, forward and back.
 
 use super::cell::{Backward, Cell, Forward, LastGate, Weights};
 use super::gradients;
@@ -36,7 +36,7 @@ impl<C: Cell> Steps<C> {
         }
     }
 
-    /// The outputs, the last c, and what is kept where the operation is `tracked`.
+    /// The outputs, the last c, and what is kept if the operation is `tracked`.
     pub fn forward<T: Real>(
         &self,
         inputs: &Inputs<T>,
@@ -79,21 +79,8 @@ impl<C: Cell> Steps<C> {
         input: &Panels<T>,
         group: Group<T>,
     ) {
-        let Sizes {
-            steps,
-            batch,
-            input: features,
-            hidden,
-            ..
-        } = inputs.sizes;
-        let Group {
-            rows,
-            mut gates,
-            mut more,
-            mut y,
-            c,
-            ..
-        } = group;
+        let Sizes { steps, batch, input: features, hidden, .. } = inputs.sizes;
+        let Group { rows, mut gates, mut more, mut y, c, .. } = group;
         let n = rows.len();
         let mut gates_of_a_step = vec![
             T::ZERO;
@@ -143,7 +130,7 @@ impl<C: Cell> Steps<C> {
         }
     }
 
-    /// The gradients of x and the parameters, where they are `wanted`, and of the state. `dc` is ∂l/∂c after the last
+    /// The gradients of x and the parameters, if they are `wanted`, and of the state. `dc` is ∂l/∂c after the last
     /// step.
     pub fn backward<T: Real>(
         &self,
@@ -155,10 +142,7 @@ impl<C: Cell> Steps<C> {
         wanted: [bool; 2],
     ) -> Gradients<T> {
         let sizes = inputs.sizes;
-        let Kept {
-            mut gates,
-            mut more,
-        } = kept;
+        let Kept { mut gates, mut more } = kept;
         if !C::KEEPS_GATES {
             gates = vec![T::ZERO; sizes.steps * sizes.batch * sizes.gates];
         }
@@ -192,12 +176,7 @@ impl<C: Cell> Steps<C> {
         });
         let parameters =
             wants_parameters.then(|| gradients::of_parameters(self, inputs, &gates, &more, y));
-        Gradients {
-            x,
-            parameters,
-            h: dh,
-            c: dc,
-        }
+        Gradients { x, parameters, h: dh, c: dc }
     }
 
     fn backward_group<T: Real>(
@@ -208,20 +187,8 @@ impl<C: Cell> Steps<C> {
         dy: &[T],
         group: Group<T>,
     ) {
-        let Sizes {
-            steps,
-            batch,
-            hidden,
-            ..
-        } = inputs.sizes;
-        let Group {
-            rows,
-            mut gates,
-            mut more,
-            h: dh,
-            c: dc,
-            ..
-        } = group;
+        let Sizes { steps, batch, hidden, .. } = inputs.sizes;
+        let Group { rows, mut gates, mut more, h: dh, c: dc, .. } = group;
         let of_state = rows.start * hidden..rows.end * hidden;
         let at = |t: usize| (t * batch + rows.start) * hidden..(t * batch + rows.end) * hidden;
         let time = |step: usize| if self.reverse { steps - 1 - step } else { step };

@@ -22,7 +22,7 @@ fn var(shape: &[usize], salt: u32, dtype: DType) -> Result<Var> {
     Var::from_tensor(&filled(shape, salt, 1.5, dtype, &CPU)?)
 }
 
-/// Every input of a sequence as a variable: x, w_ih, w_hh, bias, h, and further parameters and c where there are any.
+/// Every input of a sequence as a variable: x, w_ih, w_hh, bias, h, and further parameters and c if there are any.
 struct Case<C> {
     cell: C,
     vars: Vec<Var>,
@@ -51,11 +51,7 @@ impl<C: Cell> Case<C> {
         if C::HAS_CELL {
             vars.push(var(&[batch, hidden], 7, dtype)?);
         }
-        Ok(Self {
-            cell,
-            vars,
-            reverse,
-        })
+        Ok(Self { cell, vars, reverse })
     }
 
     fn parts(&self) -> (Parameters, State) {
@@ -83,7 +79,7 @@ impl<C: Cell> Case<C> {
         run(self.cell, &self.vars[0], &parameters, &past, self.reverse)
     }
 
-    /// A loss of everything that comes out.
+    /// A loss of all outputs.
     fn loss(&self, composed: bool) -> Result<Tensor> {
         let (y, last) = self.run(composed)?;
         let weights = filled(y.shape(), 8, 2.0, y.dtype(), &CPU)?;
@@ -104,7 +100,7 @@ fn check<C: Cell>(cell: C) -> anyhow::Result<()> {
             })?;
         }
     }
-    // as the definition, in sizes of several groups, panels and a rest
+    // against the definition, in sizes with several groups, several panels and a rest
     for (size, dtype, tolerance) in [
         ((4, 13, 5, 50), DType::F64, 1e-11),
         ((3, 131, 3, 17), DType::F64, 1e-11),

@@ -23,11 +23,11 @@ pub enum Curve {
         /// α, above 0.
         power: f64,
     },
-    /// η = max(floor, η₀ · factorᵗ): the book's factor schedule, PyTorch's `ExponentialLR` where the floor is 0.
+    /// η = max(floor, η₀ · factorᵗ): the book's factor schedule, PyTorch's `ExponentialLR` if the floor is 0.
     Exponential {
         /// What each epoch multiplies η by.
         factor: f64,
-        /// Where it stops.
+        /// The lowest η.
         floor: f64,
     },
     /// η is multiplied by `factor` after every `every` epochs: PyTorch's `StepLR`.
@@ -44,11 +44,11 @@ pub enum Curve {
         /// What a step multiplies η by.
         factor: f64,
     },
-    /// η = end + (η₀ - end) (1 - t / T)^power, then `end`: PyTorch's `PolynomialLR` where the end is 0.
+    /// η = end + (η₀ - end) (1 - t / T)^power, then `end`: PyTorch's `PolynomialLR` if the end is 0.
     Polynomial {
         /// 1 for a straight line.
         power: f64,
-        /// Completed epochs at the end; `None` for all of the run.
+        /// Completed epochs at the end; `None` for the whole run.
         epochs: Option<usize>,
         /// η at the end, as a learning rate, not as a share of η₀.
         end: f64,
@@ -56,13 +56,13 @@ pub enum Curve {
     /// Half a cosine, then `end`: η = end + (η₀ - end) (1 + cos(π t / T)) / 2. PyTorch's `CosineAnnealingLR`.
     /// Loshchilov and Hutter 2017, arXiv:1608.03983.
     Cosine {
-        /// Completed epochs at the end of the cosine; `None` for all of the run.
+        /// Completed epochs at the end of the cosine; `None` for the whole run.
         epochs: Option<usize>,
         /// η at the end, as a learning rate, not as a share of η₀.
         end: f64,
     },
-    /// Half a cosine up to η₀, then half a cosine down, in all of the run: PyTorch's `OneCycleLR`, but for the
-    /// momentum, which stays. Smith and Topin 2018, arXiv:1708.07120.
+    /// Half a cosine up to η₀, then half a cosine down, over the whole run: PyTorch's `OneCycleLR`, but with a constant
+    /// momentum. Smith and Topin 2018, arXiv:1708.07120.
     OneCycle {
         /// Share of the epochs in which η rises, from 0 to 1.
         rise: f64,
@@ -83,7 +83,7 @@ impl Curve {
         epochs: usize,
     ) -> f64 {
         let t = epoch.saturating_sub(warm_up) as f64;
-        // T, and which part of it is done
+        // T, and the part of it that is done
         let length = |epochs: usize| epochs.saturating_sub(warm_up) as f64;
         let done = |last: &Option<usize>| {
             let length = length(last.unwrap_or(epochs));
@@ -102,11 +102,7 @@ impl Curve {
                 end + (base - end) * (1.0 - done(epochs)).powf(*power)
             }
             Self::Cosine { epochs, end } => cosine(base, *end, done(epochs)),
-            Self::OneCycle {
-                rise,
-                start_divisor,
-                end_divisor,
-            } => {
+            Self::OneCycle { rise, start_divisor, end_divisor } => {
                 let start = base / start_divisor;
                 let last = length(epochs) - 1.0;
                 let peak = rise * length(epochs) - 1.0;
@@ -167,17 +163,11 @@ impl Curve {
                 );
                 above_zero("factor", *factor)
             }
-            Self::Polynomial {
-                power,
-                epochs,
-                end: last,
-            } => above_zero("power", *power).and_then(|()| end(epochs, *last)),
+            Self::Polynomial { power, epochs, end: last } => {
+                above_zero("power", *power).and_then(|()| end(epochs, *last))
+            }
             Self::Cosine { epochs, end: last } => end(epochs, *last),
-            Self::OneCycle {
-                rise,
-                start_divisor,
-                end_divisor,
-            } => {
+            Self::OneCycle { rise, start_divisor, end_divisor } => {
                 ensure!(
                     (0.0..=1.0).contains(rise),
                     "found rise={rise}, wanted a share from 0 to 1"
@@ -189,7 +179,7 @@ impl Curve {
     }
 }
 
-/// Half a cosine from `from` to `to`, of which the share `done` is behind.
+/// Half a cosine from `from` to `to`, at the share `done` of the way.
 fn cosine(from: f64, to: f64, done: f64) -> f64 {
     to + (from - to) * (1.0 + (PI * done).cos()) / 2.0
 }

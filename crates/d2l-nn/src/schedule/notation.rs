@@ -64,11 +64,7 @@ fn written(curve: &Curve) -> (&'static str, Vec<String>) {
             settings.push(set("end", end));
             ("cosine", settings)
         }
-        Curve::OneCycle {
-            rise,
-            start_divisor,
-            end_divisor,
-        } => (
+        Curve::OneCycle { rise, start_divisor, end_divisor } => (
             "one-cycle",
             vec![
                 set("rise", rise),
@@ -114,15 +110,11 @@ impl<'a> Settings<'a> {
         }
         let start = self.optional("start")?;
         if start.is_some() && warm_up == 0 {
-            bail!("start=… is where a warm-up begins: wanted warm-up=… with it");
+            bail!("start=… sets where a warm-up begins: wanted warm-up=… with it");
         }
         match self.0.first() {
             Some((key, _)) => bail!("{name} has no setting {key}, or it is given twice"),
-            None => Ok(Schedule {
-                curve,
-                warm_up,
-                start: start.unwrap_or(0.0),
-            }),
+            None => Ok(Schedule { curve, warm_up, start: start.unwrap_or(0.0) }),
         }
     }
 
@@ -130,10 +122,9 @@ impl<'a> Settings<'a> {
         Ok(match name {
             "constant" => Curve::Constant,
             "square-root" => Curve::SquareRoot,
-            "inverse-power" => Curve::InversePower {
-                rate: self.required("rate")?,
-                power: self.required("power")?,
-            },
+            "inverse-power" => {
+                Curve::InversePower { rate: self.required("rate")?, power: self.required("power")? }
+            }
             "exponential" => Curve::Exponential {
                 factor: self.required("factor")?,
                 floor: self.or("floor", 0.0)?,
@@ -155,10 +146,9 @@ impl<'a> Settings<'a> {
                 epochs: self.optional("epochs")?,
                 end: self.or("end", 0.0)?,
             },
-            "cosine" => Curve::Cosine {
-                epochs: self.optional("epochs")?,
-                end: self.or("end", 0.0)?,
-            },
+            "cosine" => {
+                Curve::Cosine { epochs: self.optional("epochs")?, end: self.or("end", 0.0)? }
+            }
             "one-cycle" => Curve::OneCycle {
                 rise: self.or("rise", 0.3)?,
                 start_divisor: self.or("start-divisor", 25.0)?,

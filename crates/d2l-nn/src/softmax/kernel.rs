@@ -40,11 +40,7 @@ pub(super) enum Seen {
 }
 
 pub(super) fn run(x: &Tensor, axis: usize, function: Function, seen: Seen) -> Result<Tensor> {
-    let op = Softmax {
-        axis,
-        function,
-        seen,
-    };
+    let op = Softmax { axis, function, seen };
     node::apply1(op, x.contiguous()?)
 }
 
@@ -74,10 +70,7 @@ impl CustomOp1 for Softmax {
     }
 
     fn bwd(&self, _x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let backward = Backward {
-            axis: self.axis,
-            function: self.function,
-        };
+        let backward = Backward { axis: self.axis, function: self.function };
         let dx = y
             .contiguous()?
             .apply_op2_no_bwd(&dy.contiguous()?, &backward)?;

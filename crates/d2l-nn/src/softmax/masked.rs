@@ -5,19 +5,20 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::kernel::{self, Function, Seen};
+use crate::observe::{Sees, report_function};
 
 /// The softmax along the last axis over the positions that count, with zeros elsewhere: `[B, …, K] -> [B, …, K]`.
 ///
 /// `mask` says which positions count:
-/// - u32 `[B]`: as many of each example's K, from the first on; the book's `valid_lens`;
-/// - u32 `[B, Q]`, for `x` `[B, Q, K]` or `[B, heads, Q, K]`: as many, query by query;
-/// - u8, broadcast to `x`: those where it is 1.
+/// - u32 `[B]`: the number of positions that count in each example, from the first on; the book's `valid_lens`;
+/// - u32 `[B, Q]`, for `x` `[B, Q, K]` or `[B, heads, Q, K]`: the same for each query;
+/// - u8, broadcast to `x`: the positions where it is 1.
 ///
 /// A row without a position that counts gets zeros, and no gradient. (The book adds -10⁶ instead, which makes such a
 /// row uniform over positions that don't count.)
 ///
 /// # Errors
-/// Where the mask is of another type or does not fit.
+/// If the mask is of another type or does not fit.
 pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let dims = x.dims();
     let (Some(&batch), true) = (dims.first(), dims.len() >= 2 && x.elem_count() > 0) else {
@@ -40,10 +41,17 @@ pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         );
     }
     let mask = mask.detach();
-    if !crate::kernel::has_kernel(x) {
-        return composed(x, &mask);
-    }
-    let last = dims.len() - 1;
+    let y = if crate::kernel::has_kernel(x) {
+        by_kernel(x, &mask)?
+    } else {
+        composed(&crate::graph::input(x), &mask)?
+    };
+    report_function("masked_softmax", &[x], &y, Sees::All);
+    Ok(y)
+}
+
+fn by_kernel(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let last = x.rank().saturating_sub(1);
     let seen = match mask.dtype() {
         DType::U32 => Seen::Lengths {
             lens: mask.flatten_all()?.to_vec1()?,
@@ -54,7 +62,7 @@ pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     kernel::run(x, last, Function::Softmax, seen)
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 pub(super) fn composed(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let (dims, dtype, device) = (x.dims(), x.dtype(), x.device());
     let seen = if mask.dtype() == DType::U32 {
@@ -70,7 +78,7 @@ pub(super) fn composed(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         mask.ne(0u8)?
     };
     let seen = seen.broadcast_as(x.shape())?.contiguous()?;
-    // A number, so that a row without any position has no ∞ - ∞ in it.
+    // Finite, so that a row without any position contains no ∞ - ∞.
     let lowest = if dtype == DType::F16 { -6e4f32 } else { -1e30 };
     let lowest = Tensor::full(lowest, x.shape(), device)?.to_dtype(dtype)?;
     let x = seen.where_cond(&x.contiguous()?, &lowest)?;

@@ -17,24 +17,25 @@ pub use masked::masked_softmax;
 use candle_core::shape::Dim;
 use candle_core::{Result, Tensor, bail};
 
+use crate::observe::{Sees, report_function};
 use kernel::{Function, Seen};
 
 /// The exponentials of `x` divided by their sum along `axis`: any shape to the same shape. An axis can be counted from
 /// the end, `D::Minus1`.
 ///
-/// Where all entries along the axis are -∞ the result is NaN, as in PyTorch; see [`masked_softmax`].
+/// If all entries along the axis are -∞, the result is NaN, as in PyTorch; see [`masked_softmax`].
 ///
 /// # Errors
-/// Where `x` has no such axis or no elements.
+/// If `x` has no such axis or no elements.
 pub fn softmax(x: &Tensor, axis: impl Dim) -> Result<Tensor> {
     along(x, axis, Function::Softmax)
 }
 
-/// The logarithm of the softmax of `x` along `axis`, computed without it, so that small probabilities keep their
-/// logarithm: any shape to the same shape.
+/// The logarithm of the softmax of `x` along `axis`, computed without the softmax itself, so that small probabilities
+/// keep their logarithms: any shape to the same shape.
 ///
 /// # Errors
-/// Where `x` has no such axis or no elements.
+/// If `x` has no such axis or no elements.
 pub fn log_softmax(x: &Tensor, axis: impl Dim) -> Result<Tensor> {
     along(x, axis, Function::LogSoftmax)
 }
@@ -48,14 +49,16 @@ fn along(x: &Tensor, axis: impl Dim, function: Function) -> Result<Tensor> {
             x.dims()
         );
     }
-    if crate::kernel::has_kernel(x) {
-        kernel::run(x, axis, function, Seen::All)
+    let y = if crate::kernel::has_kernel(x) {
+        kernel::run(x, axis, function, Seen::All)?
     } else {
-        composed(x, axis, function)
-    }
+        composed(&crate::graph::input(x), axis, function)?
+    };
+    report_function(name, &[x], &y, Sees::All);
+    Ok(y)
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 fn composed(x: &Tensor, axis: usize, function: Function) -> Result<Tensor> {
     let shifted = x.broadcast_sub(&x.max_keepdim(axis)?.detach())?;
     let exponentials = shifted.exp()?;

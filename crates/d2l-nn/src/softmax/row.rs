@@ -1,6 +1,6 @@
-//! Parts of the softmax of one row, for all that contain one: largest entry, exponentials, their sum.
+//! The steps of the softmax of one row, for all functions that contain one: largest entry, exponentials, their sum.
 //!
-//! Sums are added in sixteen lanes, for vectors, and then lane by lane. All of it takes effect inlined into
+//! Sums are added in sixteen lanes, for vectors, and then lane by lane. The functions are fast only inlined into
 //! [`crate::kernel::wide`].
 
 use crate::kernel::Real;
@@ -60,8 +60,8 @@ pub(crate) fn sum_of_both<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T
     lanes.into_iter().fold(T::ZERO, |sum, lane| sum + lane)
 }
 
-/// The softmax of a row in place; its largest entry, and the sum of the exponentials of what all are below it. Where all
-/// entries are -∞, zeros and nothing.
+/// The softmax of a row in place. Returns its largest entry, and the sum of the exponentials of all entries minus the
+/// largest. If all entries are -∞: zeros in the row, and nothing.
 #[inline(always)]
 pub(crate) fn softmax_in_place<T: Real>(row: &mut [T]) -> Option<(T, T)> {
     let largest = largest(row);
@@ -80,7 +80,7 @@ pub(crate) fn softmax_in_place<T: Real>(row: &mut [T]) -> Option<(T, T)> {
     Some((largest, sum))
 }
 
-/// y = exp(x - `largest`), and its sum: the same bits as [`sum_of`] gives.
+/// y = exp(x - `largest`). Returns its sum: the same bits as [`sum_of`] gives.
 #[inline(always)]
 pub(crate) fn exponentials<T: Real>(y: &mut [T], x: &[T], largest: T) -> T {
     let mut lanes = [T::ZERO; LANES];

@@ -6,8 +6,8 @@ use d2l_nn::testing::filled;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
-/// Asserts that `check` holds for some hundred values of `strategy`, the same ones each time; of one that it doesn't hold for,
-/// the smallest like it is shown.
+/// Asserts that `check` holds for some hundred values of `strategy`, the same ones each time. If it doesn't hold for
+/// one, the smallest such value is shown.
 #[track_caller]
 pub fn holds<S: Strategy>(strategy: S, check: impl Fn(S::Value) -> anyhow::Result<()>) {
     let config = Config {
@@ -24,7 +24,8 @@ pub fn holds<S: Strategy>(strategy: S, check: impl Fn(S::Value) -> anyhow::Resul
     }
 }
 
-/// f32, in which networks train and kernels are fast, and f64, with how much the sums of some hundred products may differ.
+/// f32, in which networks train and kernels are fast, and f64; each with how much the sums of some hundred products may
+/// differ.
 pub fn types() -> impl Strategy<Value = (DType, f64)> {
     proptest::sample::select(vec![(DType::F32, 1e-4), (DType::F64, 1e-12)])
 }
@@ -40,8 +41,8 @@ pub fn inner(x: &Tensor, y: &Tensor) -> Result<f64> {
     product.sum_all()?.to_scalar()
 }
 
-/// Checks that y is linear in each of `vars` with the right gradient, Σ y ∘ dy = Σ v ∘ ∂(Σ y ∘ dy)/∂v, up to `tolerance` of
-/// the sizes of both.
+/// Checks that y is linear in each of `vars` with the right gradient, Σ y ∘ dy = Σ v ∘ ∂(Σ y ∘ dy)/∂v, up to
+/// `tolerance` of the sizes of both.
 pub fn is_linear_in(y: &Tensor, vars: &[&Var], tolerance: f64) -> anyhow::Result<()> {
     let dy = filled(y.shape(), 9, 2.0, y.dtype(), y.device())?;
     let gradients = backward(&(y * &dy)?.sum_all()?)?;

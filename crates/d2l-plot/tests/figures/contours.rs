@@ -9,10 +9,7 @@ fn bowl() -> Result<Surface> {
 }
 
 fn path(name: &str, points: &[(f64, f64)]) -> Series {
-    Series {
-        name: name.into(),
-        points: points.to_vec(),
-    }
+    Series { name: name.into(), points: points.to_vec() }
 }
 
 fn draw(surface: &Surface, paths: &[Series]) -> Result<String> {

@@ -104,7 +104,7 @@ fn names_with_markup_are_text_and_nothing_else() -> Result<()> {
 
 #[test]
 fn bad_input_is_named() -> Result<()> {
-    assert!(failure(|path| curves(path, "t", "x", "y", &[]))?.contains("without a series"));
+    assert!(failure(|path| curves(path, "t", "x", "y", &[]))?.contains("has no series"));
     let empty = [series("train", &[1.0]), series("valid", &[])];
     let error = failure(|path| curves(path, "t", "x", "y", &empty))?;
     assert!(

@@ -1,4 +1,4 @@
-//! What holds for the file of any figure.
+//! Properties of every figure's file.
 
 use super::{series, svg};
 use anyhow::{Context, Result};

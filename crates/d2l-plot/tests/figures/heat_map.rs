@@ -5,11 +5,7 @@ use anyhow::{Context, Result};
 use d2l_plot::{Matrix, heat_map};
 
 fn draw(values: &[f64], rows: &[String], columns: &[String], numbers: bool) -> Result<String> {
-    let matrix = Matrix {
-        values,
-        rows,
-        columns,
-    };
+    let matrix = Matrix { values, rows, columns };
     svg(|path| {
         heat_map(
             path,
@@ -110,11 +106,7 @@ fn a_large_matrix_is_one_picture_and_its_names_are_thinned_out() -> Result<()> {
 fn bad_input_is_named() -> Result<()> {
     let name = strings(&["a"]);
     let write = |values: &[f64], columns: &[String]| {
-        let matrix = Matrix {
-            values,
-            rows: &name,
-            columns,
-        };
+        let matrix = Matrix { values, rows: &name, columns };
         failure(|path| heat_map(path, "t", "r", "c", &matrix, true))
     };
     assert!(write(&[], &[])?.contains("1 x 0"));

@@ -2,6 +2,7 @@
 
 use super::{WARNING, count, failure, svg, texts};
 use anyhow::{Context, Result};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use d2l_plot::{Picture, PictureRow, Scale, image_grid, image_rows};
 
 fn picture(pixels: &[f32], width: usize, caption: &str) -> Picture {
@@ -28,7 +29,7 @@ fn colours(svg: &str, width: usize, height: usize) -> Result<Vec<Vec<[u8; 3]>>> 
             let code = address
                 .strip_prefix("data:image/png;base64,")
                 .context("a PNG")?;
-            let file = std::io::Cursor::new(from_base64(code)?);
+            let file = std::io::Cursor::new(BASE64_STANDARD.decode(code)?);
             let mut reader = png::Decoder::new(file).read_info()?;
             let mut bytes = vec![0; reader.output_buffer_size().context("size")?];
             let info = reader.next_frame(&mut bytes)?;
@@ -45,20 +46,6 @@ fn colours(svg: &str, width: usize, height: usize) -> Result<Vec<Vec<[u8; 3]>>> 
                 .collect())
         })
         .collect()
-}
-
-fn from_base64(code: &str) -> Result<Vec<u8>> {
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for letter in code.trim_end_matches('=').chars() {
-        bits = bits << 6 | alphabet.find(letter).context("not a letter of base64")? as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Ok(bytes)
 }
 
 #[test]
@@ -142,9 +129,7 @@ fn pictures_of_any_shape_are_drawn() -> Result<()> {
 #[test]
 fn bad_input_is_named() -> Result<()> {
     let good = picture(&[0.0; 6], 3, "");
-    assert!(
-        failure(|path| image_grid(path, "t", &[], 2, Scale::Unit))?.contains("without a picture")
-    );
+    assert!(failure(|path| image_grid(path, "t", &[], 2, Scale::Unit))?.contains("has no picture"));
     assert!(
         failure(|path| image_grid(path, "t", std::slice::from_ref(&good), 0, Scale::Unit))?
             .contains("0 columns")
@@ -157,21 +142,12 @@ fn bad_input_is_named() -> Result<()> {
         error.contains("picture 1") && error.contains("6 pixels"),
         "{error}"
     );
-    let empty = Picture {
-        pixels: vec![],
-        width: 0,
-        height: 0,
-        ..good.clone()
-    };
+    let empty = Picture { pixels: vec![], width: 0, height: 0, ..good.clone() };
     assert!(
         failure(|path| image_grid(path, "t", std::slice::from_ref(&empty), 1, Scale::Unit))?
             .contains("picture 0")
     );
-    let lying = Picture {
-        width: usize::MAX,
-        height: 2,
-        ..good.clone()
-    };
+    let lying = Picture { width: usize::MAX, height: 2, ..good.clone() };
     assert!(
         failure(|path| image_grid(path, "t", std::slice::from_ref(&lying), 1, Scale::Unit))?
             .contains("picture 0")
@@ -182,11 +158,7 @@ fn bad_input_is_named() -> Result<()> {
 #[test]
 fn three_planes_are_red_green_and_blue_light() -> Result<()> {
     let pixels = [1.0, 0.0, 0.5, 0.0, 1.0, 0.5, 0.0, 0.0, f32::NAN];
-    let picture = Picture {
-        width: 3,
-        height: 1,
-        ..picture(&pixels, 3, "")
-    };
+    let picture = Picture { width: 3, height: 1, ..picture(&pixels, 3, "") };
     let svg = svg(|path| image_grid(path, "t", std::slice::from_ref(&picture), 1, Scale::Unit))?;
     let found = colours(&svg, 3, 1)?;
     assert_eq!(found, [vec![[255, 0, 0], [0, 255, 0], [0xB2, 0x22, 0x18]]]);
@@ -239,8 +211,8 @@ fn rows_have_names_and_scales_of_their_own() -> Result<()> {
     }
     assert!(!texts.contains(&"unseen".to_string()));
     let empty = |rows: &[PictureRow]| failure(|path| image_rows(path, "t", rows));
-    assert!(empty(&[])?.contains("without a row"));
-    assert!(empty(&[row("bare", &[])])?.contains("\"bare\" of \"t\" came without a picture"));
+    assert!(empty(&[])?.contains("has no row"));
+    assert!(empty(&[row("bare", &[])])?.contains("\"bare\" of \"t\" has no picture"));
     assert!(empty(&[row("", &[&[0.0; 4]])])?.contains("picture 0"));
     Ok(())
 }

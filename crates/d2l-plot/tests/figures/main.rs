@@ -1,4 +1,4 @@
-//! What the figures hold, read back from the files that were written: one module per figure.
+//! The contents of the figures, read back from the written files: one module per figure.
 
 mod contours;
 mod curves;
@@ -28,7 +28,7 @@ fn svg(write: impl Fn(&Path) -> Result<()>) -> Result<String> {
     Ok(fs::read_to_string(path)?)
 }
 
-/// The error of a figure that cannot be drawn; nothing may be left where it would have been.
+/// The error of a figure that cannot be drawn; no file may be left behind.
 fn failure(write: impl Fn(&Path) -> Result<()>) -> Result<String> {
     let folder = TempDir::new()?;
     let error = write(&folder.path().join("figure.svg"))

@@ -38,7 +38,7 @@ fn the_line_is_drawn_over_the_dots() -> Result<()> {
 #[test]
 fn bad_input_is_named() -> Result<()> {
     let error = failure(|path| scatter_with_fit(path, "t", "x", "y", &[], &[]))?;
-    assert!(error.contains("without data points"), "{error}");
+    assert!(error.contains("has no data points"), "{error}");
     let error = failure(|path| {
         scatter_with_fit(path, "t", "x", "y", &[(0.0, 1.0)], &[series("fit", &[])])
     })?;

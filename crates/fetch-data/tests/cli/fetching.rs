@@ -1,4 +1,4 @@
-//! What comes as it should: files, archives, mirrors.
+//! Successful downloads: files, archives, mirrors.
 
 use std::io::{Cursor, Write};
 
@@ -174,7 +174,7 @@ fn archives_are_unpacked_into_the_set_alone() -> Result<()> {
     )?;
     let data = desk.data()?;
     let names: Vec<&str> = data.keys().map(String::as_str).collect();
-    // A file of a damaged archive that is whole itself is kept; so is what came of an archive that lacks another.
+    // A whole file of a damaged archive is kept; so are the files of an archive that lacks another file.
     let kept = names.iter().filter(|name| !name.starts_with("cut/"));
     let wanted = [
         "more/a",

@@ -1,4 +1,4 @@
-//! candle-datasets against a Hub on the loopback, which gives Parquet files of PNG pictures as the real one does.
+//! candle-datasets with a Hub on the loopback, which gives Parquet files of PNG pictures as the real one does.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use parquet::schema::parser::parse_message_type;
 use crate::server::{Answer, Server};
 use crate::{Desk, set};
 
-/// What the Hub's own conversion writes.
+/// Columns as the Hub's own conversion writes them.
 const SCHEMA: &str = "message schema {
     optional group image { optional binary bytes; optional binary path (UTF8); }
     optional int64 label;
@@ -46,7 +46,7 @@ fn parquet_of(pictures: &[Vec<u8>], labels: &[u8]) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// A picture as PNG; `pixels` row by row, of three colours one after the other where `colour` says so.
+/// A picture as PNG; `pixels` row by row, with three colours one after another if `colour` is true.
 fn png_of(pixels: &[u8], side: u32, colour: png::ColorType) -> Result<Vec<u8>> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, side, side);
@@ -127,7 +127,7 @@ fn mnist_from_the_hub_is_the_published_files_byte_for_byte() -> Result<()> {
     Ok(())
 }
 
-/// Records of the binary form, each picture with a top, a left and a colour that can't be taken for one another.
+/// Records of the binary form; in each picture, rows, columns and colours cannot be confused.
 fn cifar_records(n: usize, seed: usize) -> Vec<u8> {
     let mut records = Vec::new();
     for example in 0..n {

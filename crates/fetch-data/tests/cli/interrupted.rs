@@ -85,7 +85,7 @@ fn leave_part(desk: &Desk, server: &Server, a: &[u8]) -> Result<()> {
 #[test]
 fn a_part_is_given_up_where_the_server_knows_no_ranges_or_has_another_version() -> Result<()> {
     let a = content(250_000);
-    let old = vec![7; 250_000]; // the part below is not of the file that the server has now
+    let old = vec![7; 250_000]; // the part below is not from the server's current file
     let answers: [fn(&[u8], &Request) -> Answer; 4] = [
         |body, _| Answer::ok(body), // no ranges, or If-Range saw another version
         |body, request| match range_start(request) {
@@ -149,10 +149,7 @@ fn a_silent_server_is_given_up_for_the_next_one() -> Result<()> {
     let body = a.clone();
     let server = Server::new(move |request, _| match request.path.as_str() {
         // Half of the file and then nothing; not even a head.
-        "/half/a" => Answer {
-            stalls: true,
-            ..Answer::ok(&body).cut(125_000)
-        },
+        "/half/a" => Answer { stalls: true, ..Answer::ok(&body).cut(125_000) },
         "/mute/a" => {
             std::thread::sleep(Duration::from_secs(30));
             Answer::ok(&body)
@@ -196,14 +193,8 @@ fn a_silent_server_is_given_up_for_the_next_one() -> Result<()> {
 fn a_body_without_end_is_cut_off() -> Result<()> {
     let a = content(10_000);
     let server = Server::new(|request, _| match request.path.as_str() {
-        "/promised/a" => Answer {
-            promised: Some(1 << 40),
-            ..Answer::ok(b"")
-        },
-        _ => Answer {
-            promised: None,
-            ..Answer::ok(&vec![7; 10_000_000])
-        },
+        "/promised/a" => Answer { promised: Some(1 << 40), ..Answer::ok(b"") },
+        _ => Answer { promised: None, ..Answer::ok(&vec![7; 10_000_000]) },
     })?;
     let source = |folder: &str| files_at(&format!("{}/{folder}/{{path}}", server.address));
     let desk = Desk::new()?;

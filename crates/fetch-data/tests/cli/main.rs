@@ -1,4 +1,4 @@
-//! The command as its users meet it, against servers on the loopback that behave well or badly.
+//! The command as its users see it, with servers on the loopback that behave well or badly.
 
 mod fetching;
 mod folders;
@@ -50,7 +50,7 @@ impl Desk {
         command
             .env("NO_PROXY", "*")
             .env("HF_HOME", self.path("hub"));
-        // Nothing listens there: a call that asks the Hub without being told another one fails, with or without network.
+        // Nothing listens there, so a call that asks the Hub without another address fails, with or without a network.
         command.env("HF_ENDPOINT", self.endpoint());
         Ok(command.output()?)
     }
@@ -60,7 +60,7 @@ impl Desk {
         told.unwrap_or("http://127.0.0.1:9".to_string())
     }
 
-    /// A call that must succeed without a word on stderr; what it prints.
+    /// The output of a call that must succeed with nothing on stderr.
     fn succeed(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         let stderr = String::from_utf8(output.stderr)?;
@@ -73,7 +73,7 @@ impl Desk {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// A call that must fail with `code` and one line on stderr that has all of `wanted`; the line.
+    /// The line on stderr of a call that must fail with `code`; it has all of `wanted`.
     fn refuse(&self, arguments: &[&str], code: i32, wanted: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         let stderr = String::from_utf8(output.stderr)?;
@@ -138,8 +138,7 @@ fn files_at(address: &str) -> String {
 }
 
 fn sha256(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(content))
 }
 
 fn gzip(content: &[u8]) -> Result<Vec<u8>> {
@@ -149,7 +148,7 @@ fn gzip(content: &[u8]) -> Result<Vec<u8>> {
     Ok(encoder.finish()?)
 }
 
-/// Bytes that differ from place to place and don't compress away.
+/// Bytes that differ from place to place and hardly compress.
 fn content(length: usize) -> Vec<u8> {
     (0..length as u64)
         .map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)

@@ -1,4 +1,4 @@
-//! Wrong calls, and what cannot be had.
+//! Wrong calls, and sets that cannot be fetched.
 
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ fn without_a_network_it_fails_in_seconds_and_says_what_to_do() -> Result<()> {
             "http://127.0.0.1:9/a: no connection (",
             "https://data.invalid/a: no ",
             "http://127.0.0.1:9 (candle-datasets)",
-            "save what the address gives as data/letters/a, plain or with .gz",
+            "save the address's file as data/letters/a, plain or with .gz",
             "--from DIR",
         ],
     )?;
@@ -111,7 +111,7 @@ fn damage_is_named_and_leaves_nothing_behind() -> Result<()> {
     )?;
     ensure!(desk.data()?.is_empty());
 
-    // One set's error doesn't keep the others from being fetched, or from being complained about.
+    // After one set's error the others are still fetched, and their errors reported.
     let output = desk.run(&["--all"])?;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8(output.stderr)?.lines().count(), 4);

@@ -21,15 +21,15 @@ impl Request {
     }
 }
 
-/// An answer: what is promised, and what is sent.
+/// An answer: the promised length, and the bytes that are sent.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// Length that the head promises, where it isn't the body's; `None` for no promise.
+    /// Length that the head promises, if it isn't the body's; `None` for no promise.
     pub promised: Option<usize>,
-    /// Whether the connection stays open behind the body, with nothing more to come.
+    /// Whether the connection stays open after the body, with nothing more to come.
     pub stalls: bool,
 }
 
@@ -84,14 +84,14 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (log, answer) = (log.clone(), answer.clone());
-                // A client that hangs up in the middle is what some tests are about.
+                // Some tests have clients that hang up in the middle.
                 std::thread::spawn(move || serve(stream, &log, &*answer).ok());
             }
         });
         Ok(Self { address, requests })
     }
 
-    /// What was asked for so far.
+    /// The requests so far.
     pub fn requests(&self) -> Vec<Request> {
         let requests = self.requests.lock();
         requests.unwrap_or_else(PoisonError::into_inner).clone()

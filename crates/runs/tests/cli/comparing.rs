@@ -70,11 +70,7 @@ fn runs_that_differ_in_shape_are_compared_where_they_meet() -> Result<()> {
     )?;
     write(
         runs.path(),
-        &Run {
-            status: None,
-            learning_rate: 0.5,
-            ..SECOND
-        },
+        &Run { status: None, learning_rate: 0.5, ..SECOND },
     )?;
     let text = printed(runs.path(), &["compare", "first", "second"])?;
     assert!(
@@ -125,13 +121,7 @@ Beyond the tolerance of 6.24e-2: 2 of 3 shared metrics
 fn speed_is_no_metric_for_the_tolerance() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
-    write(
-        runs.path(),
-        &Run {
-            scores: FIRST.scores,
-            ..SECOND
-        },
-    )?;
+    write(runs.path(), &Run { scores: FIRST.scores, ..SECOND })?;
     printed(
         runs.path(),
         &["compare", "first", "second", "--tolerance", "0"],
@@ -143,13 +133,7 @@ fn speed_is_no_metric_for_the_tolerance() -> Result<()> {
 fn runs_that_share_nothing_do_not_pass_a_tolerance() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
-    write(
-        runs.path(),
-        &Run {
-            scores: &[],
-            ..SECOND
-        },
-    )?;
+    write(runs.path(), &Run { scores: &[], ..SECOND })?;
     let message = refused(
         runs.path(),
         &["compare", "first", "second", "--tolerance", "1"],
@@ -170,10 +154,7 @@ fn equal_runs_have_equal_headers() -> Result<()> {
         runs.path(),
         "mlp",
         "again",
-        &records(&Run {
-            started: "2027-01-01T00:00:00Z",
-            ..FIRST
-        }),
+        &records(&Run { started: "2027-01-01T00:00:00Z", ..FIRST }),
     )?;
     let text = printed(runs.path(), &["compare", "first", "again"])?;
     assert!(
@@ -198,11 +179,7 @@ fn the_newest_runs_of_the_newest_chapter_are_taken_where_none_is_named() -> Resu
         let (name, started) = (format!("run-{run}"), format!("2026-11-23T0{run}:00:00Z"));
         write(
             runs.path(),
-            &Run {
-                name: &name,
-                started: &started,
-                ..FIRST
-            },
+            &Run { name: &name, started: &started, ..FIRST },
         )?;
     }
     let text = printed(runs.path(), &["compare"])?;

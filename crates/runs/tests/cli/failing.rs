@@ -49,13 +49,7 @@ fn wrong_calls_are_exit_code_2() -> Result<()> {
 fn what_is_missing_or_damaged_is_exit_code_1() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
-    write(
-        runs.path(),
-        &Run {
-            chapter: "linear-regression",
-            ..SECOND
-        },
-    )?;
+    write(runs.path(), &Run { chapter: "linear-regression", ..SECOND })?;
     write(
         runs.path(),
         &Run {
@@ -107,13 +101,7 @@ fn too_few_runs_to_choose_from_are_exit_code_1() -> Result<()> {
             "{message}"
         );
     }
-    write(
-        runs.path(),
-        &Run {
-            scores: &[],
-            ..FIRST
-        },
-    )?;
+    write(runs.path(), &Run { scores: &[], ..FIRST })?;
     let message = refused(runs.path(), &["compare"], 1)?;
     assert!(
         message.contains("mlp/first is the only run of its chapter"),
@@ -141,13 +129,7 @@ fn too_few_runs_to_choose_from_are_exit_code_1() -> Result<()> {
 fn whoever_reads_may_stop_reading() -> Result<()> {
     let runs = tempdir()?;
     // More than a pipe holds, so that the command is still writing when the pipe closes.
-    write(
-        runs.path(),
-        &Run {
-            scores: &[(0.5, 0.75); 5000],
-            ..FIRST
-        },
-    )?;
+    write(runs.path(), &Run { scores: &[(0.5, 0.75); 5000], ..FIRST })?;
     let mut child = command(runs.path(), &["show", "first", "--all"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -180,7 +162,15 @@ fn help_names_every_command() -> Result<()> {
     let output = command(runs.path(), &["--help"]).output()?;
     let text = String::from_utf8(output.stdout)?;
     assert!(output.status.success());
-    for name in ["list", "show", "compare", "plot", "--runs-dir", "D2L_RUNS"] {
+    for name in [
+        "list",
+        "show",
+        "compare",
+        "bands",
+        "plot",
+        "--runs-dir",
+        "D2L_RUNS",
+    ] {
         assert!(text.contains(name), "{text}");
     }
     Ok(())

@@ -12,10 +12,7 @@ fn every_run_is_listed_with_its_status_scores_and_time() -> Result<()> {
     write(runs.path(), &SECOND)?;
     write(
         runs.path(),
-        &Run {
-            scores: &[(0.5, 0.875), (0.25, 0.75)],
-            ..FIRST
-        },
+        &Run { scores: &[(0.5, 0.875), (0.25, 0.75)], ..FIRST },
     )?;
     write(
         runs.path(),

@@ -1,7 +1,8 @@
-//! The command as its users meet it: what it prints, and how it fails.
+//! The command as its users see it: its output and its errors.
 
 mod comparing;
 mod failing;
+mod judging;
 mod listing;
 mod plotting;
 mod showing;
@@ -11,7 +12,7 @@ use d2l_log::{Data, End, Epoch, FILE_NAME, Header, Metrics, Record, SCHEMA, Stat
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What a run of these tests is made of.
+/// The settings and results of a run in these tests.
 struct Run<'a> {
     chapter: &'a str,
     name: &'a str,
@@ -58,15 +59,14 @@ fn header(run: &Run) -> Header {
         device: run.device.into(),
         threads: 2,
         seed: 0,
-        fold: None,
         recipe: recipe.as_object().cloned().unwrap_or_default(),
-        data: Data {
+        data: Some(Data {
             name: "fashion-mnist".into(),
             source: "real".into(),
             train: 60000,
             valid: 10000,
             sha256: "9f86d081".into(),
-        },
+        }),
         parameters: 203_530,
         versions: [("d2l".to_string(), "0.1.0".to_string())].into(),
         started: run.started.into(),
@@ -139,7 +139,7 @@ fn output(runs: &Path, arguments: &[&str]) -> Result<Output> {
     Ok(command(runs, arguments).output()?)
 }
 
-/// What a command prints that must succeed without a word on stderr.
+/// The output of a command that must succeed with nothing on stderr.
 fn printed(runs: &Path, arguments: &[&str]) -> Result<String> {
     let output = output(runs, arguments)?;
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,8 +1,10 @@
 //! `runs show`
 
-use crate::{FIRST, Run, assert_narrow, end, metrics, printed, records, write, write_records};
+use crate::{
+    FIRST, Run, SECOND, assert_narrow, end, header, metrics, printed, records, write, write_records,
+};
 use anyhow::Result;
-use d2l_log::{BandResult, End, Record, Status};
+use d2l_log::{BandResult, End, Header, Record, Status};
 use tempfile::tempdir;
 
 #[test]
@@ -61,10 +63,10 @@ gradient_norm   0.5000  0.5000       -      -     ▄▄
 at the end     value
 error.bias  5.000e-4
 
-band                  value     low  median    high  runs  source       verdict
-valid.accuracy       0.8750  0.7520  0.8070  0.8280    63    book       outside
-valid.accuracy.best  0.8125  0.7520  0.8070  0.8280    63    book        within
-valid.bleu                -  0.7520  0.8070  0.8280    63    book  not measured
+band                  value       verdict     low  middle    high  runs  source
+valid.accuracy       0.8750       outside  0.7520  0.8070  0.8280    63    book
+valid.accuracy.best  0.8125        within  0.7520  0.8070  0.8280    63    book
+valid.bleu                -  not measured  0.7520  0.8070  0.8280    63    book
 ",
         log.display()
     );
@@ -77,21 +79,10 @@ valid.bleu                -  0.7520  0.8070  0.8280    63    book  not measured
 #[test]
 fn a_failed_run_says_why_and_a_killed_one_says_so() -> Result<()> {
     let runs = tempdir()?;
+    write(runs.path(), &Run { status: Some(Status::Failed), ..FIRST })?;
     write(
         runs.path(),
-        &Run {
-            status: Some(Status::Failed),
-            ..FIRST
-        },
-    )?;
-    write(
-        runs.path(),
-        &Run {
-            name: "killed",
-            status: None,
-            scores: &[],
-            ..FIRST
-        },
+        &Run { name: "killed", status: None, scores: &[], ..FIRST },
     )?;
     assert!(
         printed(runs.path(), &["show", "first"])?
@@ -109,13 +100,7 @@ fn a_failed_run_says_why_and_a_killed_one_says_so() -> Result<()> {
 #[test]
 fn a_long_run_is_thinned_unless_all_is_asked_for() -> Result<()> {
     let runs = tempdir()?;
-    write(
-        runs.path(),
-        &Run {
-            scores: &[(0.5, 0.75); 300],
-            ..FIRST
-        },
-    )?;
+    write(runs.path(), &Run { scores: &[(0.5, 0.75); 300], ..FIRST })?;
     let text = printed(runs.path(), &["show", "first"])?;
     assert!(
         text.contains("\n16 of 300 epochs; --all prints each\n"),
@@ -128,5 +113,21 @@ fn a_long_run_is_thinned_unless_all_is_asked_for() -> Result<()> {
     let all = printed(runs.path(), &["show", "first", "--all"])?;
     assert_eq!(all.lines().count(), text.lines().count() - 1 - 16 + 300);
     assert_narrow(&text.replace(&runs.path().display().to_string(), ""));
+    Ok(())
+}
+
+#[test]
+fn a_run_without_a_data_set_says_so() -> Result<()> {
+    let runs = tempdir()?;
+    let header = Header { data: None, ..header(&FIRST) };
+    write_records(runs.path(), "mlp", "first", &[Record::Run(header)])?;
+    let text = printed(runs.path(), &["show", "first"])?;
+    assert!(text.contains("\ndata        no data set\n"), "{text}");
+    write(runs.path(), &SECOND)?;
+    let compared = printed(runs.path(), &["compare", "first", "second"])?;
+    assert!(
+        compared.contains("\ndata.train     -          60000\n"),
+        "{compared}"
+    );
     Ok(())
 }

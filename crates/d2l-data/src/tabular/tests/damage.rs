@@ -182,7 +182,7 @@ fn damage_is_told_with_its_place_and_never_hidden_by_the_twin() {
 
 #[test]
 fn a_table_that_is_whole_is_read_from_its_folder() -> Result<()> {
-    // The twin's text under the real name: the same examples, told apart by their provenance alone.
+    // The built-in text under the real name: the same examples, distinguished only by their provenance.
     let text = tables::patients();
     let folder = folder(&[("diabetes", "pima-indians-diabetes.csv", &text)]);
     let read = diabetes(Choice::Auto, folder.path(), DiabetesForm::Filled)?.data;

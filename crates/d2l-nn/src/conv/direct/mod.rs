@@ -1,10 +1,11 @@
-//! Convolution and its two gradients straight from the image, without a matrix of windows: for images of which the padded
-//! channels stay in the second-level cache, as LeNet's.
+//! Convolution and its two gradients straight from the image, without a matrix of patches: for images whose padded
+//! channels stay in the second-level cache, such as LeNet's.
 //!
-//! In a padded plane of `pitch` columns, what entry (i, j) of the kernel reads in window (r, c) lies i·pitch + j behind what
-//! entry (0, 0) reads there. So a tap is one shift for all windows, and each of its products with a row of eight or
-//! sixteen windows is one vector operation. The columns between two rows of windows are computed as well and left out.
-//! A stride of s deals the plane out to s × s smaller ones ("phases"), in which windows are neighbours again.
+//! In a padded plane of `pitch` columns, what entry (i, j) of the kernel reads at position (r, c) lies i·pitch + j
+//! behind what entry (0, 0) reads there. So a tap is one shift for all positions, and each of its products with a row
+//! of eight or sixteen positions is one vector operation. The columns between two rows of positions are computed too,
+//! but not used. A stride of s splits the plane into s × s smaller ones ("phases"), in which neighbouring positions lie
+//! side by side again.
 
 mod planes;
 mod taps;
@@ -17,10 +18,10 @@ use planes::Planes;
 use taps::{Taps, WINDOWS};
 pub(super) use weight::weight_gradient;
 
-/// Numbers of a padded image: a second-level cache of a megabyte, in f32.
+/// Numbers in a padded image: a second-level cache of a megabyte, in f32.
 const IMAGE: usize = 1 << 18;
 
-/// Weights: beyond, a matrix product, which cuts them into blocks as well, is faster.
+/// The most weights. With more, a matrix product is faster, since it cuts them into blocks too.
 const WEIGHTS: usize = 1 << 15;
 
 /// Whether this convolution is computed here.
@@ -96,7 +97,7 @@ pub(super) fn forward<T: Real>(
     y
 }
 
-/// Where each tap of `channels` channels lies behind the window's first cell.
+/// How far each tap of `channels` channels lies behind the first cell that the kernel reads.
 fn shifts(geometry: &Geometry, planes: &Planes, channels: usize) -> Vec<usize> {
     let (rows, columns) = (&geometry.rows, &geometry.columns);
     let mut shifts = Vec::with_capacity(channels * rows.kernel * columns.kernel);
@@ -146,7 +147,7 @@ pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T
         for (a, b, groups) in &phases {
             for (group, taps) in groups.iter().enumerate() {
                 if taps.shifts.is_empty() {
-                    continue; // no window reads these cells
+                    continue; // the kernel never reads these cells
                 }
                 let padded = &padded[group * filters * planes.len()..];
                 taps.apply(padded, width, sums, stride);

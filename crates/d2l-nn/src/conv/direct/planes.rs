@@ -1,4 +1,4 @@
-//! The padded channels of an image, dealt out to the phases of the stride.
+//! The padded channels of an image, split into the phases of the stride.
 
 use super::taps::WINDOWS;
 use crate::conv::geometry::{Axis, Geometry};
@@ -12,7 +12,7 @@ pub(super) struct Side {
     cells: usize,
     /// Zeros in front of them.
     pub(super) before: usize,
-    /// Cells from one of a phase to its next.
+    /// Cells from one cell of a phase to the next.
     stride: usize,
     /// Phases that a tap reads.
     phases: usize,
@@ -33,7 +33,7 @@ impl Side {
         }
     }
 
-    /// ∂l/∂y, as the input's gradient reads it: every window that a cell belongs to.
+    /// ∂l/∂y, as the input's gradient reads it: every position at which the kernel reads a cell.
     fn of_gradient(axis: &Axis) -> Self {
         let before = (axis.kernel - 1) * axis.dilation / axis.stride;
         let cells = (axis.input + axis.padding).div_ceil(axis.stride);
@@ -89,7 +89,7 @@ impl Planes {
         self.rows.phases * self.columns.phases * self.rows.len * self.pitch()
     }
 
-    /// Memory for an image of `channels`, all zeros; behind it room for what the last windows read beyond.
+    /// Zeros for an image of `channels`, with room behind it for what the last positions read beyond it.
     pub(super) fn zeros<T: Real>(&self, channels: usize) -> Vec<T> {
         vec![T::ZERO; channels * self.len() + 2 * WINDOWS]
     }

@@ -1,8 +1,8 @@
-//! Sums of shifted planes: what a convolution is where windows lie side by side.
+//! Sums of shifted planes: a convolution whose positions lie side by side.
 
 use crate::kernel::{Real, wide};
 
-/// Windows that are computed side by side.
+/// Positions that are computed side by side.
 pub(super) const WINDOWS: usize = 16;
 
 /// Filters whose sums are kept in registers at a time.
@@ -43,11 +43,7 @@ impl<T: Real> Taps<T> {
                 }
             }
         }
-        Self {
-            outputs,
-            shifts,
-            weights,
-        }
+        Self { outputs, shifts, weights }
     }
 
     /// The sums of all outputs in `columns` columns, `[outputs, stride]`, where `stride` is a multiple of [`WINDOWS`].

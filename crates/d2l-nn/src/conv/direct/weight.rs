@@ -7,8 +7,8 @@ use crate::conv::share::sum_over_batch;
 use crate::conv::transform::{LANES, Lanes, copy, load};
 use crate::kernel::{Real, wide};
 
-/// ∂l/∂w: for each filter and tap the product of ∂l/∂y with the shifted plane, summed over the windows of all images. The
-/// batch is divided into parts by shapes alone, and the parts are added in order.
+/// ∂l/∂w: for each filter and tap the product of ∂l/∂y with the shifted plane, summed over the positions in all images.
+/// The batch is divided into parts by shapes alone, and the parts are added in order.
 pub(in crate::conv) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     const PARTS: usize = 16;
     const MEMORY: usize = 1 << 20;
@@ -32,7 +32,7 @@ fn part_of_weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> V
     let shifts = shifts(geometry, &planes, per_group);
     let width = (rows.output * planes.pitch()).next_multiple_of(LANES);
     let mut padded: [Vec<T>; IMAGES] = std::array::from_fn(|_| planes.zeros(geometry.channels));
-    // ∂l/∂y with the planes' pitch, zero where no window begins.
+    // ∂l/∂y with the planes' pitch, zero where the kernel has no position.
     let mut pitched: [Vec<T>; IMAGES] =
         std::array::from_fn(|_| vec![T::ZERO; geometry.filters * width]);
     let mut dw = vec![T::ZERO; geometry.filters * shifts.len()];
@@ -118,7 +118,7 @@ fn add_dot_products<'a, T: Real>(
     let count = shifts.len();
     let filters = dw.len() / count.max(1);
     for first in (0..filters).step_by(FILTERS) {
-        // At the edge the last filters or taps are taken again, and left out below.
+        // At the edge the last filters or taps are taken again, and ignored below.
         let rows: [usize; FILTERS] = std::array::from_fn(|f| (first + f).min(filters - 1) * width);
         for tap in (0..count).step_by(TAPS) {
             let shifts: [usize; TAPS] = std::array::from_fn(|t| shifts[(tap + t).min(count - 1)]);

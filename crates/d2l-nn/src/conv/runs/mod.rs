@@ -1,14 +1,14 @@
-//! Convolution and its two gradients as one matrix product for each tap and run of neighbouring windows, without a matrix
-//! of windows.
+//! Convolution and its two gradients as one matrix product for each tap and run of neighbouring positions, without a
+//! matrix of patches.
 //!
-//! Inside, channels come last and images before them: `[pixels, images, channels]`. What entry (i, j) of the kernel reads
-//! in neighbouring windows are neighbouring pixels, so that a run of windows is
+//! Inside, channels come last and images before them: `[pixels, images, channels]`. At neighbouring positions of the
+//! kernel, its entry (i, j) reads neighbouring pixels, so that a run of positions is
 //!
-//! y[windows · images, filters] += x[pixels · images, channels] · w(i, j)[channels, filters]
+//! y[positions · images, filters] += x[pixels · images, channels] · w(i, j)[channels, filters]
 //!
-//! and the gradients are the same with the roles exchanged. Windows in which a tap reads padding are in no run: of a
-//! kernel of 3 × 3 over images of one pixel only the middle entry is multiplied with anything. With a stride of s, columns
-//! are dealt out by their remainder modulo s, so that what a tap reads in neighbouring windows are neighbours again.
+//! and the gradients are the same with the roles exchanged. Positions at which a tap reads padding are in no run: for a
+//! kernel of 3 × 3 over images of one pixel only the middle entry is multiplied. With a stride of s, columns are sorted
+//! by their remainder modulo s, so that a tap reads neighbouring pixels at neighbouring positions again.
 
 mod layout;
 mod weight;
@@ -29,16 +29,16 @@ const CHANNELS: usize = 16;
 /// Outputs of one panel of the weight: as many as gemm reads without packing either factor.
 const WIDTH: usize = 48;
 
-/// Rows of one product at least, where there are enough images.
+/// The fewest rows of one product, if there are enough images.
 const ROWS: usize = 48;
 
-/// Numbers of a chunk of images in their layout here: half a megabyte in f32.
+/// Numbers in a chunk of images: half a megabyte in f32.
 const CHUNK: usize = 1 << 17;
 
-/// Pixels up to which a kernel of one entry is computed here: beyond, an image is a matrix that needs no turning.
+/// Pixels up to which a kernel of one entry is computed here. A larger image is a matrix that needs no transposing.
 const POINTWISE: usize = 16;
 
-/// Whether this convolution is computed here, if nothing does with fewer multiplications.
+/// Whether this convolution is computed here, unless another method takes fewer multiplications.
 pub(super) fn applies(geometry: &Geometry) -> bool {
     geometry.groups == 1
         && geometry.channels.min(geometry.filters) >= CHANNELS
@@ -52,7 +52,7 @@ pub(super) fn cost(geometry: &Geometry) -> usize {
     products * geometry.channels * geometry.filters
 }
 
-/// Some neighbouring windows, and the pixels that a tap reads in them.
+/// Some neighbouring positions, and the pixels that a tap reads there.
 struct Run {
     pixel: usize,
     window: usize,
@@ -66,7 +66,7 @@ struct Tap {
     runs: Vec<Run>,
 }
 
-/// What is to be multiplied by what, the same for every image.
+/// The products to compute, the same for every image.
 struct Plan<'a> {
     geometry: &'a Geometry,
     taps: Vec<Tap>,
@@ -99,11 +99,7 @@ impl<'a> Plan<'a> {
                     {
                         last.len += windows.len();
                     }
-                    _ => runs.push(Run {
-                        pixel,
-                        window,
-                        len: windows.len(),
-                    }),
+                    _ => runs.push(Run { pixel, window, len: windows.len() }),
                 }
             }
             if !runs.is_empty() {
@@ -173,7 +169,7 @@ fn panels<T: Real>(
         .enumerate();
     pieces.for_each(|(number, panel)| {
         let (start, width) = (number * WIDTH, panel.len() / of_output);
-        // Where the inputs lie side by side their entries are columns of one matrix.
+        // If the inputs lie side by side, their entries are columns of one matrix.
         let (together, each) = if input_stride == area {
             (inputs, 1)
         } else {

@@ -8,7 +8,7 @@ use crate::conv::geometry::Geometry;
 use crate::conv::share::add_up;
 use crate::kernel::{Matrix, Real, add_product};
 
-/// Tasks at least, where the batch can be divided so.
+/// The fewest tasks, if the batch can be divided so far.
 const TASKS: usize = 8;
 
 /// Channels of one task.

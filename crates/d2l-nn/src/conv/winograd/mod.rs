@@ -1,4 +1,4 @@
-//! Winograd's minimal filtering F(4×4, 3×3) for kernels of 3 × 3 with stride 1: 36 multiplications for 16 outputs where the
+//! Winograd's minimal filtering F(4×4, 3×3) for kernels of 3 × 3 with stride 1: 36 multiplications for 16 outputs; the
 //! definition takes 144. Winograd 1980; Lavin and Gray 2016, <https://arxiv.org/abs/1509.09308>.
 //!
 //! A tile of 4 × 4 outputs reads 6 × 6 inputs d. With the matrices of `transform`,
@@ -6,11 +6,11 @@
 //! y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 //!
 //! where ⊙, summed over the input channels, is one matrix product for each of the 36 places: `[tiles, channels]` times
-//! `[channels, filters]`. The gradient of x is the same convolution of ∂l/∂y with the kernel turned around; the gradient
-//! of g is Gᵀ [ (Bᵀ d B) ⊙ (A ∂l/∂y Aᵀ) ] G, summed over the tiles.
+//! `[channels, filters]`. The gradient of x is the same convolution of ∂l/∂y with the flipped kernel; the gradient of g
+//! is Gᵀ [ (Bᵀ d B) ⊙ (A ∂l/∂y Aᵀ) ] G, summed over the tiles.
 //!
-//! Inside, channels come last, so that eight of them go through a transform side by side. In f32 outputs are off by 7.5e-6
-//! (64 channels) to 2.3e-5 (512) of the largest, measured against f64; matrix products by 3e-7 to 6e-7.
+//! Inside, channels come last, so that eight of them go through a transform side by side. In f32 outputs are off by
+//! 7.5e-6 (64 channels) to 2.3e-5 (512) of the largest, measured against f64; matrix products by 3e-7 to 6e-7.
 
 mod tiles;
 mod weight;
@@ -35,7 +35,7 @@ const PLACES: usize = INPUT * INPUT;
 /// Tiles from which one task is made.
 const TILES: usize = 64;
 
-/// Tasks at least, where the work can be divided so.
+/// The fewest tasks, if the work can be divided so far.
 const TASKS: usize = 8;
 
 /// Channels and filters from which the transforms cost less than they save.
@@ -54,8 +54,8 @@ pub(super) fn applies(geometry: &Geometry) -> bool {
         && whole(geometry.filters)
 }
 
-/// Multiplications, roughly, with what the transforms take beside them: of the tiles, of the kernels. A tile costs the
-/// same however little of it the image fills. The two factors are measured.
+/// Multiplications, roughly, and the work of transforming the tiles and the kernels. A tile costs the same however
+/// little of it the image fills. The two factors are measured.
 pub(super) fn cost(geometry: &Geometry) -> usize {
     const OF_A_TILE: usize = 40;
     const OF_A_KERNEL: usize = 54;
@@ -140,7 +140,7 @@ pub(super) fn forward<T: Real>(
     convolve(&Side::forward(geometry), x, &kernels, bias)
 }
 
-/// ∂l/∂x: the convolution of ∂l/∂y with the kernel turned around.
+/// ∂l/∂x: the convolution of ∂l/∂y with the flipped kernel.
 pub(super) fn input_gradient<T: Real>(geometry: &Geometry, weight: &[T], dy: &[T]) -> Vec<T> {
     let channels = geometry.channels;
     let kernels = kernels(geometry.filters, geometry.channels, |input, output, tap| {

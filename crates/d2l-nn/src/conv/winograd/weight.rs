@@ -11,8 +11,8 @@ use crate::conv::share::add_up;
 use crate::conv::transform::{self, LANES, both, load};
 use crate::kernel::{Matrix, Real, add_product, wide};
 
-/// ∂l/∂w, summed over the images. Each task takes some channels and a part of the batch; both depend on the shapes alone,
-/// and the parts are added in order.
+/// ∂l/∂w, summed over the images. Each task takes some channels and a part of the batch; both depend on the shapes
+/// alone, and the parts are added in order.
 pub(in crate::conv) fn weight_gradient<T: Real>(geometry: &Geometry, x: &[T], dy: &[T]) -> Vec<T> {
     const STRIP: usize = 64;
     let side = Side::forward(geometry);

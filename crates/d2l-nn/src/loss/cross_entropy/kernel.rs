@@ -7,12 +7,13 @@ use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape
 use rayon::prelude::*;
 
 use super::CrossEntropyOptions;
+use crate::graph;
 use crate::kernel::{self, Real};
 use crate::loss::{Reduction, scaled};
 use crate::node;
 use crate::softmax::row::{exponentials, largest, sum_of, sum_of_both};
 
-/// Where shapes and types fit.
+/// Shapes and types must fit.
 pub(super) fn run(
     logits: &Tensor,
     targets: &Tensor,
@@ -32,7 +33,7 @@ pub(super) fn run(
         weights,
         lens,
         reduction: options.reduction,
-        wants_gradient: logits.track_op(),
+        wants_gradient: graph::tracks(logits),
         gradient: Mutex::new(None),
     };
     node::apply2(op, [logits.contiguous()?, targets.contiguous()?])

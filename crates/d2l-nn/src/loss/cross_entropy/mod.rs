@@ -1,4 +1,4 @@
-//! Softmax and cross-entropy in one, for classification. D2L zh 3.4 and 3.7.2, en 4.1 and 4.5.2.
+//! Softmax and cross-entropy in one operation, for classification. D2L zh 3.4 and 3.7.2, en 4.1 and 4.5.2.
 //!
 //! l_i = -w_{y_i} log p_{i y_i},   p_i = softmax(o_i),   l = Σ_i l_i / Σ_i w_{y_i} over the rows i that count
 //!
@@ -16,20 +16,20 @@ use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::Reduction;
 
-/// What [`cross_entropy_with`] may be told besides logits and targets. No gradient goes to any of it.
+/// Options of [`cross_entropy_with`]. None of them gets a gradient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CrossEntropyOptions<'a> {
     /// A target that does not count, such as the padding of sequences. It need not be a class.
     pub ignore_index: Option<u32>,
-    /// The share ε of a row's target that all classes get in equal parts, from 0 to 1.
+    /// The share ε of a row's target that is spread evenly over all classes, from 0 to 1.
     pub label_smoothing: f64,
     /// A weight for each class, `[K]`, of the logits' type.
     pub class_weights: Option<&'a Tensor>,
     /// The number of targets that count in each sequence, from the first on: `[B]` u32, for targets `[B, T]`.
     pub valid_lens: Option<&'a Tensor>,
-    /// [`Reduction::Mean`] divides by the sum of the weights w_{y_i} of the rows that count, so without weights by
-    /// their number, as PyTorch and D2L en 10.7.5 do; where no row counts it is NaN, as in PyTorch, with gradients of
-    /// 0. [`Reduction::None`] leaves 0 where a row does not count.
+    /// [`Reduction::Mean`] divides by the sum of the weights w_{y_i} of the rows that count, which without weights is
+    /// their number, as in PyTorch and D2L en 10.7.5. If no row counts, the loss is NaN, as in PyTorch, and its
+    /// gradients are 0. [`Reduction::None`] gives 0 for a row that does not count.
     pub reduction: Reduction,
 }
 
@@ -38,7 +38,7 @@ pub struct CrossEntropyOptions<'a> {
 /// The largest logit of a row is subtracted first, so that no finite logit overflows.
 ///
 /// # Errors
-/// Where the shapes don't fit, the batch is empty, or, on the CPU, a class is not below K. On other devices such a
+/// If the shapes don't fit, the batch is empty, or, on the CPU, a class is not below K. On other devices such a
 /// class makes the loss NaN instead: reading the classes back would stop the device in every step.
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     if !matches!(*logits.dims(), [batch, classes] if batch > 0 && classes > 0) {
@@ -51,10 +51,10 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
 }
 
 /// The cross-entropy of softmax(`logits`) by `options`: `[…, K]` and classes `[…]` (u32) to a scalar, or to `[…]`
-/// without reduction. Classes come last, where PyTorch has them second.
+/// without reduction. Classes come last; in PyTorch they come second.
 ///
 /// # Errors
-/// As [`cross_entropy`], for the rows that count; and where the options don't fit.
+/// As [`cross_entropy`], for the rows that count; and if the options don't fit.
 pub fn cross_entropy_with(
     logits: &Tensor,
     targets: &Tensor,
@@ -109,14 +109,14 @@ pub fn cross_entropy_with(
     if crate::kernel::has_kernel(logits) {
         kernel::run(logits, &targets, options)
     } else {
-        composed(logits, &targets, options)
+        composed(&crate::graph::input(logits), &targets, options)
     }
 }
 
 /// The book's loss of sequences (D2L zh 9.7.3): logits `[B, T, K]`, classes `[B, T]` and lengths `[B]` (u32) to `[B]`.
 ///
-/// A sequence's loss is the sum over its first `valid_lens` steps, divided by all T steps, those that don't count too.
-/// To take the mean over the steps that count instead, as D2L en 10.7.5 does, give [`cross_entropy_with`] the lengths.
+/// A sequence's loss is the sum over its first `valid_lens` steps, divided by T, the number of all steps. To take the
+/// mean over the steps that count instead, as D2L en 10.7.5 does, give [`cross_entropy_with`] the lengths.
 ///
 /// # Errors
 /// As [`cross_entropy_with`].
@@ -133,7 +133,7 @@ pub fn masked_cross_entropy(
     cross_entropy_with(logits, targets, options)?.mean(1)
 }
 
-/// The definition in candle's own operations: the reference of the kernel, and what other devices run.
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
 fn composed(logits: &Tensor, targets: &Tensor, options: CrossEntropyOptions) -> Result<Tensor> {
     let (dtype, device) = (logits.dtype(), logits.device());
     let (shape, classes) = (targets.shape(), logits.dim(D::Minus1)?);

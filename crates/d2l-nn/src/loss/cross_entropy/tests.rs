@@ -151,22 +151,10 @@ fn options<'a>(
     lens: &'a Tensor,
 ) -> Vec<(&'static str, CrossEntropyOptions<'a>)> {
     let plain = CrossEntropyOptions::default();
-    let ignored = CrossEntropyOptions {
-        ignore_index: Some(7),
-        ..plain
-    };
-    let smoothed = CrossEntropyOptions {
-        label_smoothing: 0.2,
-        ..plain
-    };
-    let weighted = CrossEntropyOptions {
-        class_weights: Some(weights),
-        ..plain
-    };
-    let masked = CrossEntropyOptions {
-        valid_lens: Some(lens),
-        ..plain
-    };
+    let ignored = CrossEntropyOptions { ignore_index: Some(7), ..plain };
+    let smoothed = CrossEntropyOptions { label_smoothing: 0.2, ..plain };
+    let weighted = CrossEntropyOptions { class_weights: Some(weights), ..plain };
+    let masked = CrossEntropyOptions { valid_lens: Some(lens), ..plain };
     let all = CrossEntropyOptions {
         ignore_index: Some(7),
         label_smoothing: 0.2,
@@ -189,13 +177,7 @@ fn options<'a>(
             Reduction::Sum,
             Reduction::None,
         ] {
-            cases.push((
-                name,
-                CrossEntropyOptions {
-                    reduction,
-                    ..options
-                },
-            ));
+            cases.push((name, CrossEntropyOptions { reduction, ..options }));
         }
     }
     cases
@@ -273,10 +255,7 @@ fn the_masked_loss_is_the_books() -> Result<()> {
 fn where_no_row_counts_the_mean_is_nan_and_the_gradient_zero() -> Result<()> {
     let x = Var::from_tensor(&filled((2, 3), 1, 6.0, DType::F32, &Device::Cpu)?)?;
     let targets = Tensor::new(&[9u32, 9], &Device::Cpu)?;
-    let options = CrossEntropyOptions {
-        ignore_index: Some(9),
-        ..Default::default()
-    };
+    let options = CrossEntropyOptions { ignore_index: Some(9), ..Default::default() };
     for loss in [
         cross_entropy_with(&x, &targets, options)?,
         composed(&x, &targets, options)?,
@@ -299,31 +278,19 @@ fn wrong_options_are_named() -> Result<()> {
     let plain = CrossEntropyOptions::default();
     for (options, message) in [
         (
-            CrossEntropyOptions {
-                label_smoothing: 1.5,
-                ..plain
-            },
+            CrossEntropyOptions { label_smoothing: 1.5, ..plain },
             "label smoothing 1.5, wanted a share from 0 to 1",
         ),
         (
-            CrossEntropyOptions {
-                class_weights: Some(&weights),
-                ..plain
-            },
+            CrossEntropyOptions { class_weights: Some(&weights), ..plain },
             "class weights [3] F32, wanted [4] F32",
         ),
         (
-            CrossEntropyOptions {
-                class_weights: Some(&doubles),
-                ..plain
-            },
+            CrossEntropyOptions { class_weights: Some(&doubles), ..plain },
             "class weights [4] F64, wanted [4] F32",
         ),
         (
-            CrossEntropyOptions {
-                valid_lens: Some(&lens),
-                ..plain
-            },
+            CrossEntropyOptions { valid_lens: Some(&lens), ..plain },
             "valid_lens [3] U32 for targets [2, 3]",
         ),
     ] {

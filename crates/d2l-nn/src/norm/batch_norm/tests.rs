@@ -2,11 +2,7 @@ use super::*;
 use crate::testing::{check_gradients, filled};
 use crate::{ParamStore, Step};
 
-const TRAIN: Mode = Mode::Train(Step {
-    seed: 0,
-    epoch: 0,
-    step: 0,
-});
+const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 0, step: 0 });
 
 /// A layer in f64 with running statistics, weight and bias that are not the initial ones.
 fn layer(channels: usize, dtype: DType) -> anyhow::Result<(BatchNorm, Vec<Var>)> {

@@ -1,0 +1,4 @@
+//! `cargo run -p attention`
+fn main() -> std::process::ExitCode {
+    attention::chapter().main()
+}

@@ -1,0 +1,4 @@
+//! `cargo run -p transformer`
+fn main() -> std::process::ExitCode {
+    transformer::chapter().main()
+}

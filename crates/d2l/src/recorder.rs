@@ -1,0 +1,223 @@
+//! The reports of a run: its log, its lines on the terminal, its times.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use d2l_log::{BandResult, Best, End, Epoch, Metrics, Record, Status, Writer};
+
+use crate::folds::Folds;
+use crate::terminal::Terminal;
+use crate::{Band, curves};
+
+/// Log, terminal and clock of one run.
+pub(crate) struct Recorder {
+    pub terminal: Terminal,
+    /// The folder of log, parameters and figures, once the run has started.
+    pub folder: Option<PathBuf>,
+    pub log: Option<Writer>,
+    /// The epochs of the current fold, or of the run if there are no folds.
+    pub epochs: Vec<Epoch>,
+    /// The folds that are done.
+    pub folds: Folds,
+    /// Numbers that belong to no epoch.
+    pub measured: Metrics,
+    /// Early stopping's patience; it decides which epoch's parameters are kept.
+    patience: Option<usize>,
+    pub clock: Clock,
+}
+
+/// Reads of the wall clock; never part of a result.
+pub(crate) struct Clock {
+    /// When the current epoch began.
+    pub epoch: Instant,
+    /// Seconds spent in training steps in this epoch, without evaluation and checkpoints.
+    pub training: f64,
+    /// Seconds of the earlier process that this one continues.
+    pub before: f64,
+    pub run: Instant,
+}
+
+impl Clock {
+    /// Seconds since the run was started, by all processes together.
+    pub fn seconds(&self) -> f64 {
+        self.before + self.run.elapsed().as_secs_f64()
+    }
+}
+
+impl Recorder {
+    pub fn new(quiet: bool, patience: Option<usize>) -> Self {
+        let now = Instant::now();
+        Self {
+            terminal: Terminal::new(quiet),
+            folder: None,
+            log: None,
+            epochs: Vec::new(),
+            folds: Folds::default(),
+            measured: Metrics::new(),
+            patience,
+            clock: Clock { epoch: now, training: 0.0, before: 0.0, run: now },
+        }
+    }
+
+    /// Writes a line of the log.
+    pub fn write(&mut self, record: Record) -> Result<()> {
+        match &mut self.log {
+            Some(log) => log.write(&record),
+            None => bail!("the run has not started: call Run::start first"),
+        }
+    }
+
+    /// The run's folder.
+    ///
+    /// # Errors
+    /// If the run has not started.
+    pub fn folder(&self) -> Result<&Path> {
+        match &self.folder {
+            Some(folder) => Ok(folder),
+            None => bail!("the run has not started: call Run::start first"),
+        }
+    }
+
+    /// Closes the log of a finished run and returns the bands' verdicts.
+    pub fn close(&mut self, bands: &[Band]) -> Result<Vec<BandResult>> {
+        if self.log.is_none() {
+            return Ok(Vec::new()); // `--summary`: nothing was trained
+        }
+        let verdicts = bands
+            .iter()
+            .map(|band| band.judge(self.value(&band.metric)));
+        let verdicts: Vec<BandResult> = verdicts.collect();
+        let end = self.end(Status::Finished, None, verdicts.clone());
+        self.terminal
+            .finished(&end, &self.epochs, self.folder.as_deref());
+        self.write(Record::End(end))?;
+        Ok(verdicts)
+    }
+
+    /// Closes the log of a run that did not reach its end.
+    pub fn close_early(&mut self, status: Status, reason: &str) -> Result<()> {
+        self.terminal.clear();
+        if self.log.is_none() {
+            return Ok(());
+        }
+        let end = self.end(status, Some(reason.to_string()), Vec::new());
+        self.write(Record::End(end))
+    }
+
+    /// Draws the curves of all epochs so far; in a cross-validation, the mean over the folds.
+    pub fn draw_curves(&self, model: &str) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let epochs = [self.folds.mean(), self.epochs.clone()].concat();
+        curves::draw(&folder.join("figures"), model, &epochs)
+    }
+
+    /// A metric of the epochs so far: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,
+    /// `train.perplexity.best_of_every10` of the epochs 10, 20, …, `train_after.loss.epoch1`, or a recorded final.
+    pub fn value(&self, metric: &str) -> Option<f64> {
+        if let Some(&value) = self.measured.get(metric) {
+            return Some(value);
+        }
+        let (name, point) = match metric.rsplit_once('.') {
+            Some((name, point)) if name.contains('.') => (name, point),
+            _ => (metric, ""),
+        };
+        if point == "best" {
+            return Best::of(&self.epochs, name).map(|best| best.value);
+        }
+        if let Some(Ok(every)) = point.strip_prefix("best_of_every").map(str::parse::<usize>) {
+            let seen = self.epochs.iter();
+            let seen: Vec<Epoch> = seen
+                .filter(|epoch| epoch.epoch.is_multiple_of(every))
+                .cloned()
+                .collect();
+            return Best::of(&seen, name).map(|best| best.value);
+        }
+        let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
+            Some(Ok(wanted)) => self.epochs.iter().find(|epoch| epoch.epoch == wanted),
+            _ => self.kept_epoch(),
+        };
+        epoch.and_then(|epoch| epoch.metric(name))
+    }
+
+    pub fn end(&self, status: Status, reason: Option<String>, bands: Vec<BandResult>) -> End {
+        let mut last: Metrics = self.measured.clone();
+        let mut bests = BTreeMap::new();
+        for (name, value) in self.kept_epoch().map(Epoch::metrics).unwrap_or_default() {
+            if let Some(best) = Best::of(&self.epochs, &name) {
+                bests.insert(name.clone(), best);
+            }
+            last.insert(name, value);
+        }
+        End {
+            status,
+            reason,
+            epochs: self
+                .epochs
+                .last()
+                .map_or(self.folds.epochs(), |last| last.epoch),
+            seconds: self.clock.seconds(),
+            peak_memory_bytes: crate::device::peak_memory_bytes(),
+            last,
+            best: bests,
+            bands,
+        }
+    }
+
+    /// The epoch whose parameters the run keeps: the last, or with early stopping the one of the lowest validation
+    /// loss.
+    pub fn kept_epoch(&self) -> Option<&Epoch> {
+        kept(&self.epochs, self.patience)
+    }
+
+    /// With early stopping: whether the last epoch is the best so far. False if nothing is held out.
+    pub fn is_best_so_far(&self) -> bool {
+        let best = Best::of(&self.epochs, "valid.loss").map(|best| best.epoch);
+        let last = self.epochs.last().map(|last| last.epoch);
+        self.patience.is_some() && best.is_some() && best == last
+    }
+
+    /// With early stopping: whether the patience has run out.
+    pub fn is_out_of_patience(&self) -> bool {
+        match (self.patience, self.kept_epoch(), self.epochs.last()) {
+            (Some(patience), Some(kept), Some(last)) => last.epoch - kept.epoch >= patience,
+            _ => false,
+        }
+    }
+}
+
+/// The epoch whose parameters are kept: with early stopping the first that has the lowest validation loss; the last
+/// without early stopping, and if nothing is held out.
+pub(crate) fn kept(epochs: &[Epoch], patience: Option<usize>) -> Option<&Epoch> {
+    match patience.and(Best::of(epochs, "valid.loss")) {
+        Some(best) => epochs.iter().find(|epoch| epoch.epoch == best.epoch),
+        None => epochs.last(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_stopping_keeps_the_first_of_the_best_epochs() {
+        let losses = [0.5, 0.3, 0.4, 0.3, 0.35];
+        let epoch = |(index, &loss): (usize, &f64)| Epoch {
+            epoch: index + 1,
+            valid: Metrics::from([("loss".to_string(), loss)]),
+            ..Epoch::default()
+        };
+        let epochs: Vec<Epoch> = losses.iter().enumerate().map(epoch).collect();
+        assert_eq!(kept(&epochs, None).map(|epoch| epoch.epoch), Some(5));
+        assert_eq!(kept(&epochs, Some(3)).map(|epoch| epoch.epoch), Some(2));
+        assert_eq!(kept(&[], Some(3)), None);
+        let nothing_held_out = [Epoch::default(), Epoch { epoch: 1, ..Epoch::default() }];
+        assert_eq!(
+            kept(&nothing_held_out, Some(3)).map(|epoch| epoch.epoch),
+            Some(1)
+        );
+    }
+}

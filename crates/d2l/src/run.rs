@@ -1,0 +1,503 @@
+//! One training run: the methods that a chapter and its loop call, in the order of the calls.
+//!
+//! A run has three parts: its [`Settings`], the `Recorder` (log, terminal, clock) and the `Checkpoint` (its progress,
+//! and how it continues after an interruption). [`fit`](crate::fit()) is the loop that most chapters use. A loop of
+//! another kind makes the same calls: [`Run::start`], [`Run::next_epoch`], [`Run::record_step`] after every step,
+//! [`Run::record_epoch`], [`Run::finish`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use d2l_data::Draws;
+use d2l_log::{BandResult, Epoch, Metrics, Record, Status, Writer};
+use d2l_nn::{ParamStore, State, Step};
+use d2l_random::{Purpose, Stream};
+
+use crate::checkpoint::Checkpoint;
+use crate::fit::Evaluation;
+use crate::plan::Plan;
+use crate::recorder::Recorder;
+use crate::settings::Settings;
+use crate::{Interrupted, Scores, folder, summary};
+
+/// Set by Ctrl-C; read after every step.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on the first Ctrl-C only asks the loop to stop; the second ends the process.
+pub(crate) fn catch_interrupts() -> Result<()> {
+    let handled = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    handled.map_err(|cause| anyhow::anyhow!("cannot listen for Ctrl-C: {cause}"))
+}
+
+/// One training run.
+pub struct Run {
+    /// What is trained and how.
+    pub settings: Settings,
+    /// The model's parameters and buffers.
+    pub params: ParamStore,
+    pub(crate) recorder: Recorder,
+    pub(crate) checkpoint: Checkpoint,
+    /// Decides the draws of the current fold; the seed itself if there are no folds.
+    pub(crate) draws: u64,
+    /// The data are the built-in ones, so the book's bands say nothing about the result.
+    on_builtin_data: bool,
+}
+
+/// Before training.
+impl Run {
+    /// A run with these settings; it writes nothing yet.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            params: ParamStore::new(settings.seed, &settings.device),
+            recorder: Recorder::new(settings.args.quiet, settings.recipe.patience),
+            checkpoint: Checkpoint::default(),
+            draws: settings.seed,
+            on_builtin_data: false,
+            settings,
+        }
+    }
+
+    /// With `--summary`: prints the layers that report in `forward`, each with its output's shape and its number of
+    /// parameters, and for convolutional networks also with multiply-adds and receptive field. Returns true, so that
+    /// the chapter can stop there. `inputs` are the inputs of `forward`, batch first.
+    pub fn shows_summary(
+        &self,
+        inputs: &[&Tensor],
+        forward: impl FnOnce() -> candle_core::Result<Tensor>,
+    ) -> Result<bool> {
+        if self.settings.args.summary {
+            let (_, observations) = d2l_nn::observed(forward)?;
+            summary::print_table(inputs, &observations, &self.params)?;
+        }
+        Ok(self.settings.args.summary)
+    }
+
+    /// Takes the parameters from `--init`, if it is given. [`Run::start`] does so too.
+    pub fn load_init(&self) -> Result<()> {
+        match &self.settings.args.init {
+            Some(file) => self.params.load(file),
+            None => Ok(()),
+        }
+    }
+}
+
+/// While training.
+impl Run {
+    /// Starts the run: loads `--init`, and makes the folder and the log with its first line. With `--resume`, restores
+    /// everything from the last checkpoint instead.
+    ///
+    /// `plan` says how long an epoch is: `&Splits`, or [`Plan::steps`] if there is no data set. `state` is everything
+    /// beside the parameters that the next step depends on: the optimizer, a tuple of several, or the loop's own
+    /// [`State`].
+    pub fn start<S: State + ?Sized>(&mut self, plan: impl Into<Plan>, state: &mut S) -> Result<()> {
+        let plan = plan.into();
+        if plan.length.batches(1) == 0 {
+            bail!("the training set is empty: wanted at least one example");
+        }
+        self.on_builtin_data = plan.on_builtin_data;
+        if self.settings.args.verify {
+            self.settings.check_verifiable(self.on_builtin_data)?;
+        }
+        self.checkpoint.length = plan.length;
+        self.checkpoint.progress.train = match self.settings.logs("train_window") {
+            true => Scores::with_window(self.batches_per_epoch() / 2),
+            false => Scores::default(),
+        };
+        self.load_init()?;
+        if self.recorder.log.is_none() {
+            self.open(plan)?;
+        }
+        if self
+            .checkpoint
+            .catch_up(&self.params, state, &mut self.recorder)?
+        {
+            self.checkpoint.progress.epochs_done = self.settings.recipe.epochs;
+            self.params.load(&self.model_file()?)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the log, a new one or that of the resumed run, and shows what will be trained.
+    fn open(&mut self, plan: Plan) -> Result<()> {
+        let settings = &self.settings;
+        let header = settings.header(plan.data, self.params.parameter_count());
+        if settings.args.resume {
+            self.checkpoint
+                .open(settings, &header, &mut self.recorder)?;
+        } else {
+            let name = settings.default_name();
+            let folder = folder::create(&settings.args, settings.chapter, &name)?;
+            let mut log = Writer::create(&folder.join(d2l_log::FILE_NAME))?;
+            log.write(&Record::Run(header.clone()))?;
+            self.recorder.log = Some(log);
+            self.recorder.folder = Some(folder);
+        }
+        let recorder = &mut self.recorder;
+        recorder
+            .terminal
+            .started(&header, settings.section, recorder.folder.as_deref());
+        recorder.clock.run = Instant::now();
+        Ok(())
+    }
+
+    /// Begins the next epoch; false when all epochs are done or early stopping ends the training. A recipe of 0 epochs
+    /// has one epoch without steps, which evaluates the initial parameters.
+    pub fn next_epoch(&mut self) -> bool {
+        let epochs = self.settings.recipe.epochs;
+        let recorder = &self.recorder;
+        let progress = &self.checkpoint.progress;
+        let more = (progress.epochs_done < epochs && !recorder.is_out_of_patience())
+            || (epochs == 0 && recorder.epochs.is_empty());
+        if more {
+            let (epoch, done) = (self.epoch(), progress.steps_in_epoch);
+            let batches = self.batches_per_epoch();
+            let recorder = &mut self.recorder;
+            recorder.terminal.epoch_begins(epoch, epochs, batches, done);
+            recorder.clock.epoch = Instant::now();
+            recorder.clock.training = 0.0;
+        }
+        more
+    }
+
+    /// The current epoch, counted from 1; 0 for a recipe of 0 epochs.
+    pub fn epoch(&self) -> usize {
+        match self.settings.recipe.epochs {
+            0 => 0,
+            _ => self.checkpoint.progress.epochs_done + 1,
+        }
+    }
+
+    /// Learning rate of this epoch.
+    pub fn learning_rate(&self) -> f64 {
+        let recipe = &self.settings.recipe;
+        let done = self.checkpoint.progress.epochs_done;
+        recipe
+            .schedule
+            .learning_rate(recipe.learning_rate, done, recipe.epochs)
+    }
+
+    /// The training examples in this epoch's order; after an interruption, the remaining ones.
+    pub fn order(&self) -> Vec<usize> {
+        if self.settings.recipe.epochs == 0 {
+            return Vec::new();
+        }
+        let examples = self.checkpoint.length.examples();
+        let mut order = match self.shuffle("train") {
+            None => (0..examples).collect(),
+            Some(stream) => stream.permutation(examples),
+        };
+        order.drain(..(self.batches_done() * self.settings.recipe.batch_size).min(examples));
+        order
+    }
+
+    /// This epoch's random draws for the order of `what`; `None` under `--no-shuffle`. For loops that cut their
+    /// minibatches themselves.
+    pub fn shuffle<'a>(&self, what: &'a str) -> Option<Stream<'a>> {
+        (!self.settings.args.no_shuffle).then(|| Stream {
+            seed: self.draws,
+            purpose: Purpose::Shuffle,
+            name: what,
+            epoch: self.epoch(),
+            step: 0,
+        })
+    }
+
+    /// The remaining minibatches of this epoch, counted from 0: all of them, or after an interruption the rest. For
+    /// loops that make their minibatches themselves.
+    pub fn batches_to_come(&self) -> std::ops::Range<usize> {
+        self.batches_done()..self.batches_per_epoch()
+    }
+
+    /// The number of minibatches of this epoch that are done; above 0 if a resumed run starts within the epoch.
+    pub fn batches_done(&self) -> usize {
+        self.checkpoint.progress.steps_in_epoch
+    }
+
+    fn batches_per_epoch(&self) -> usize {
+        match self.settings.recipe.epochs {
+            0 => 0,
+            _ => self
+                .checkpoint
+                .length
+                .batches(self.settings.recipe.batch_size),
+        }
+    }
+
+    /// Keeps tensors that the next minibatch starts from, such as a recurrent network's state: a checkpoint within the
+    /// epoch holds them. Call it before [`Run::record_step`]. The end of the epoch discards them.
+    pub fn carry(&mut self, state: &[Tensor]) {
+        self.checkpoint.carried = state.to_vec();
+    }
+
+    /// The tensors that [`Run::carry`] kept; empty at an epoch's start.
+    pub fn carried(&self) -> &[Tensor] {
+        &self.checkpoint.carried
+    }
+
+    /// The place of the next step in the run, on which dropout's draws depend.
+    pub fn step(&self) -> Step {
+        Step {
+            seed: self.draws,
+            epoch: self.epoch(),
+            step: self.checkpoint.progress.steps_done + 1,
+        }
+    }
+
+    /// The place in the run on which the random changes to this epoch's training examples depend.
+    pub fn draws(&self) -> Draws {
+        Draws { seed: self.draws, epoch: self.epoch() }
+    }
+
+    /// Sums of this epoch's training. Add here every training metric of the log but the loss.
+    pub fn scores(&mut self) -> &mut Scores {
+        &mut self.checkpoint.progress.train
+    }
+
+    /// Adds a minibatch's gradients, those of its mean loss over `examples` examples, to those of the minibatches
+    /// before it. After the recipe's number of minibatches, and at the end of the epoch, returns the mean over all
+    /// their examples, for a step of the optimizer.
+    pub fn accumulate(
+        &mut self,
+        mut gradients: GradStore,
+        examples: usize,
+    ) -> Result<Option<GradStore>> {
+        let every = self.settings.recipe.accumulate;
+        if every == 1 {
+            return Ok(Some(gradients));
+        }
+        let parameters = self.params.parameters();
+        let (done, all) = (self.batches_done() + 1, self.batches_per_epoch());
+        let Checkpoint { progress, accumulator, .. } = &mut self.checkpoint;
+        accumulator.add(&parameters, &gradients, examples)?;
+        progress.accumulated += examples;
+        if !done.is_multiple_of(every) && done < all {
+            return Ok(None);
+        }
+        let examples = std::mem::take(&mut progress.accumulated);
+        accumulator.take(&parameters, &mut gradients, examples)?;
+        Ok(Some(gradients))
+    }
+
+    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one.
+    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
+        let parameters = self.params.parameters();
+        let norm = match self.settings.recipe.clip_norm {
+            Some(largest) => d2l_nn::clip_gradient_norm(&parameters, gradients, largest)?,
+            None => d2l_nn::gradient_norm(&parameters, gradients)?,
+        };
+        self.scores().add_value("gradient_norm", norm, 1);
+        Ok(())
+    }
+
+    /// Records a step's loss, the mean over `examples` examples. `state` is that of [`Run::start`].
+    ///
+    /// # Errors
+    /// If the loss is no longer finite; after Ctrl-C, once the run has been saved.
+    pub fn record_step<S: State + ?Sized>(
+        &mut self,
+        loss: &Tensor,
+        examples: usize,
+        state: &S,
+    ) -> Result<()> {
+        let progress = &mut self.checkpoint.progress;
+        progress.train.add_mean("loss", loss, examples)?;
+        progress.steps_done += 1;
+        progress.steps_in_epoch += 1;
+        progress.steps_this_process += 1;
+        if let Some(step) = progress.train.first_non_finite() {
+            return Err(self.diverged("loss", step));
+        }
+        let recorder = &mut self.recorder;
+        recorder.terminal.step(&progress.train);
+        recorder.clock.training = recorder.clock.epoch.elapsed().as_secs_f64();
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            self.save_checkpoint(state)?;
+            return Err(Interrupted.into());
+        }
+        Ok(())
+    }
+
+    /// Writes the epoch's line and, if one is due, a checkpoint. `state` is that of [`Run::start`].
+    pub fn record_epoch<S: State + ?Sized>(
+        &mut self,
+        evaluation: &Evaluation,
+        state: &S,
+    ) -> Result<()> {
+        self.settings.device.synchronize()?; // or the clock would be read before the work is done
+        self.scores().read()?;
+        let epoch = self.epoch_record(evaluation);
+        let bad = |(_, value): &(String, f64)| !value.is_finite();
+        if let Some((name, _)) = epoch.metrics().into_iter().find(bad) {
+            return Err(self.diverged(&name, self.batches_done()));
+        }
+        let epochs = self.settings.recipe.epochs;
+        let recorder = &mut self.recorder;
+        recorder.write(Record::Epoch(epoch.clone()))?;
+        recorder.epochs.push(epoch.clone());
+        let is_last = recorder.is_out_of_patience() || epoch.epoch >= epochs;
+        recorder.terminal.epoch(&epoch, epochs, is_last);
+        if recorder.is_best_so_far() {
+            self.params.save(&self.model_file()?, self.metadata())?;
+        }
+        let Checkpoint { progress, carried, .. } = &mut self.checkpoint;
+        progress.epochs_done += usize::from(epochs > 0);
+        progress.steps_in_epoch = 0;
+        progress.steps_this_process = 0;
+        progress.train.clear();
+        carried.clear();
+        if is_last || self.checkpoint.is_due() {
+            self.save_checkpoint(state)?;
+        }
+        Ok(())
+    }
+
+    /// The log's line for the epoch that has just been trained and evaluated.
+    fn epoch_record(&self, evaluation: &Evaluation) -> Epoch {
+        let progress = &self.checkpoint.progress;
+        let scores = &progress.train;
+        let mut train = scores.means();
+        train.remove("gradient_norm");
+        let mut more = BTreeMap::new();
+        let mut add = |group: &str, metrics: Metrics| {
+            if self.settings.logs(group) && !metrics.is_empty() {
+                more.insert(group.to_string(), metrics);
+            }
+        };
+        add("train_after", evaluation.train_after.means());
+        add("valid_batches", evaluation.valid.batch_means());
+        let mut window = Metrics::from_iter(scores.window_loss().map(|loss| ("loss".into(), loss)));
+        if train.contains_key("perplexity") {
+            let perplexity = scores.window_perplexity();
+            window.extend(perplexity.map(|mean| ("perplexity".to_string(), mean)));
+        }
+        add("train_window", window);
+        let norm = scores.batch_means().get("gradient_norm").copied();
+        let examples = progress.steps_this_process * self.settings.recipe.batch_size;
+        let examples = match self.checkpoint.length.examples() {
+            0 => examples,
+            all => examples.min(all),
+        };
+        let training = self.recorder.clock.training;
+        Epoch {
+            epoch: self.epoch(),
+            step: progress.steps_done,
+            fold: progress.fold,
+            learning_rate: self.learning_rate(),
+            train,
+            valid: evaluation.valid.means(),
+            more,
+            gradient_norm: norm.unwrap_or(0.0),
+            seconds: training,
+            examples_per_second: examples as f64 / training.max(1e-9),
+        }
+    }
+
+    fn save_checkpoint<S: State + ?Sized>(&mut self, state: &S) -> Result<()> {
+        self.checkpoint.save(&self.params, state, &self.recorder)
+    }
+
+    /// Saves the trained parameters as `model.safetensors` (a fold's as `model-fold1.safetensors`, …) and draws the
+    /// curves. After early stopping the parameters are those of the best epoch.
+    pub fn finish(&mut self) -> Result<()> {
+        self.recorder.terminal.clear();
+        let file = self.model_file()?;
+        match (self.recorder.kept_epoch(), self.recorder.epochs.last()) {
+            (Some(kept), Some(last)) if kept.epoch < last.epoch => {
+                self.params.load(&file)?; // written at the end of that epoch
+                self.say(&format!(
+                    "kept the parameters of epoch {}, which has the lowest validation loss",
+                    kept.epoch
+                ));
+            }
+            _ => self.params.save(&file, self.metadata())?,
+        }
+        match self.checkpoint.progress.fold {
+            None => self.recorder.draw_curves(self.settings.model),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The error if `what` is not a finite number after `step` steps of the current epoch.
+    fn diverged(&self, what: &str, step: usize) -> anyhow::Error {
+        let cause = if self.checkpoint.progress.steps_done <= 1 {
+            "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
+        } else {
+            format!(
+                "the learning rate {} is the likely cause; try a smaller one",
+                self.learning_rate()
+            )
+        };
+        anyhow::anyhow!(
+            "the {what} is not a finite number any more at epoch {}, step {step}: {cause}",
+            self.epoch()
+        )
+    }
+
+    /// The file of the trained parameters: `model.safetensors`, or `model-fold1.safetensors` for a fold.
+    fn model_file(&self) -> Result<PathBuf> {
+        let folder = self.recorder.folder()?;
+        Ok(folder.join(match self.checkpoint.progress.fold {
+            None => "model.safetensors".to_string(),
+            Some(fold) => format!("model-fold{fold}.safetensors"),
+        }))
+    }
+
+    /// The metadata of `model.safetensors`.
+    fn metadata(&self) -> HashMap<String, String> {
+        let settings = &self.settings;
+        HashMap::from([
+            ("chapter".into(), settings.chapter.into()),
+            ("model".into(), settings.model.into()),
+            ("implementation".into(), settings.implementation.to_string()),
+            ("seed".into(), settings.seed.to_string()),
+        ])
+    }
+}
+
+/// After training.
+impl Run {
+    /// The run's folder, once it has started.
+    pub fn folder(&self) -> Option<&Path> {
+        self.recorder.folder.as_deref()
+    }
+
+    /// The path for a figure of this run: `figures/<name>.svg` in the run's folder. `None` before the run has started.
+    pub fn figure(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder()?.join("figures").join(format!("{name}.svg")))
+    }
+
+    /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`.
+    pub fn record_final(&mut self, metric: &str, value: f64) {
+        self.recorder.measured.insert(metric.to_string(), value);
+    }
+
+    /// Prints a line for the reader, unless `--quiet` is given.
+    pub fn say(&self, line: &str) {
+        self.recorder.terminal.line(line);
+    }
+
+    /// A metric of the epochs so far or a recorded final; see [`Band`](crate::Band) for the names.
+    pub fn value(&self, metric: &str) -> Option<f64> {
+        self.recorder.value(metric)
+    }
+
+    /// Closes the log with the run's results and returns its bands' verdicts.
+    pub(crate) fn close(&mut self) -> Result<Vec<BandResult>> {
+        self.recorder
+            .close(self.settings.judged_bands(self.on_builtin_data))
+    }
+
+    /// Closes the log of a run that did not reach its end.
+    pub(crate) fn close_early(&mut self, status: Status, reason: &str) -> Result<()> {
+        self.recorder.close_early(status, reason)
+    }
+}

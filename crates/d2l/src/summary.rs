@@ -1,0 +1,86 @@
+//! The layer table of `--summary`.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use d2l_nn::{Observations, ParamStore, ReceptiveField};
+use indicatif::HumanCount;
+
+use crate::terminal::print;
+
+/// Prints a model's layers: name, output shape without the batch, number of parameters; for a model with kernels or
+/// pooling regions also the multiply-adds for one example and the receptive field. Parameters that no layer reports,
+/// such as those of a model by hand, follow with their own shapes.
+pub(crate) fn print_table(
+    inputs: &[&Tensor],
+    observations: &Observations,
+    params: &ParamStore,
+) -> Result<()> {
+    let with_work = observations.has_windows();
+    let line = |cells: [&str; 5]| {
+        let [name, output, parameters, multiply_adds, field] = cells;
+        let line = format!("{name:<24}{output:<20}{parameters:>12}");
+        let line = match with_work {
+            true => format!("{line}{multiply_adds:>16}{field:>17}"),
+            false => line,
+        };
+        print(line.trim_end());
+    };
+    let count = |number: usize| HumanCount(number as u64).to_string();
+    line([
+        "layer",
+        "output",
+        "parameters",
+        "multiply-adds",
+        "receptive field",
+    ]);
+    for input in inputs {
+        line(["input", &shape(input), "", "", ""]);
+    }
+    let examples = match inputs.first() {
+        Some(input) => input.dim(0)?.max(1),
+        None => 1,
+    };
+    let mut unreported = params.parameters();
+    let mut total = 0;
+    for layer in observations.rows(inputs) {
+        let of_layer = |name: &str| match name.strip_prefix(&layer.name) {
+            Some(rest) => rest.is_empty() || rest.starts_with('.'),
+            None => false,
+        };
+        let own = unreported.extract_if(.., |(name, _)| of_layer(name));
+        let parameters: usize = own.map(|(_, parameter)| parameter.elem_count()).sum();
+        total += layer.multiply_adds / examples;
+        line([
+            &layer.name,
+            &shape(&layer.output),
+            &count(parameters),
+            &count(layer.multiply_adds / examples),
+            &seen(layer.receptive_field),
+        ]);
+    }
+    for (name, parameter) in unreported {
+        let dims = format!("{:?}", parameter.dims());
+        line([&name, &dims, &count(parameter.elem_count()), "", ""]);
+    }
+    line([
+        "total",
+        "",
+        &count(params.parameter_count()),
+        &count(total),
+        "",
+    ]);
+    Ok(())
+}
+
+/// A tensor's shape without the batch.
+fn shape(tensor: &Tensor) -> String {
+    format!("{:?}", tensor.dims().get(1..).unwrap_or_default())
+}
+
+/// `14 x 14`, or `all`.
+fn seen(field: ReceptiveField) -> String {
+    match field {
+        ReceptiveField::Pixels(height, width) => format!("{height} x {width}"),
+        ReceptiveField::Whole => "all".to_string(),
+    }
+}

@@ -1,0 +1,277 @@
+//! The output on the terminal: a progress bar on stderr while training, one aligned line per epoch on stdout.
+
+use std::path::Path;
+
+use d2l_log::{End, Epoch, Header, shown};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use crate::Scores;
+
+/// The terminal of one run.
+pub(crate) struct Terminal {
+    quiet: bool,
+    /// indicatif hides it if stderr is no terminal.
+    bar: Option<ProgressBar>,
+    /// The columns of the heading that was printed last; a model that is trained after a cross-validation has fewer.
+    heading: Vec<String>,
+}
+
+/// Writes a line to stdout. The log has the results, so an error of stdout, such as a full disk, ends no training.
+pub(crate) fn print(line: &str) {
+    let _ = d2l_command::print(&format!("{line}\n"));
+}
+
+impl Terminal {
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, bar: None, heading: Vec::new() }
+    }
+
+    /// A line that `--quiet` silences.
+    pub fn line(&self, line: &str) {
+        if !self.quiet {
+            match &self.bar {
+                Some(bar) => bar.suspend(|| print(line)),
+                None => print(line),
+            }
+        }
+    }
+
+    pub fn started(&self, header: &Header, section: &str, folder: Option<&Path>) {
+        let threads = match header.threads {
+            1 => "1 thread".to_string(),
+            threads => format!("{threads} threads"),
+        };
+        self.line(&format!(
+            "model   {} {}, preset {} ({}), {} parameters",
+            header.model,
+            header.implementation,
+            header.preset,
+            source(section),
+            HumanCount(header.parameters as u64)
+        ));
+        if let Some(data) = &header.data {
+            self.line(&format!(
+                "data    {} ({}): {} to train, {} to validate",
+                data.name,
+                data.source,
+                HumanCount(data.train as u64),
+                HumanCount(data.valid as u64)
+            ));
+        }
+        let recipe: Vec<String> = header
+            .recipe
+            .iter()
+            .filter_map(|(key, value)| setting(value).map(|value| format!("{key} {value}")))
+            .collect();
+        self.line(&format!("recipe  {}", recipe.join(", ")));
+        self.line(&format!(
+            "device  {}, {threads}, seed {}",
+            header.device, header.seed
+        ));
+        if let Some(folder) = folder {
+            self.line(&format!("run     {}", folder.display()));
+        }
+        self.line("");
+    }
+
+    pub fn epoch_begins(&mut self, epoch: usize, epochs: usize, batches: usize, done: usize) {
+        self.clear();
+        if self.quiet {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(
+            Some(batches as u64),
+            ProgressDrawTarget::stderr_with_hz(10),
+        );
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {eta}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+        bar.set_position(done as u64);
+        self.bar = Some(bar);
+    }
+
+    pub fn step(&self, train: &Scores) {
+        let Some(bar) = &self.bar else { return };
+        bar.inc(1);
+        if !bar.is_hidden() && bar.position() % 10 == 0 {
+            let loss = train.means().get("loss").copied().unwrap_or(f64::NAN);
+            bar.set_message(format!("loss {loss:.4}"));
+        }
+    }
+
+    pub fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Prints a line per epoch, but of a fold only the last epoch's; `is_last` marks the last.
+    pub fn epoch(&mut self, epoch: &Epoch, epochs: usize, is_last: bool) {
+        self.clear();
+        let is_due = is_shown(epoch.epoch, epochs) && epoch.fold.is_none();
+        if !(is_last || is_due) {
+            return;
+        }
+        let columns: Vec<(String, f64)> = epoch
+            .metrics()
+            .into_iter()
+            .filter(|(name, _)| name != "gradient_norm")
+            .collect();
+        let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+        if names != self.heading {
+            self.line(&row(
+                "epoch",
+                columns
+                    .iter()
+                    .map(|(name, _)| (name.clone(), name.as_str())),
+                "examples/s",
+                "seconds",
+            ));
+            self.heading = names;
+        }
+        let cells = columns
+            .iter()
+            .map(|(name, value)| (shown(*value), name.as_str()));
+        let speed = HumanCount(epoch.examples_per_second.round() as u64).to_string();
+        let label = match epoch.fold {
+            None => format!("{}/{epochs}", epoch.epoch),
+            Some(fold) => format!("fold {fold}"),
+        };
+        self.line(&row(
+            &label,
+            cells,
+            &speed,
+            &format!("{:.1}", epoch.seconds),
+        ));
+    }
+
+    /// The result, also under `--quiet`.
+    pub fn finished(&mut self, end: &End, epochs: &[Epoch], folder: Option<&Path>) {
+        self.clear();
+        self.line("");
+        for name in ["train.loss", "valid.loss"] {
+            let values: Vec<f64> = epochs
+                .iter()
+                .filter_map(|epoch| epoch.metric(name))
+                .collect();
+            if values.len() > 2 {
+                self.line(&format!(
+                    "{name:<16}{}",
+                    d2l_plot::sparkline(&thinned(values))
+                ));
+            }
+        }
+        let memory = end
+            .peak_memory_bytes
+            .map(|bytes| format!(", peak memory {} MB", bytes / 1_000_000));
+        self.line(&format!(
+            "finished in {:.1} s{}",
+            end.seconds,
+            memory.unwrap_or_default()
+        ));
+        // The folds' own results stand above, and in the log.
+        let is_shown = |name: &str| !name.starts_with("fold") || name.starts_with("folds.");
+        let last: Vec<_> = end.last.iter().filter(|(name, _)| is_shown(name)).collect();
+        let width = last
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or(0)
+            .max(24);
+        for (name, value) in last {
+            let best = end.best.get(name).filter(|best| best.value != *value);
+            let best =
+                best.map(|best| format!("   best {} in epoch {}", shown(best.value), best.epoch));
+            print(&format!(
+                "{name:<width$}{:>12}{}",
+                shown(*value),
+                best.unwrap_or_default()
+            ));
+        }
+        if let Some(folder) = folder {
+            self.line(&format!(
+                "log, parameters and figures are in {}",
+                folder.display()
+            ));
+        }
+    }
+}
+
+/// Whether an epoch has a line on the terminal. Up to 100 epochs all have one; of more, the first, the last and 20
+/// between them. The log has all epochs.
+fn is_shown(epoch: usize, epochs: usize) -> bool {
+    epochs <= 100 || epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(20))
+}
+
+/// Up to 60 values, as many as fit beside a name: evenly spaced ones, the first and the last among them.
+fn thinned(values: Vec<f64>) -> Vec<f64> {
+    const WIDTH: usize = 60;
+    if values.len() <= WIDTH {
+        return values;
+    }
+    (0..WIDTH)
+        .filter_map(|place| values.get(place * (values.len() - 1) / (WIDTH - 1)))
+        .copied()
+        .collect()
+}
+
+/// One aligned line: each metric is as wide as its name, so that heading and numbers agree.
+fn row<'a>(
+    epoch: &str,
+    cells: impl Iterator<Item = (String, &'a str)>,
+    speed: &str,
+    seconds: &str,
+) -> String {
+    let cells: String = cells
+        .map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10)))
+        .collect();
+    format!("{epoch:>7}{cells}  {speed:>10}  {seconds:>7}")
+}
+
+/// The source of an experiment: `D2L zh 4.3`, or another source unchanged.
+fn source(section: &str) -> String {
+    if section.starts_with("zh ") || section.starts_with("en ") {
+        format!("D2L {section}")
+    } else {
+        section.to_string()
+    }
+}
+
+/// A recipe's value as text; `None` if it is switched off.
+fn setting(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.as_f64() == Some(0.0) => None,
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_shows_some_epochs_and_always_the_last() {
+        let shown = |epochs| -> Vec<usize> {
+            (1..=epochs)
+                .filter(|&epoch| is_shown(epoch, epochs))
+                .collect()
+        };
+        assert_eq!(shown(100).len(), 100);
+        assert_eq!(shown(400)[..3], [1, 20, 40]);
+        assert_eq!(shown(1501).last(), Some(&1501));
+        assert!(shown(1501).len() <= 22);
+    }
+
+    #[test]
+    fn a_sparkline_keeps_the_ends_of_a_long_run() {
+        let long = thinned((0..1500).map(f64::from).collect());
+        assert_eq!((long.len(), long[0], long.last()), (60, 0.0, Some(&1499.0)));
+        assert_eq!(thinned(vec![3.0, 2.0, 1.0]), [3.0, 2.0, 1.0]);
+    }
+}

@@ -1,0 +1,156 @@
+//! `runs bands`
+
+use crate::{FIRST, Run, end, metrics, output, printed, records, refused, write, write_records};
+use anyhow::Result;
+use d2l_log::{BandResult, End, Record, Status};
+use std::path::Path;
+use tempfile::tempdir;
+
+/// A finished run of one seed, judged by a band of the accuracy and one of the loss.
+fn judged(runs: &Path, seed: u64, accuracy: f64, loss: Option<f64>) -> Result<()> {
+    let mut records = records(&FIRST);
+    records.pop();
+    if let Some(Record::Run(header)) = records.first_mut() {
+        header.preset = "zh".into();
+        header.seed = seed;
+    }
+    let band = |metric: &str, (low, median, high), value: Option<f64>, source: &str| BandResult {
+        metric: metric.into(),
+        low,
+        median: Some(median),
+        high,
+        runs: 63,
+        source: source.into(),
+        value,
+        within: value.is_some_and(|value| (low..=high).contains(&value)),
+    };
+    records.push(Record::End(End {
+        last: metrics([("valid.accuracy", accuracy)]),
+        bands: vec![
+            band("valid.accuracy", (0.75, 0.8, 0.85), Some(accuracy), "book"),
+            band(
+                "train.loss",
+                (0.001, 0.002, 0.003),
+                loss,
+                "book and PyTorch",
+            ),
+        ],
+        ..end(&FIRST, Status::Finished)
+    }));
+    write_records(runs, "mlp", &format!("s{seed}"), &records)
+}
+
+#[test]
+fn the_seeds_of_an_experiment_stand_side_by_side_with_their_median() -> Result<()> {
+    let runs = tempdir()?;
+    judged(runs.path(), 1, 0.875, Some(0.0025))?;
+    judged(runs.path(), 0, 0.8125, Some(0.0015))?;
+    judged(runs.path(), 2, 0.5, Some(0.004))?;
+    let wanted = "
+mlp, concise, preset zh: 3 runs on cpu, 7.25 s each
+                    seed      seed      seed
+band                   0         1         2    median  verdict       low    middle      high  runs
+valid.accuracy    0.8125    0.8750    0.5000    0.8125   within    0.7500    0.8000    0.8500    63
+train.loss      0.001500  0.002500  0.004000  0.002500   within  0.001000  0.002000  0.003000    63
+
+band                      source
+valid.accuracy              book
+train.loss      book and PyTorch
+";
+    let text = printed(runs.path(), &["bands", "s1", "s0", "s2"])?;
+    assert_eq!(format!("\n{text}"), wanted);
+    // Runs without bands are left out unless they are named.
+    write(runs.path(), &FIRST)?;
+    assert_eq!(printed(runs.path(), &["bands"])?, text);
+    Ok(())
+}
+
+#[test]
+fn markdown_has_a_row_for_each_band() -> Result<()> {
+    let runs = tempdir()?;
+    for (seed, accuracy) in [(0, 0.5), (1, 0.875), (2, 0.9375)] {
+        judged(
+            runs.path(),
+            seed,
+            accuracy,
+            Some(0.002).filter(|_| seed != 1),
+        )?;
+    }
+    let text = printed(runs.path(), &["bands", "--markdown"])?;
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), 4, "{text}");
+    assert_eq!(rows[0][4..8], ["metric", "by seed", "median", "band"]);
+    assert!(
+        rows[1].iter().all(|cell| cell.chars().all(|c| c == '-')),
+        "{text}"
+    );
+    let wanted = [
+        "mlp",
+        "concise",
+        "zh",
+        "cpu",
+        "valid.accuracy",
+        "0.5000, 0.8750, 0.9375",
+        "0.8750",
+        "0.7500 .. 0.8500",
+        "book, 63 runs",
+        "**no**",
+        "7.25",
+    ];
+    assert_eq!(rows[2], wanted);
+    // If a run has no value, there is no median and no pass.
+    assert_eq!(
+        rows[3][4..10],
+        [
+            "train.loss",
+            "0.002000, -, 0.002000",
+            "-",
+            "0.001000 .. 0.003000",
+            "book and PyTorch, 63 runs",
+            "**no**"
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn experiments_are_told_apart() -> Result<()> {
+    let runs = tempdir()?;
+    judged(runs.path(), 0, 0.8125, Some(0.002))?;
+    let mut other = records(&Run { device: "cuda:0", ..FIRST });
+    other.pop();
+    let Some(Record::End(end)) = d2l_log::Log::find(runs.path(), "s0")?.end.map(Record::End) else {
+        panic!("the first run has an end")
+    };
+    other.push(Record::End(end));
+    write_records(runs.path(), "mlp", "other", &other)?;
+    let text = printed(runs.path(), &["bands", "s0", "other"])?;
+    assert!(
+        text.starts_with("mlp, concise, preset zh: 1 run on cpu, 7.25 s each\nband "),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n\nmlp, concise, preset quick: 1 run on cuda:0, 7.25 s each\n"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn runs_without_bands_are_named() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    let message = "none of the runs has bands";
+    assert!(refused(runs.path(), &["bands"], 1)?.starts_with(message));
+    judged(runs.path(), 0, 0.8125, Some(0.002))?;
+    let output = output(runs.path(), &["bands", "s0", "first"])?;
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stderr)?,
+        "warning: mlp/first has no bands\n"
+    );
+    Ok(())
+}
