@@ -267,7 +267,7 @@ impl Order<'_> {
             Source::Hub(_) => None,
         });
         let by_hand = by_hand.map_or(String::new(), |path| {
-            format!(", or save the address's file as {path}, and call again")
+            format!(", or download the file by hand, save it as {path} and run the command again")
         });
         anyhow!(
             "{name}: found no way to {first}{rest}: {}; try again later{by_hand}, or name a folder that has it: \

@@ -156,7 +156,7 @@ fn archives_are_unpacked_into_the_set_alone() -> Result<()> {
         &[
             "found an archive of SHA-256",
             &digest,
-            "save what",
+            "download the file by hand, save it as",
             "data/other/set.tar.gz",
         ],
     )?;

@@ -50,7 +50,7 @@ fn without_a_network_it_fails_in_seconds_and_says_what_to_do() -> Result<()> {
             "http://127.0.0.1:9/a: no connection (",
             "https://data.invalid/a: no ",
             "http://127.0.0.1:9 (candle-datasets)",
-            "save the address's file as data/letters/a, plain or with .gz",
+            "save it as data/letters/a, plain or with .gz",
             "--from DIR",
         ],
     )?;
