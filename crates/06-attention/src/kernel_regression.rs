@@ -138,7 +138,7 @@ fn all(x: &Tensor, queries: usize) -> candle_core::Result<Tensor> {
 }
 
 /// Σ (ŷ - y)² over the points, as the book adds it up.
-fn squared_errors(y_hat: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
+pub fn squared_errors(y_hat: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
     (y_hat - y)?.sqr()?.sum_all()
 }
 

@@ -1,5 +1,7 @@
 //! The layers of attention: by hand and with the library the same, right gradients, masks, caches, positions.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use attention::attention::{AdditiveAttention, DotProductAttention};
 use attention::heads::{Cache, MultiHeadAttention, Sizes};
@@ -9,6 +11,7 @@ use attention::score::{Additive, scaled_dot_product_scores};
 use candle_core::{DType, Device, Tensor, Var};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled};
 use d2l::nn::{Initializer, Mode, ParamStore, Step, backward, observed};
+use d2l::testing::{LayerCase, check_layer_against_golden};
 
 const DEVICE: Device = Device::Cpu;
 const INIT: Initializer = Initializer::PytorchDefault;
@@ -180,6 +183,28 @@ fn heads_are_attentions_side_by_side() -> Result<()> {
     }
     let wanted = Tensor::cat(&parts, 2)?.broadcast_matmul(&named(&params, "m.w_o.weight")?.t()?)?;
     ensure_equal("heads", &found, &wanted)
+}
+
+/// `torch.nn.MultiheadAttention`: output and all gradients.
+#[test]
+fn heads_agree_with_pytorchs_own() -> Result<()> {
+    let golden = "../../tests/reference/golden/multihead-attention.json";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(golden);
+    let build = |case: &LayerCase, params: &ParamStore| {
+        let [hiddens, _] = case.shape("w_q.weight")?[..] else {
+            anyhow::bail!("wanted a matrix");
+        };
+        let sizes = Sizes::equal(hiddens, case.num_heads);
+        let layer = MultiHeadAttention::new(sizes, 0.0, false, &INIT, params.builder())?;
+        Ok(layer)
+    };
+    check_layer_against_golden(&file, build, |layer, case, inputs| {
+        let [queries, keys, values] = inputs else {
+            candle_core::bail!("found {} inputs, wanted 3", inputs.len());
+        };
+        let mask = Mask { valid_lens: case.valid_lens.as_ref(), causal: case.causal };
+        layer.forward(queries, keys, values, mask, None, TRAIN)
+    })
 }
 
 #[test]

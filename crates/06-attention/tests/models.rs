@@ -1,10 +1,13 @@
 //! The translation models: by hand and with the library the same, what padding and the future change, how they write.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, ensure};
 use attention::bahdanau::{concise, scratch};
 use attention::decoding::{Limits, beam_search, greedy};
 use attention::encoder::{Encoder, EncoderEnd};
 use attention::encoder_decoder::{Initializers, Sizes, State, Translator, at_time_step};
+use attention::kernel_regression::{KernelRegression, squared_errors};
 use attention::seq2seq::{Context as Beside, Seq2Seq};
 use attention::translation::{Lesson, LossKind};
 use candle_core::{DType, Device, Tensor};
@@ -12,9 +15,10 @@ use d2l::data::translation::{ParallelText, TranslationOptions, english_french};
 use d2l::data::{Choice, Column, Dataset, TextEdition};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, hash};
 use d2l::nn::{
-    CrossEntropyOptions, Dropout, Initializer, Mode, ParamStore, Step, backward,
+    CrossEntropyOptions, Dropout, Initializer, Mode, ParamGroup, ParamStore, Step, backward,
     cross_entropy_with, observed,
 };
+use d2l::testing::check_loss_against_golden;
 
 const DEVICE: Device = Device::Cpu;
 const EVALUATE: Mode = Mode::Evaluate;
@@ -121,6 +125,53 @@ fn bahdanau_by_hand_is_the_librarys() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn golden(model: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    folder.join(format!("{model}.json"))
+}
+
+fn one_group(params: &ParamStore) -> Vec<ParamGroup> {
+    vec![ParamGroup::new(params.parameters())]
+}
+
+#[test]
+fn the_models_agree_with_pytorch() -> Result<()> {
+    let sizes = Sizes {
+        vocabularies: [11, 13],
+        num_hiddens: 8,
+        num_layers: 2,
+        dropout: 0.0,
+    };
+    for (name, build) in MODELS {
+        let file = golden(name.split(' ').next().unwrap_or(name));
+        let loss = |model: &Box<dyn Translator>, inputs: &[Tensor], targets: &Tensor, mode| {
+            let [source, lens, input] = inputs else {
+                candle_core::bail!("found {} inputs, wanted 3", inputs.len());
+            };
+            let options = CrossEntropyOptions {
+                ignore_index: Some(1), // the file's padding
+                ..CrossEntropyOptions::default()
+            };
+            cross_entropy_with(&model.forward(source, lens, input, mode)?, targets, options)
+        };
+        let build = |params: &ParamStore| build(sizes, EncoderEnd::Padding, params);
+        check_loss_against_golden(&file, build, loss, one_group).context(name)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn kernel_regression_agrees_with_pytorch() -> Result<()> {
+    let build = |params: &ParamStore| KernelRegression::new(None, params);
+    let loss = |model: &KernelRegression, inputs: &[Tensor], targets: &Tensor, _| {
+        let [queries, keys, values] = inputs else {
+            candle_core::bail!("found {} inputs, wanted 3", inputs.len());
+        };
+        squared_errors(&model.forward(queries, keys, values)?, targets)
+    };
+    check_loss_against_golden(&golden("kernel-regression"), build, loss, one_group)
 }
 
 /// zh 9.7.2 and 10.4.2: a vocabulary of 10, 16 hidden units, two layers, 4 sentences of 7 tokens. Parameters of the

@@ -1,7 +1,7 @@
 //! The models compute what PyTorch computes, their masks hide what they should, caches change nothing, and gradients are
 //! right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -15,7 +15,7 @@ use d2l::nn::{
     CrossEntropyOptions, Initializer, Mode, Network, ParamGroup, ParamStore, Step, backward,
     cross_entropy, cross_entropy_with,
 };
-use serde_json::Value;
+use d2l::testing::{LayerCase, check_layer_against_golden};
 use transformer::block::{Activation, BlockOptions, Norm};
 use transformer::breaks::Breaks;
 use transformer::encoder::EncoderBlock;
@@ -62,102 +62,36 @@ fn golden(model: &str) -> PathBuf {
 
 // --- Blocks ---------------------------------------------------------------------------------------------------------------
 
-/// The shape, the salt and the scale of a tensor in a golden file, as that tensor.
-fn described(entry: &Value) -> Result<Tensor> {
-    let dims = entry["shape"].as_array().context("a shape")?;
-    let dims: Vec<usize> = dims
-        .iter()
-        .filter_map(|dim| dim.as_u64().map(|dim| dim as usize))
-        .collect();
-    let salt = entry["salt"].as_u64().context("a salt")? as u32;
-    let scale = entry["scale"].as_f64().context("a scale")?;
-    Ok(filled(dims, salt, scale, DType::F64, &DEVICE)?)
-}
-
-/// Whether a tensor has the numbers that a golden file lists.
-fn ensure_numbers(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
-    let found: Vec<f64> = tensor.flatten_all()?.to_vec1()?;
-    let wanted = wanted.as_array().context("numbers")?;
-    ensure!(
-        found.len() == wanted.len(),
-        "{what}: {} numbers",
-        found.len()
-    );
-    for (found, wanted) in found.iter().zip(wanted) {
-        let wanted = wanted.as_f64().context("a number")?;
-        ensure!(
-            (found - wanted).abs() < 1e-9,
-            "{what}: found {found}, PyTorch has {wanted}"
-        );
-    }
-    Ok(())
-}
-
 /// `torch.nn.TransformerEncoderLayer` with biases of 0 in its attention: output and all gradients.
 #[test]
 fn a_block_agrees_with_pytorchs_own() -> Result<()> {
-    let file = std::fs::read_to_string(golden("transformer-encoder-layer"))?;
-    let file: Value = serde_json::from_str(&file)?;
-    let cases = file["cases"].as_array().context("cases")?;
-    ensure!(cases.len() == 4, "{} cases", cases.len());
-    for case in cases {
-        let name = case["name"].as_str().context("a name")?;
-        let x = Var::from_tensor(&described(&case["inputs"][0])?)?;
-        let (_, _, num_hiddens) = x.dims3()?;
-        let pre_norm = name.starts_with("pre-norm");
-        let parameters = case["parameters"].as_array().context("parameters")?;
-        let dense1 = parameters
-            .iter()
-            .find(|one| one["name"] == "ffn.dense1.weight");
+    let file = golden("transformer-encoder-layer");
+    let build = |case: &LayerCase, params: &ParamStore| {
+        let [ffn_hiddens, num_hiddens] = case.shape("ffn.dense1.weight")?[..] else {
+            anyhow::bail!("wanted a matrix");
+        };
+        let (norm, activation) = match case.name.starts_with("pre-norm") {
+            true => (Norm::Pre, Activation::Gelu),
+            false => (Norm::Post, Activation::Relu),
+        };
         let options = BlockOptions {
             num_hiddens,
-            ffn_hiddens: described(dense1.context("a dense layer")?)?.dim(0)?,
-            num_heads: case["num_heads"].as_u64().context("heads")? as usize,
+            ffn_hiddens,
+            num_heads: case.num_heads,
             attention_dropout: 0.0,
             output_dropout: 0.0,
             ffn_dropout: 0.0,
             ffn_output_dropout: 0.0,
-            norm: if pre_norm { Norm::Pre } else { Norm::Post },
-            activation: if pre_norm {
-                Activation::Gelu
-            } else {
-                Activation::Relu
-            },
+            norm,
+            activation,
             scaled: true,
         };
-        let params = store();
-        let block = EncoderBlock::new(&options, &RULE, params.builder())?;
-        let vars: BTreeMap<String, Var> = params.parameters().into_iter().collect();
-        ensure!(vars.len() == parameters.len(), "{name}: {:?}", vars.keys());
-        for parameter in parameters {
-            let key = parameter["name"].as_str().context("a name")?;
-            vars.get(key)
-                .context(key.to_string())?
-                .set(&described(parameter)?)?;
-        }
-        let lens = case["lengths"].as_array().map(|lens| {
-            let lens = lens.iter().filter_map(Value::as_u64).map(|len| len as u32);
-            Tensor::from_iter(lens, &DEVICE)
-        });
-        let lens = lens.transpose()?;
-        let causal = case["causal"].as_bool().context("a mask")?;
-        let mask = Mask { valid_lens: lens.as_ref(), causal };
-        let output = block.forward(&x, mask, None, TRAIN)?;
-        ensure_numbers(&format!("{name}: output"), &output, &case["output"])?;
-        let gradients = backward(&(output * described(&case["weights"])?)?.sum_all()?)?;
-        let gradient = gradients.get(&x).context("a gradient of x")?;
-        ensure_numbers(
-            &format!("{name}: x"),
-            gradient,
-            &case["inputs"][0]["gradient"],
-        )?;
-        for parameter in parameters {
-            let key = parameter["name"].as_str().context("a name")?;
-            let gradient = gradients.get(&vars[key]).context(key.to_string())?;
-            ensure_numbers(&format!("{name}: {key}"), gradient, &parameter["gradient"])?;
-        }
-    }
-    Ok(())
+        Ok(EncoderBlock::new(&options, &RULE, params.builder())?)
+    };
+    check_layer_against_golden(&file, build, |block, case, inputs| {
+        let mask = Mask { valid_lens: case.valid_lens.as_ref(), causal: case.causal };
+        block.forward(&inputs[0], mask, None, TRAIN)
+    })
 }
 
 // --- GPT --------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 //! Tests of a chapter's model against PyTorch: same parameters, same batch, same loss, gradients and three steps.
 //!
-//! The golden files are made by `scripts/pytorch/golden_models.py`, which documents them.
+//! The golden files are made by `scripts/pytorch/golden_models.py` and, those of single layers, by `golden_blocks.py`,
+//! which document them.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use d2l_nn::testing::{every_parameter_has_a_gradient, filled, hash};
 use d2l_nn::{Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward};
 use serde_json::Value;
@@ -148,6 +149,124 @@ pub fn check_loss_against_golden<M>(
     Ok(())
 }
 
+/// A case of a layer's golden file.
+pub struct LayerCase<'a> {
+    /// What sets the case apart.
+    pub name: &'a str,
+    /// Heads of its attention.
+    pub num_heads: usize,
+    /// `[B]`: how many keys each example sees; without, all.
+    pub valid_lens: Option<Tensor>,
+    /// Whether a query sees only the keys up to its own position.
+    pub causal: bool,
+    parameters: &'a [Value],
+}
+
+impl LayerCase<'_> {
+    /// The shape of a parameter.
+    ///
+    /// # Errors
+    /// If the case has no such parameter.
+    pub fn shape(&self, parameter: &str) -> Result<Vec<usize>> {
+        let mut entries = self.parameters.iter();
+        let entry = entries.find(|entry| entry["name"] == parameter);
+        shape(entry.with_context(|| format!("{} has no {parameter}", self.name))?)
+    }
+}
+
+/// Compares a layer with PyTorch's own in each case of a golden file: its output, and the gradients of its inputs and
+/// parameters.
+///
+/// # Errors
+/// Names the case and the first tensor that differs; also if the file has no cases.
+pub fn check_layer_against_golden<L>(
+    file: &Path,
+    build: impl Fn(&LayerCase, &ParamStore) -> Result<L>,
+    forward: impl Fn(&L, &LayerCase, &[Var]) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let golden: Value = serde_json::from_str(&text)?;
+    let cases = golden["cases"].as_array().context("the file has cases")?;
+    ensure!(!cases.is_empty(), "the file has no cases");
+    for entry in cases {
+        let name = entry["name"].as_str().context("a name")?;
+        check_layer_case(name, entry, &build, &forward).context(name.to_string())?;
+    }
+    Ok(())
+}
+
+fn check_layer_case<L>(
+    name: &str,
+    entry: &Value,
+    build: impl Fn(&LayerCase, &ParamStore) -> Result<L>,
+    forward: impl Fn(&L, &LayerCase, &[Var]) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    let device = Device::Cpu;
+    let parameters = entry["parameters"].as_array().context("parameters")?;
+    let valid_lens = entry["lengths"].as_array().map(|lens| {
+        let lens = lens.iter().filter_map(Value::as_u64).map(|len| len as u32);
+        Tensor::from_iter(lens, &device)
+    });
+    let case = LayerCase {
+        name,
+        num_heads: entry["num_heads"].as_u64().context("heads")? as usize,
+        valid_lens: valid_lens.transpose()?,
+        causal: entry["causal"].as_bool().context("a mask")?,
+        parameters,
+    };
+    let store = ParamStore::with_dtype(0, DType::F64, &device);
+    let layer = build(&case, &store)?;
+    ensure!(
+        store.parameters().len() == parameters.len(),
+        "the layer has {} parameters, PyTorch's {}",
+        store.parameters().len(),
+        parameters.len()
+    );
+    for parameter in parameters {
+        variable(&store, parameter)?.set(&fill(parameter, &device)?)?;
+    }
+    let wanted = entry["inputs"].as_array().context("inputs")?;
+    let inputs = wanted
+        .iter()
+        .map(|input| Ok(Var::from_tensor(&fill(input, &device)?)?));
+    let inputs: Vec<Var> = inputs.collect::<Result<_>>()?;
+
+    let output = forward(&layer, &case, &inputs)?;
+    numbers("output", &output, &entry["output"])?;
+    let gradients = backward(&(output * fill(&entry["weights"], &device)?)?.sum_all()?)?;
+    let parameter_vars = parameters
+        .iter()
+        .map(|parameter| variable(&store, parameter));
+    let vars = inputs.into_iter().map(Ok).chain(parameter_vars);
+    for (var, wanted) in vars.zip(wanted.iter().chain(parameters)) {
+        let what = format!("gradient of {}", wanted["name"]);
+        let gradient = gradients
+            .get(var?.as_tensor())
+            .with_context(|| format!("no {what}"))?;
+        numbers(&what, gradient, &wanted["gradient"])?;
+    }
+    Ok(())
+}
+
+/// Compares all numbers of a tensor, which are about 1 in size.
+fn numbers(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
+    let found: Vec<f64> = tensor.flatten_all()?.to_vec1()?;
+    let wanted = wanted.as_array().context("numbers")?;
+    ensure!(
+        found.len() == wanted.len(),
+        "{what} has {} numbers, PyTorch's {}",
+        found.len(),
+        wanted.len()
+    );
+    for (found, wanted) in found.iter().zip(wanted) {
+        ensure!(
+            (found - float(wanted)?).abs() <= TOLERANCE,
+            "{what} has {found}, PyTorch {wanted}"
+        );
+    }
+    Ok(())
+}
+
 /// The tensor that an entry of the file describes by shape, salt and scale.
 fn fill(entry: &Value, device: &Device) -> Result<Tensor> {
     let salt = entry["salt"].as_u64().context("a salt")? as u32;
@@ -192,7 +311,7 @@ fn float(value: &Value) -> Result<f64> {
         .with_context(|| format!("{value} is no number"))
 }
 
-fn variable(store: &ParamStore, parameter: &Value) -> Result<candle_core::Var> {
+fn variable(store: &ParamStore, parameter: &Value) -> Result<Var> {
     let found = store
         .parameters()
         .into_iter()
