@@ -7,12 +7,15 @@ with the fastest. Rows of models are the training steps of the book, with its op
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 
 import models
-from work import INPUT_SALT, TARGET_SALT, Evaluation, Operation, Product, Training, Update, classes, filled
+from work import (
+    INPUT_SALT, TARGET_SALT, Evaluation, Generation, Operation, Product, Training, Update, classes, filled,
+)
 
 # PyTorch's ways to run an optimizer on a CPU: parameter by parameter (without settings), several tensors at a time, in
 # one pass. Some optimizers have no `fused`.
@@ -140,6 +143,94 @@ def encoder_block(**settings):
     return Training(module, F.mse_loss, optimizer, filled(shape, INPUT_SALT, 2.0), filled(shape, TARGET_SALT, 2.0))
 
 
+# --- Models of attention, without dropout -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An edition's minibatch and recipe of a translation model."""
+
+    batch: int
+    steps: int
+    vocabularies: tuple[int, int]
+    num_hiddens: int
+    adds_up: bool  # whether the losses of a sentence's tokens are added up, and divided by the time steps
+
+    def inputs_and_targets(self):
+        shape, (source, target) = (self.batch, self.steps), self.vocabularies
+        lengths = 3 + classes(shape[:1], self.steps - 2, LENGTH_SALT)
+        targets = classes(shape, target)
+        targets[torch.arange(self.steps) >= lengths[:, None]] = PADDING
+        return (classes(shape, source, INPUT_SALT), lengths, classes(shape, target, DECODER_SALT)), targets
+
+    def loss(self, logits, targets):
+        loss = F.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="sum" if self.adds_up else "mean"
+        )
+        return loss / self.steps if self.adds_up else loss
+
+
+ZH, EN = Edition(64, 10, (184, 201), 32, adds_up=True), Edition(128, 9, (194, 214), 256, adds_up=False)
+PADDING, LENGTH_SALT, DECODER_SALT = 1, 5, 101
+
+
+def by_adam(build, loss, inputs, targets, learning_rate: float) -> Row:
+    """Gradients clipped to norm 1."""
+
+    def work(**settings):
+        module = build()
+        optimizer = Adam(module.parameters(), lr=learning_rate, **settings)
+        return Training(module, loss, optimizer, inputs, targets, clip=1.0)
+
+    return Row(work, DEFAULT | FOREACH | FUSED)
+
+
+def translation(build, edition: Edition, learning_rate: float) -> Row:
+    return by_adam(lambda: build(edition), edition.loss, *edition.inputs_and_targets(), learning_rate)
+
+
+def seq2seq(edition: Edition):
+    from seq2seq import NUM_LAYERS, Decoder, Encoder
+    from translation import EncoderDecoder
+
+    (source, target), sizes = edition.vocabularies, (edition.num_hiddens, NUM_LAYERS, 0.0)
+    return EncoderDecoder(Encoder(source, *sizes), Decoder(target, *sizes))
+
+
+def bahdanau(edition: Edition):
+    from bahdanau import Decoder
+    from seq2seq import NUM_LAYERS, Encoder
+    from translation import EncoderDecoder
+
+    (source, target), sizes = edition.vocabularies, (edition.num_hiddens, NUM_LAYERS, 0.0)
+    return EncoderDecoder(Encoder(source, *sizes), Decoder(target, *sizes))
+
+
+def transformer(edition: Edition):
+    from transformer import FFN_NUM_HIDDENS, NUM_BLOCKS, NUM_HEADS, Decoder, Encoder
+    from translation import EncoderDecoder
+
+    (source, target), sizes = edition.vocabularies, (edition.num_hiddens, FFN_NUM_HIDDENS, NUM_HEADS, NUM_BLOCKS, 0.0)
+    return models.with_fused_attention(EncoderDecoder(Encoder(source, *sizes), Decoder(target, *sizes)))
+
+
+def gpt():
+    from gpt import Gpt
+
+    return models.with_fused_attention(Gpt(28, 256, 384, 4 * 384, num_heads=6, num_blocks=6, dropout=0.0))
+
+
+def next_character_loss(logits, tokens):
+    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+
+
+def vit():
+    from vit import Vit
+
+    sizes = dict(num_hiddens=64, ffn_num_hiddens=128, num_heads=4, num_blocks=2)
+    return models.with_fused_attention(Vit(28, 7, **sizes, embedding_dropout=0.0, block_dropout=0.0))
+
+
 # --- Operations -------------------------------------------------------------------------------------------------------
 
 
@@ -193,6 +284,17 @@ ROWS: dict[str, Row] = {
     "gru-1024x32x32": language_model("gru", 1024, 32, 32),
     "lstm-1024x32x32": language_model("lstm", 1024, 32, 32),
     "transformer-block": Row(encoder_block, DEFAULT | FOREACH | FUSED),
+    "seq2seq-zh": translation(seq2seq, ZH, 0.005),
+    "seq2seq-en": translation(seq2seq, EN, 0.005),
+    "bahdanau-zh": translation(bahdanau, ZH, 0.005),
+    "bahdanau-en": translation(bahdanau, EN, 0.005),
+    "translation-zh": translation(transformer, ZH, 0.001),
+    "translation-en": translation(transformer, EN, 0.001),
+    "gpt-6x384": by_adam(
+        gpt, next_character_loss, classes((16, 256), 28, INPUT_SALT), classes((16, 256), 28), 0.001
+    ),
+    "gpt-6x384-writes": Row(lambda: Generation(models.Writer(gpt()), 256), DEFAULT),
+    "vit-28": by_adam(vit, F.cross_entropy, filled((128, 1, 28, 28), INPUT_SALT, 2.0), classes((128,), 10), 0.001),
     "evaluate-resnet18-32": evaluated_classifier(lambda: resnet18(3), (64, 3, 32, 32)),
     "evaluate-lstm-1024x32x32": evaluated_language_model("lstm", 1024, 32, 32),
     "linear": operation(lambda: nn.Linear(784, 256), (256, 784), (256, 256)),

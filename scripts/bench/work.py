@@ -1,4 +1,5 @@
-"""The kinds of work that rows repeat, as crates/bench/src has them: training, evaluation, update, operation, product.
+"""The kinds of work that rows repeat, as crates/bench/src has them: training, evaluation, generation, update, operation,
+product.
 
 Each has `step()`, which is timed; `values()`, what the last step computed, the same on both sides; `load(path)`,
 which takes over the other side's initial parameters; and `flops()`, the floating-point operations of a step that are
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 import models
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pytorch"))
+from attention import AdditiveAttention, MultiHeadAttention  # noqa: E402
 from filler import hashes, numbers  # noqa: E402
 
 INPUT_SALT, TARGET_SALT, CLASS_SALT, OPERATION_SALT = 1, 9, 99, 11
@@ -43,15 +45,20 @@ def load(module: nn.Module, path: str) -> None:
 # --- Counting ---------------------------------------------------------------------------------------------------------
 
 
-def recurrent(layer: nn.RNNBase, x: Tensor) -> int:
+def recurrent(rnn: nn.RNNBase, x: Tensor, state: Tensor | None = None) -> int:
     """Multiply-adds of forward and, for parameters with gradients, backward: [T, B, D] by the input's weights, [B, H] by
-    the state's at every step. The first state is zero and has no gradient."""
+    the state's at every step. A first state that is not given is zero and has no gradient."""
     steps, batch, _ = x.shape
-    inputs, states = layer.weight_ih_l0.numel(), layer.weight_hh_l0.numel()
-    if not layer.weight_ih_l0.requires_grad:
-        return batch * steps * (inputs + states)
-    passes = 2 + x.requires_grad
-    return batch * (steps * inputs * passes + states * (3 * steps - 1))
+    total = 0
+    for layer in range(rnn.num_layers):
+        weights = getattr(rnn, f"weight_ih_l{layer}")
+        inputs, states = weights.numel(), getattr(rnn, f"weight_hh_l{layer}").numel()
+        if not weights.requires_grad:
+            total += batch * steps * (inputs + states)
+            continue
+        passes = 2 + (layer > 0 or x.requires_grad)
+        total += batch * (steps * inputs * passes + states * (3 * steps - (state is None)))
+    return total
 
 
 def multiply_adds(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
@@ -63,9 +70,13 @@ def multiply_adds(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor)
     if isinstance(module, nn.Conv2d):
         return output.numel() * module.weight[0].numel() * (1 + wanted + x.requires_grad)
     if isinstance(module, nn.RNNBase):
-        return recurrent(module, x)
+        return recurrent(module, *inputs)
     if isinstance(module, models.Attention):  # two products, each with both gradients
         return 2 * x.numel() * inputs[1].shape[-2] * 3
+    if isinstance(module, MultiHeadAttention):
+        return 2 * x.numel() * inputs[1].shape[1] * 3
+    if isinstance(module, AdditiveAttention):  # the mean of the values
+        return x.shape[1] * inputs[2].numel() * 3
     return 0
 
 
@@ -88,15 +99,16 @@ def flops(module: nn.Module, *inputs: Tensor) -> int | None:
 
 
 class Training:
-    """Zero gradients, forward, loss, backward, clip, the optimizer's step, on one batch."""
+    """Zero gradients, forward, loss, backward, clip, the optimizer's step, on one batch. `inputs` is a tensor or several."""
 
-    def __init__(self, module, loss, optimizer, x: Tensor, y: Tensor, clip: float | None = None):
-        self.module, self.loss, self.optimizer, self.x, self.y, self.clip = module, loss, optimizer, x, y, clip
+    def __init__(self, module, loss, optimizer, inputs, y: Tensor, clip: float | None = None):
+        self.module, self.loss, self.optimizer, self.y, self.clip = module, loss, optimizer, y, clip
+        self.inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         self.last = None
 
     def step(self):
         self.optimizer.zero_grad()
-        loss = self.loss(self.module(self.x), self.y)
+        loss = self.loss(self.module(*self.inputs), self.y)
         loss.backward()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
@@ -110,7 +122,7 @@ class Training:
         load(self.module, path)
 
     def flops(self):
-        return flops(self.module, self.x)
+        return flops(self.module, *self.inputs)
 
 
 class Evaluation:
@@ -132,6 +144,27 @@ class Evaluation:
 
     def flops(self):
         return flops(self.module, self.x)
+
+
+class Generation:
+    """Some tokens after a prompt of one, the most likely each time, with a cache of keys and values."""
+
+    def __init__(self, writer: models.Writer, tokens: int):
+        self.module, self.tokens = writer.eval(), tokens
+        self.last = None
+
+    @torch.no_grad()
+    def step(self):
+        self.last = self.module.write(self.tokens)
+
+    def values(self):
+        return [sum(place * token for place, token in enumerate(self.last, 1)) / len(self.last)]
+
+    def load(self, path: str):
+        load(self.module.gpt, path)
+
+    def flops(self):
+        return None
 
 
 class Update:

@@ -5,14 +5,22 @@
 use std::path::PathBuf;
 
 use attention::position::{draw, encoding, frequency, rotation};
+use clap::Parser;
 
 /// The book's: 60 positions, 32 columns.
 const POSITIONS: usize = 60;
 const COLUMNS: usize = 32;
 
+/// Draws the positional encoding, and shows the rotation that a shift of position is.
+#[derive(Parser)]
+struct Args {
+    /// Where the figures go
+    #[arg(default_value = "target/figures")]
+    folder: PathBuf,
+}
+
 fn main() -> anyhow::Result<()> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| PathBuf::from("target/figures"));
+    let Args { folder } = Args::parse();
     draw(&folder, POSITIONS, COLUMNS)?;
     println!("drawn in {}\n", folder.display());
 

@@ -4,30 +4,27 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Tensor};
-use d2l::Loss;
-use d2l::nn::{Mode, Network, ParamStore, no_grad};
+use d2l::nn::{Mode, ParamStore, no_grad};
 
-use crate::Work;
+use crate::{BatchLoss, Work};
 
 /// Forward and loss, without anything recorded: what [`d2l::evaluate`] does with a batch.
-pub struct Evaluation<M> {
-    /// The model.
-    pub network: M,
-    /// Its parameters.
-    pub params: ParamStore,
-    /// Outputs and targets to the mean over the batch.
-    pub loss: Loss,
-    /// Inputs and targets, the same at every step.
-    pub batch: [Tensor; 2],
-    /// The loss of the last step.
-    pub last_loss: Option<Tensor>,
+pub struct Evaluation {
+    loss: BatchLoss,
+    params: ParamStore,
+    last_loss: Option<Tensor>,
 }
 
-impl<M: Network> Work for Evaluation<M> {
+impl Evaluation {
+    /// Evaluations of `loss`, whose model has the parameters `params`.
+    pub fn new(loss: BatchLoss, params: ParamStore) -> Self {
+        Self { loss, params, last_loss: None }
+    }
+}
+
+impl Work for Evaluation {
     fn step(&mut self) -> candle_core::Result<()> {
-        let [x, y] = &self.batch;
-        let loss = no_grad(|| (self.loss)(&self.network.forward(x, Mode::Evaluate)?, y))?;
-        self.last_loss = Some(loss);
+        self.last_loss = Some(no_grad(|| (self.loss)(Mode::Evaluate))?);
         Ok(())
     }
 

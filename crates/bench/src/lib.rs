@@ -2,12 +2,13 @@
 //!
 //! Reading order:
 //! 1. [`rows`]: what is measured; each row has a PyTorch reference of the same name in `scripts/bench/rows.py`
-//! 2. [`Training`], [`Evaluation`], [`Update`], [`Operation`], [`Product`]: the kinds of work
+//! 2. [`Training`], [`Evaluation`], [`Generation`], [`Update`], [`Operation`], [`Product`]: the kinds of work
 //! 3. [`serve`]: how the script tells this program what to do
 //!
 //! The models are the chapters' own, and so is the allocator, which d2l sets.
 
 mod evaluation;
+mod generation;
 mod models;
 mod operation;
 mod product;
@@ -17,6 +18,7 @@ mod update;
 mod worker;
 
 pub use evaluation::Evaluation;
+pub use generation::Generation;
 pub use operation::Operation;
 pub use product::Product;
 pub use training::Training;
@@ -30,8 +32,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use candle_core::Tensor;
-use d2l::nn::save_tensors;
+use d2l::nn::{Mode, save_tensors};
 use serde_json::json;
+
+/// Forward and loss of a batch, which is the same at every step: the mean over it.
+pub type BatchLoss = Box<dyn Fn(Mode) -> candle_core::Result<Tensor>>;
 
 /// What a row repeats.
 pub trait Work {

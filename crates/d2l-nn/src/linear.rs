@@ -330,6 +330,26 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_without_a_bias_has_the_weight_of_one_with_it() -> anyhow::Result<()> {
+        let (with, without) = (
+            ParamStore::new(0, &Device::Cpu),
+            ParamStore::new(0, &Device::Cpu),
+        );
+        let init = Initializer::PytorchDefault;
+        let a = linear(4, 3, &init, with.builder().pp("output"))?;
+        let b = linear_no_bias(4, 3, &init, without.builder().pp("output"))?;
+        let names: Vec<String> = without.state().into_keys().collect();
+        assert_eq!(names, ["output.weight"]);
+        assert_eq!(a.weight().to_vec2::<f32>()?, b.weight().to_vec2::<f32>()?);
+        assert!(b.bias().is_none());
+        let x = filled((2, 4), 1, 1.0, DType::F32, &Device::Cpu)?;
+        let bias = a.bias().expect("it has one");
+        let sum = b.forward(&x)?.broadcast_add(bias)?;
+        assert_eq!(a.forward(&x)?.to_vec2::<f32>()?, sum.to_vec2::<f32>()?);
+        Ok(())
+    }
+
+    #[test]
     fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
         for (rows, in_dim, out_dim, with_bias) in
             [(1, 1, 1, true), (3, 5, 1, false), (300, 17, 1030, true)]

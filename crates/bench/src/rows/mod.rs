@@ -2,9 +2,11 @@
 //! has the same name in `scripts/bench/rows.py`.
 //!
 //! - `models`: training steps of the chapters' models, and evaluations
+//! - `attention`: those of chapters 06 and 07
 //! - `operations`: single layers, functions and losses, forward and backward
 //! - `optimizers`: their steps over ten million parameters
 
+mod attention;
 mod models;
 mod operations;
 mod optimizers;
@@ -17,6 +19,7 @@ use d2l::usage;
 use recurrent::rnn_model::Cell;
 
 use crate::Work;
+use attention::*;
 use models::*;
 use operations::*;
 use optimizers::*;
@@ -51,6 +54,15 @@ pub const ROWS: &[Row] = &[
         language_model(Cell::Lstm, 1024, 32, 32)
     }),
     row("transformer-block", transformer_block),
+    row("seq2seq-zh", || seq2seq(ZH)),
+    row("seq2seq-en", || seq2seq(EN)),
+    row("bahdanau-zh", || bahdanau(ZH)),
+    row("bahdanau-en", || bahdanau(EN)),
+    row("translation-zh", || transformer(ZH)),
+    row("translation-en", || transformer(EN)),
+    row("gpt-6x384", gpt),
+    row("gpt-6x384-writes", gpt_writes),
+    row("vit-28", vit),
     row("evaluate-resnet18-32", || {
         evaluate_resnet18((64, 3, 32, 32))
     }),

@@ -22,20 +22,29 @@ use recurrent::rnn_model::{Cell, RnnModel};
 
 use super::{CLASS_SALT, classes};
 use crate::models::{EncoderBlock, WithoutDropout};
-use crate::{Evaluation, Training, Work};
+use crate::{BatchLoss, Evaluation, Training, Work};
 
 /// Salts of inputs and of a regression's targets.
-const INPUT_SALT: u32 = 1;
+pub(super) const INPUT_SALT: u32 = 1;
 const TARGET_SALT: u32 = 9;
 
 /// Inputs in ±1.
-fn inputs(shape: impl Into<Shape>) -> Result<Tensor> {
+pub(super) fn inputs(shape: impl Into<Shape>) -> Result<Tensor> {
     Ok(filled(shape, INPUT_SALT, 2.0, DType::F32, &Device::Cpu)?)
 }
 
 /// Square pictures in ten classes.
-fn pictures(channels: usize, side: usize) -> pictures::Shape {
+pub(super) fn pictures(channels: usize, side: usize) -> pictures::Shape {
     pictures::Shape { channels, ..pictures::Shape::grey(side) }
+}
+
+/// The loss of a network's outputs on a batch of inputs and targets.
+pub(super) fn on_batch<M: Network + 'static>(
+    network: M,
+    loss: Loss,
+    [x, y]: [Tensor; 2],
+) -> BatchLoss {
+    Box::new(move |mode| loss(&network.forward(&x, mode)?, &y))
 }
 
 /// A model that SGD trains, as in the book's chapters on it.
@@ -48,16 +57,9 @@ fn by_sgd<M: Network + 'static>(
     let params = ParamStore::new(0, &Device::Cpu);
     let network = build(&params)?;
     let group = ParamGroup::new(params.parameters());
-    Ok(Box::new(Training {
-        network,
-        optimizer: Box::new(Sgd::new(vec![group], learning_rate, 0.0, false)?),
-        params,
-        clip: None,
-        loss,
-        batch,
-        last_loss: None,
-        steps: 0,
-    }))
+    let sgd = Box::new(Sgd::new(vec![group], learning_rate, 0.0, false)?);
+    let loss = on_batch(network, loss, batch);
+    Ok(Box::new(Training::new(loss, params, sgd, None)))
 }
 
 /// A model that is used.
@@ -67,13 +69,8 @@ fn evaluated<M: Network + 'static>(
     loss: Loss,
     batch: [Tensor; 2],
 ) -> Result<Box<dyn Work>> {
-    Ok(Box::new(Evaluation {
-        network,
-        params,
-        loss,
-        batch,
-        last_loss: None,
-    }))
+    let loss = on_batch(network, loss, batch);
+    Ok(Box::new(Evaluation::new(loss, params)))
 }
 
 /// D2L zh 3.3, en 3.5.
@@ -209,10 +206,10 @@ pub(super) fn densenet() -> Result<Box<dyn Work>> {
 }
 
 /// Characters of a text.
-const VOCABULARY: u32 = 28;
+pub(super) const VOCABULARY: u32 = 28;
 
 /// Tokens and their successors, `[B, T]` both.
-fn tokens(batch: u32, steps: u32) -> Result<[Tensor; 2]> {
+pub(super) fn tokens(batch: u32, steps: u32) -> Result<[Tensor; 2]> {
     let tokens = |salt: u32| {
         let tokens = (0..batch * steps).map(|i| hash(i, salt) % VOCABULARY);
         Tensor::from_iter(tokens, &Device::Cpu)?.reshape((batch as usize, steps as usize))
@@ -236,16 +233,9 @@ pub(super) fn language_model(
     let params = ParamStore::new(0, &Device::Cpu);
     let network = rnn_model(cell, hiddens, &params)?;
     let group = ParamGroup::new(params.parameters());
-    Ok(Box::new(Training {
-        network,
-        optimizer: Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?),
-        params,
-        clip: Some(1.0),
-        loss: next_token_loss,
-        batch: tokens(batch, steps)?,
-        last_loss: None,
-        steps: 0,
-    }))
+    let sgd = Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?);
+    let loss = on_batch(network, next_token_loss, tokens(batch, steps)?);
+    Ok(Box::new(Training::new(loss, params, sgd, Some(1.0))))
 }
 
 /// The evaluation of [`language_model`]'s batch.
@@ -267,14 +257,7 @@ pub(super) fn transformer_block() -> Result<Box<dyn Work>> {
     let group = ParamGroup { weight_decay: 0.01, ..ParamGroup::new(params.parameters()) };
     let shape = (16, 128, 256);
     let targets = filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?;
-    Ok(Box::new(Training {
-        network,
-        optimizer: Box::new(Adam::decoupled(vec![group], 1e-3)?),
-        params,
-        clip: None,
-        loss: mse_loss,
-        batch: [inputs(shape)?, targets],
-        last_loss: None,
-        steps: 0,
-    }))
+    let adam = Box::new(Adam::decoupled(vec![group], 1e-3)?);
+    let loss = on_batch(network, mse_loss, [inputs(shape)?, targets]);
+    Ok(Box::new(Training::new(loss, params, adam, None)))
 }

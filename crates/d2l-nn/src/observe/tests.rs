@@ -198,3 +198,27 @@ fn reports_go_to_the_innermost_listener_and_to_nobody_outside() -> Result<()> {
     assert!(!is_observed());
     Ok(())
 }
+
+#[test]
+fn weights_of_attention_are_kept_in_the_order_of_their_reports() -> Result<()> {
+    let weights = |value: f64| Tensor::full(value, (1, 2, 3), &Device::Cpu);
+    report_attention("nobody.listens", &weights(0.0)?);
+    let (_, observations) = observed(|| {
+        report_attention("decoder.attention", &weights(1.0)?);
+        report_attention("encoder.attention", &weights(2.0)?);
+        report_attention("decoder.attention", &weights(3.0)?);
+        Ok(())
+    })?;
+    let reports = observations.attention().iter();
+    let found: Vec<(&str, f64)> = reports
+        .map(|(name, weights)| Ok((name.as_str(), weights.max_all()?.to_scalar()?)))
+        .collect::<Result<_>>()?;
+    let wanted = [
+        ("decoder.attention", 1.0),
+        ("encoder.attention", 2.0),
+        ("decoder.attention", 3.0),
+    ];
+    assert_eq!(found, wanted);
+    assert!(observations.rows(&[]).is_empty());
+    Ok(())
+}
