@@ -43,9 +43,16 @@ pub trait Real: WithDType + Default {
     }
 }
 
-/// Runs `f` compiled for the widest vectors that this processor has. Only what is inlined into `f` profits.
+/// Runs `f` compiled for vectors of 256 bits, if this processor has them. Only what is inlined into `f` profits.
+///
+/// gemm's feature `x86-v4` turns on pulp's too, which would choose 512 bits. Then LLVM takes the blocks of a small
+/// convolution apart, and LeNet's step takes seven times as long.
 #[inline(always)]
 pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(v3) = pulp::x86::V3::try_new() {
+        return pulp::Arch::V3(v3).dispatch(f);
+    }
     pulp::Arch::new().dispatch(f)
 }
 
