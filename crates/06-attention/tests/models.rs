@@ -13,12 +13,12 @@ use attention::translation::{Lesson, LossKind};
 use candle_core::{DType, Device, Tensor};
 use d2l::data::translation::{ParallelText, TranslationOptions, english_french};
 use d2l::data::{Choice, Column, Dataset, TextEdition};
-use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, hash};
+use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
     CrossEntropyOptions, Dropout, Initializer, Mode, ParamGroup, ParamStore, Step, backward,
     cross_entropy_with, observed,
 };
-use d2l::testing::check_loss_against_golden;
+use d2l::testing::{check_kernels_against_definitions, check_loss_against_golden};
 
 const DEVICE: Device = Device::Cpu;
 const EVALUATE: Mode = Mode::Evaluate;
@@ -160,6 +160,30 @@ fn the_models_agree_with_pytorch() -> Result<()> {
         check_loss_against_golden(&file, build, loss, one_group).context(name)?;
     }
     Ok(())
+}
+
+/// What a GPU runs gives the same losses.
+#[test]
+fn kernels_and_definitions_train_alike() -> Result<()> {
+    let [source, lens, input, target] = batch()?;
+    for (name, build) in MODELS {
+        let build = |params: &ParamStore| build(SIZES, EncoderEnd::Padding, params);
+        check_kernels_against_definitions(build, |model, mode| {
+            cross_entropy_with(
+                &model.forward(&source, &lens, &input, mode)?,
+                &target,
+                CrossEntropyOptions::default(),
+            )
+        })
+        .context(name)?;
+    }
+    let points = |salt| filled((8, 7), salt, 2.0, DType::F32, &DEVICE);
+    let (keys, values) = (points(1)?, points(2)?);
+    let (queries, target) = (keys.get_on_dim(1, 0)?, values.get_on_dim(1, 0)?);
+    let build = |params: &ParamStore| KernelRegression::new(None, params);
+    check_kernels_against_definitions(build, |model, _| {
+        squared_errors(&model.forward(&queries, &keys, &values)?, &target)
+    })
 }
 
 #[test]

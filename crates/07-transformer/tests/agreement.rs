@@ -15,7 +15,7 @@ use d2l::nn::{
     CrossEntropyOptions, Initializer, Mode, Network, ParamGroup, ParamStore, Step, backward,
     cross_entropy, cross_entropy_with,
 };
-use d2l::testing::{LayerCase, check_layer_against_golden};
+use d2l::testing::{LayerCase, check_kernels_against_definitions, check_layer_against_golden};
 use transformer::block::{Activation, BlockOptions, Norm};
 use transformer::breaks::Breaks;
 use transformer::encoder::EncoderBlock;
@@ -92,6 +92,39 @@ fn a_block_agrees_with_pytorchs_own() -> Result<()> {
         let mask = Mask { valid_lens: case.valid_lens.as_ref(), causal: case.causal };
         block.forward(&inputs[0], mask, None, TRAIN)
     })
+}
+
+/// What a GPU runs gives the same losses.
+#[test]
+fn kernels_and_definitions_train_alike() -> Result<()> {
+    let [source, lens, input] = sentences()?;
+    let target = tokens((4, 6), 13, 99)?;
+    let sizes = Sizes { dropout: 0.3, ..SIZES };
+    let parts = parts("")?;
+    let build = |params: &ParamStore| Ok(Transformer::new(sizes, parts, &RULE, params)?);
+    check_kernels_against_definitions(build, |model, mode| {
+        let logits = model.forward(&source, &lens, &input, mode)?;
+        cross_entropy_with(&logits, &target, CrossEntropyOptions::default())
+    })
+    .context("translation")?;
+
+    let (x, y) = (tokens((3, 9), 7, 1)?, tokens((3, 9), 7, 2)?);
+    let size = Size { dropout: 0.3, ..GPT };
+    let build = |params: &ParamStore| Ok(Gpt::new(size, Breaks::default(), &RULE, params)?);
+    check_kernels_against_definitions(build, |model, mode| {
+        next_token_loss(&model.forward(&x, mode)?, &y)
+    })
+    .context("gpt")?;
+
+    let x = filled((3, 1, 28, 28), 1, 2.0, DType::F32, &DEVICE)?;
+    let y = tokens((1, 3), 10, 2)?.squeeze(0)?;
+    let build = |params: &ParamStore| {
+        VisionTransformer::new(Shape::grey(28), &vit::Options::SMALL, &RULE, params)
+    };
+    check_kernels_against_definitions(build, |model, mode| {
+        cross_entropy(&model.forward(&x, mode)?, &y)
+    })
+    .context("vit")
 }
 
 // --- GPT --------------------------------------------------------------------------------------------------------------

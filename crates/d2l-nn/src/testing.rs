@@ -5,6 +5,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 
 use crate::ParamStore;
+use crate::kernel::IS_OFF;
 
 /// A tensor whose row-major element i is (hash(i, `salt`) / 2³² - ½) · `scale`: the same numbers in any language.
 ///
@@ -32,6 +33,19 @@ pub fn filled(
     Tensor::from_vec(values, shape, &Device::Cpu)?
         .to_dtype(dtype)?
         .to_device(device)
+}
+
+/// Calls `f` without this crate's kernels on this thread: its operations follow their definitions in candle's own, as on
+/// a GPU. However `f` ends, the kernels are back afterwards.
+pub fn without_kernels<R>(f: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IS_OFF.set(self.0);
+        }
+    }
+    let _before = Before(IS_OFF.replace(true));
+    f()
 }
 
 /// The hash behind [`filled`]: `hash(i, salt) % classes` makes class targets.
@@ -168,7 +182,25 @@ pub fn every_parameter_has_a_gradient(
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Module;
+
     use super::*;
+
+    /// Candle's own pass ends at a kernel's output, and goes through a definition.
+    #[test]
+    fn without_kernels_candles_pass_reaches_the_weight() -> anyhow::Result<()> {
+        let x = filled((2, 3), 1, 1.0, DType::F32, &Device::Cpu)?;
+        let weight = Var::from_tensor(&filled((4, 3), 2, 1.0, DType::F32, &Device::Cpu)?)?;
+        let layer = crate::Linear::new(weight.as_tensor().clone(), None)?;
+        let reaches = || -> Result<bool> {
+            let gradients = layer.forward(&x)?.sum_all()?.backward()?;
+            Ok(gradients.get(&weight).is_some())
+        };
+        assert!(!reaches()?);
+        assert!(without_kernels(reaches)?);
+        assert!(!reaches()?);
+        Ok(())
+    }
 
     #[test]
     fn a_wrong_gradient_is_found_and_named() -> anyhow::Result<()> {

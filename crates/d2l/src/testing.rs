@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
-use d2l_nn::testing::{every_parameter_has_a_gradient, filled, hash};
-use d2l_nn::{Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward};
+use d2l_nn::testing::{every_parameter_has_a_gradient, filled, hash, without_kernels};
+use d2l_nn::{Adam, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward};
 use serde_json::Value;
 
 use crate::Loss;
@@ -262,6 +262,39 @@ fn numbers(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
         ensure!(
             (found - float(wanted)?).abs() <= TOLERANCE,
             "{what} has {found}, PyTorch {wanted}"
+        );
+    }
+    Ok(())
+}
+
+/// Trains a model for some steps of Adam through the CPU kernels, and again through the definitions that a GPU runs: the
+/// losses must be equal but for rounding.
+///
+/// # Errors
+/// Names the first step whose losses differ.
+pub fn check_kernels_against_definitions<M>(
+    build: impl Fn(&ParamStore) -> Result<M>,
+    loss: impl Fn(&M, Mode) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    const STEPS: usize = 4;
+    let losses = || -> Result<Vec<f32>> {
+        let store = ParamStore::new(0, &Device::Cpu);
+        let model = build(&store)?;
+        let mut adam = Adam::new(vec![ParamGroup::new(store.parameters())], 1e-3)?;
+        let steps = (1..=STEPS).map(|step| {
+            let mode = Mode::Train(Step { seed: 0, epoch: 1, step });
+            let loss = loss(&model, mode)?;
+            adam.step(&backward(&loss)?)?;
+            Ok(loss.to_scalar()?)
+        });
+        steps.collect()
+    };
+    let kernels = losses()?;
+    let definitions = without_kernels(losses)?;
+    for (step, (ours, wanted)) in (1..).zip(kernels.iter().zip(&definitions)) {
+        ensure!(
+            (ours - wanted).abs() <= 1e-5 * wanted.abs(),
+            "step {step}: a loss of {ours} through the kernels, {wanted} through the definitions"
         );
     }
     Ok(())
