@@ -198,7 +198,7 @@ fn heads_agree_with_pytorchs_own() -> Result<()> {
         let layer = MultiHeadAttention::new(sizes, 0.0, false, &INIT, params.builder())?;
         Ok(layer)
     };
-    check_layer_against_golden(&file, build, |layer, case, inputs| {
+    check_layer_against_golden(&file, 4, build, |layer, case, inputs| {
         let [queries, keys, values] = inputs else {
             candle_core::bail!("found {} inputs, wanted 3", inputs.len());
         };

@@ -88,7 +88,7 @@ fn a_block_agrees_with_pytorchs_own() -> Result<()> {
         };
         Ok(EncoderBlock::new(&options, &RULE, params.builder())?)
     };
-    check_layer_against_golden(&file, build, |block, case, inputs| {
+    check_layer_against_golden(&file, 4, build, |block, case, inputs| {
         let mask = Mask { valid_lens: case.valid_lens.as_ref(), causal: case.causal };
         block.forward(&inputs[0], mask, None, TRAIN)
     })

@@ -174,20 +174,25 @@ impl LayerCase<'_> {
     }
 }
 
-/// Compares a layer with PyTorch's own in each case of a golden file: its output, and the gradients of its inputs and
-/// parameters.
+/// Compares a layer with PyTorch's own in each case of a golden file, of which there must be `count`: its output, and
+/// the gradients of its inputs and parameters.
 ///
 /// # Errors
-/// Names the case and the first tensor that differs; also if the file has no cases.
+/// Names the case and the first tensor that differs; also if the file has another number of cases.
 pub fn check_layer_against_golden<L>(
     file: &Path,
+    count: usize,
     build: impl Fn(&LayerCase, &ParamStore) -> Result<L>,
     forward: impl Fn(&L, &LayerCase, &[Var]) -> candle_core::Result<Tensor>,
 ) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let golden: Value = serde_json::from_str(&text)?;
     let cases = golden["cases"].as_array().context("the file has cases")?;
-    ensure!(!cases.is_empty(), "the file has no cases");
+    ensure!(
+        cases.len() == count,
+        "found {} cases, wanted {count}",
+        cases.len()
+    );
     for entry in cases {
         let name = entry["name"].as_str().context("a name")?;
         check_layer_case(name, entry, &build, &forward).context(name.to_string())?;
