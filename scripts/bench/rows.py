@@ -189,21 +189,24 @@ def translation(build, edition: Edition, learning_rate: float) -> Row:
     return by_adam(lambda: build(edition), edition.loss, *edition.inputs_and_targets(), learning_rate)
 
 
-def seq2seq(edition: Edition):
-    from seq2seq import NUM_LAYERS, Decoder, Encoder
-    from translation import EncoderDecoder
-
-    (source, target), sizes = edition.vocabularies, (edition.num_hiddens, NUM_LAYERS, 0.0)
-    return EncoderDecoder(Encoder(source, *sizes), Decoder(target, *sizes))
-
-
-def bahdanau(edition: Edition):
-    from bahdanau import Decoder
+def recurrent(edition: Edition, decoder):
     from seq2seq import NUM_LAYERS, Encoder
     from translation import EncoderDecoder
 
     (source, target), sizes = edition.vocabularies, (edition.num_hiddens, NUM_LAYERS, 0.0)
-    return EncoderDecoder(Encoder(source, *sizes), Decoder(target, *sizes))
+    return EncoderDecoder(Encoder(source, *sizes), decoder(target, *sizes))
+
+
+def seq2seq(edition: Edition):
+    from seq2seq import Decoder
+
+    return recurrent(edition, Decoder)
+
+
+def bahdanau(edition: Edition):
+    from bahdanau import Decoder
+
+    return recurrent(edition, Decoder)
 
 
 def transformer(edition: Edition):

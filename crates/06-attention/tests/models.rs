@@ -15,10 +15,12 @@ use d2l::data::translation::{ParallelText, TranslationOptions, english_french};
 use d2l::data::{Choice, Column, Dataset, TextEdition};
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
-    CrossEntropyOptions, Dropout, Initializer, Mode, ParamGroup, ParamStore, Step, backward,
+    CrossEntropyOptions, Dropout, Initializer, Mode, ParamStore, Step, backward,
     cross_entropy_with, observed,
 };
-use d2l::testing::{check_kernels_against_definitions, check_loss_against_golden};
+use d2l::testing::{
+    check_kernels_against_definitions, check_loss_against_golden, check_translator_against_golden,
+};
 
 const DEVICE: Device = Device::Cpu;
 const EVALUATE: Mode = Mode::Evaluate;
@@ -132,10 +134,6 @@ fn golden(model: &str) -> PathBuf {
     folder.join(format!("{model}.json"))
 }
 
-fn one_group(params: &ParamStore) -> Vec<ParamGroup> {
-    vec![ParamGroup::new(params.parameters())]
-}
-
 #[test]
 fn the_models_agree_with_pytorch() -> Result<()> {
     let sizes = Sizes {
@@ -146,18 +144,11 @@ fn the_models_agree_with_pytorch() -> Result<()> {
     };
     for (name, build) in MODELS {
         let file = golden(name.split(' ').next().unwrap_or(name));
-        let loss = |model: &Box<dyn Translator>, inputs: &[Tensor], targets: &Tensor, mode| {
-            let [source, lens, input] = inputs else {
-                candle_core::bail!("found {} inputs, wanted 3", inputs.len());
-            };
-            let options = CrossEntropyOptions {
-                ignore_index: Some(1), // the file's padding
-                ..CrossEntropyOptions::default()
-            };
-            cross_entropy_with(&model.forward(source, lens, input, mode)?, targets, options)
-        };
         let build = |params: &ParamStore| build(sizes, EncoderEnd::Padding, params);
-        check_loss_against_golden(&file, build, loss, one_group).context(name)?;
+        check_translator_against_golden(&file, build, |model, [source, lens, input], mode| {
+            model.forward(source, lens, input, mode)
+        })
+        .context(name)?;
     }
     Ok(())
 }
@@ -195,7 +186,7 @@ fn kernel_regression_agrees_with_pytorch() -> Result<()> {
         };
         squared_errors(&model.forward(queries, keys, values)?, targets)
     };
-    check_loss_against_golden(&golden("kernel-regression"), build, loss, one_group)
+    check_loss_against_golden(&golden("kernel-regression"), build, loss)
 }
 
 /// zh 9.7.2 and 10.4.2: a vocabulary of 10, 16 hidden units, two layers, 4 sentences of 7 tokens. Parameters of the

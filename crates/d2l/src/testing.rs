@@ -8,7 +8,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use d2l_nn::testing::{every_parameter_has_a_gradient, filled, hash, without_kernels};
-use d2l_nn::{Adam, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step, backward};
+use d2l_nn::{
+    Adam, CrossEntropyOptions, Mode, Network, Optimizer, ParamGroup, ParamStore, Sgd, Step,
+    backward, cross_entropy_with,
+};
 use serde_json::Value;
 
 use crate::Loss;
@@ -34,8 +37,12 @@ pub fn check_against_golden<M: Network>(
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: Loss,
 ) -> Result<()> {
-    let one_group = |store: &ParamStore| vec![ParamGroup::new(store.parameters())];
     check_groups_against_golden(file, build, loss, one_group)
+}
+
+/// All parameters.
+fn one_group(store: &ParamStore) -> Vec<ParamGroup> {
+    vec![ParamGroup::new(store.parameters())]
 }
 
 /// [`check_against_golden`] for a model whose parameters are trained in several groups.
@@ -52,7 +59,7 @@ pub fn check_groups_against_golden<M: Network>(
         [x] => loss(&network.forward(x, mode)?, targets),
         _ => candle_core::bail!("found {} inputs, wanted 1", inputs.len()),
     };
-    check_loss_against_golden(file, build, loss, groups)
+    check_golden(&read(file)?, build, loss, groups)
 }
 
 /// [`check_against_golden`] for a model of any kind: `loss` takes the inputs in the file's order, the targets and the mode.
@@ -63,10 +70,48 @@ pub fn check_loss_against_golden<M>(
     file: &Path,
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: impl Fn(&M, &[Tensor], &Tensor, Mode) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    check_golden(&read(file)?, build, loss, one_group)
+}
+
+/// [`check_against_golden`] for a model that translates: `forward` takes the source, its valid lengths and the decoder's
+/// input to logits. The file's padding doesn't count in the loss.
+///
+/// # Errors
+/// Names the first number that differs.
+pub fn check_translator_against_golden<M>(
+    file: &Path,
+    build: impl Fn(&ParamStore) -> Result<M>,
+    forward: impl Fn(&M, [&Tensor; 3], Mode) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    let golden = read(file)?;
+    let padding = golden["padding"].as_u64().context("the padding")? as u32;
+    let options = CrossEntropyOptions {
+        ignore_index: Some(padding),
+        ..CrossEntropyOptions::default()
+    };
+    let loss = |model: &M, inputs: &[Tensor], targets: &Tensor, mode| match inputs {
+        [source, lens, input] => cross_entropy_with(
+            &forward(model, [source, lens, input], mode)?,
+            targets,
+            options,
+        ),
+        _ => candle_core::bail!("found {} inputs, wanted 3", inputs.len()),
+    };
+    check_golden(&golden, build, loss, one_group)
+}
+
+fn read(file: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+fn check_golden<M>(
+    golden: &Value,
+    build: impl Fn(&ParamStore) -> Result<M>,
+    loss: impl Fn(&M, &[Tensor], &Tensor, Mode) -> candle_core::Result<Tensor>,
     groups: impl Fn(&ParamStore) -> Vec<ParamGroup>,
 ) -> Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let golden: Value = serde_json::from_str(&text)?;
     let device = Device::Cpu;
     let store = ParamStore::with_dtype(0, DType::F64, &device);
     let network = build(&store)?;
@@ -185,8 +230,7 @@ pub fn check_layer_against_golden<L>(
     build: impl Fn(&LayerCase, &ParamStore) -> Result<L>,
     forward: impl Fn(&L, &LayerCase, &[Var]) -> candle_core::Result<Tensor>,
 ) -> Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let golden: Value = serde_json::from_str(&text)?;
+    let golden = read(file)?;
     let cases = golden["cases"].as_array().context("the file has cases")?;
     ensure!(
         cases.len() == count,
@@ -285,7 +329,7 @@ pub fn check_kernels_against_definitions<M>(
     let losses = || -> Result<Vec<f32>> {
         let store = ParamStore::new(0, &Device::Cpu);
         let model = build(&store)?;
-        let mut adam = Adam::new(vec![ParamGroup::new(store.parameters())], 1e-3)?;
+        let mut adam = Adam::new(one_group(&store), 1e-3)?;
         let steps = (1..=STEPS).map(|step| {
             let mode = Mode::Train(Step { seed: 0, epoch: 1, step });
             let loss = loss(&model, mode)?;
