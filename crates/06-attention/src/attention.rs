@@ -6,7 +6,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
     AttentionOptions, Dropout, Initializer, Linear, Mode, is_observed, linear_no_bias,
-    masked_softmax, report_attention, scaled_dot_product_attention, softmax, tanh,
+    masked_softmax, matmul, report_attention, scaled_dot_product_attention, softmax, tanh,
 };
 
 use crate::mask::Mask;
@@ -66,7 +66,7 @@ impl AdditiveAttention {
             None => softmax(&scores, 2)?,
         };
         report_attention(&self.name, &weights);
-        self.dropout.forward_t(&weights, mode)?.matmul(values)
+        matmul(&self.dropout.forward_t(&weights, mode)?, values)
     }
 }
 

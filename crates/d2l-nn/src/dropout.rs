@@ -52,20 +52,23 @@ impl Dropout {
 
     /// The output without a report, for a layer that reports itself together with its dropout.
     pub(crate) fn dropped(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let Mode::Train(step) = mode else {
+        let Some(dropped) = self.draw(mode, x.elem_count()) else {
             return Ok(graph::input(x));
-        };
-        if self.probability == 0.0 {
-            return Ok(graph::input(x));
-        }
-        let dropped = Dropped {
-            kept: Arc::new(self.kept(step, x.elem_count())),
-            scale: self.scale(),
         };
         if kernel::has_kernel(x) {
             node::apply1(dropped, x.contiguous()?)
         } else {
             dropped.composed(&graph::input(x))
+        }
+    }
+
+    /// What becomes of `n` elements, in row-major order; nothing where all stay as they are.
+    pub(crate) fn draw(&self, mode: Mode, n: usize) -> Option<Dropped> {
+        match mode {
+            Mode::Train(step) if self.probability > 0.0 => {
+                Some(Dropped { kept: Arc::new(self.kept(step, n)), scale: self.scale() })
+            }
+            _ => None,
         }
     }
 
@@ -115,9 +118,11 @@ impl Dropout {
 
 /// Multiplication by a mask and a factor. It is linear, so that the gradient is the same operation.
 #[derive(Clone)]
-struct Dropped {
-    kept: Arc<Vec<u8>>,
-    scale: f64,
+pub(crate) struct Dropped {
+    /// For each element, whether it stays (1) or is dropped (0).
+    pub kept: Arc<Vec<u8>>,
+    /// The factor of those that stay.
+    pub scale: f64,
 }
 
 impl Dropped {

@@ -31,6 +31,7 @@ mod initializer;
 mod kernel;
 mod linear;
 mod loss;
+mod matmul;
 mod mode;
 mod network;
 mod norm;
@@ -70,6 +71,7 @@ pub use loss::{
     binary_cross_entropy_with_logits, cross_entropy, cross_entropy_with, focal_loss, huber_loss,
     kl_divergence, l1_loss, masked_cross_entropy, mse_loss, mse_loss_with, smooth_l1_loss,
 };
+pub use matmul::matmul;
 pub use mode::{Mode, Step};
 pub use network::Network;
 pub use norm::{

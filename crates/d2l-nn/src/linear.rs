@@ -13,7 +13,8 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::graph;
-use crate::kernel::{self, Real};
+use crate::kernel::{self, Real, elements};
+use crate::matmul::{self, Sizes, Transposed, products};
 use crate::node;
 use crate::observe::report_layer;
 use crate::{Initializer, Sees};
@@ -123,13 +124,16 @@ impl Module for Linear {
 /// The layer as one operation, with a bias (three inputs) or without (two).
 struct Affine;
 
-/// x Wᵀ as rows × out_dim, and the shape of the output. The inputs are contiguous.
+/// x Wᵀ, and the shape of the output. The inputs are contiguous.
 fn product(
     x: &CpuStorage,
     x_layout: &Layout,
     weight: &CpuStorage,
     weight_layout: &Layout,
 ) -> Result<(CpuStorage, Shape)> {
+    fn typed<T: Real>(x: &[T], weight: &[T], sizes: Sizes) -> CpuStorage {
+        T::to_cpu_storage_owned(products(x, weight, sizes, Transposed::Second))
+    }
     let (out_dim, in_dim) = weight_layout.shape().dims2()?;
     let mut shape = x_layout.dims().to_vec();
     if let Some(last) = shape.last_mut() {
@@ -137,13 +141,19 @@ fn product(
     }
     let shape = Shape::from(shape);
     let rows = shape.elem_count() / out_dim.max(1);
-    let x_layout = Layout::contiguous_with_offset((rows, in_dim), x_layout.start_offset());
-    let y = x.matmul(
-        weight,
-        (1, rows, out_dim, in_dim),
-        &x_layout,
-        &weight_layout.transpose(0, 1)?,
-    )?;
+    let sizes = Sizes { batch: 1, m: rows, k: in_dim, n: out_dim };
+    let y = match x.dtype() {
+        DType::F64 => typed::<f64>(
+            elements(x, x_layout)?,
+            elements(weight, weight_layout)?,
+            sizes,
+        ),
+        _ => typed::<f32>(
+            elements(x, x_layout)?,
+            elements(weight, weight_layout)?,
+            sizes,
+        ),
+    };
     Ok((y, shape))
 }
 
@@ -166,16 +176,29 @@ fn add_bias<T: Real>(y: &mut CpuStorage, bias: &[T]) -> Result<()> {
 fn gradients(x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let (out_dim, in_dim) = weight.dims2()?;
     let rows = dy.elem_count() / out_dim.max(1);
-    let dy = dy.contiguous()?.reshape((rows, out_dim))?;
-    let dx = if x.track_op() {
-        Some(dy.matmul(&weight.detach())?.reshape(x.shape())?)
-    } else {
-        None // x is data: a third of the work saved
+    let dx = match x.track_op() {
+        true => {
+            let sizes = Sizes { batch: 1, m: rows, k: out_dim, n: in_dim };
+            Some(matmul::product(
+                [dy, weight],
+                sizes,
+                Transposed::Neither,
+                x.shape(),
+            )?)
+        }
+        false => None, // x is data: a third of the work saved
     };
-    let dw = if weight.track_op() {
-        Some(dy.t()?.matmul(&x.detach().reshape((rows, in_dim))?)?)
-    } else {
-        None
+    let dw = match weight.track_op() {
+        true => {
+            let sizes = Sizes { batch: 1, m: out_dim, k: rows, n: in_dim };
+            Some(matmul::product(
+                [dy, x],
+                sizes,
+                Transposed::First,
+                weight.shape(),
+            )?)
+        }
+        false => None,
     };
     Ok((dx, dw))
 }
@@ -225,7 +248,7 @@ impl CustomOp2 for Affine {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        gradients(x, weight, dy)
+        gradients(x, weight, &dy.contiguous()?)
     }
 }
 

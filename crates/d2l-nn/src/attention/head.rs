@@ -14,6 +14,8 @@ pub(super) struct Head<'a, T> {
     pub k: &'a [T],
     pub v: &'a [T],
     pub mask: Option<&'a [T]>,
+    /// For each weight `[Q, K]` whether it stays (1) or is dropped (0), and the factor of those that stay.
+    pub dropped: Option<(&'a [u8], T)>,
     /// For each query, the number of keys that it can see at most.
     pub seen: Vec<usize>,
 }
@@ -51,6 +53,25 @@ impl<T: Real> Head<'_, T> {
         );
     }
 
+    /// Drops weights of a block of queries, `[rows, width]`, or their gradients; without dropout all stay.
+    fn drop(&self, start: usize, width: usize, weights: &mut [T]) {
+        let Some((kept, scale)) = self.dropped else {
+            return;
+        };
+        let rows = weights.chunks_exact_mut(width);
+        let kept = kept[start * self.sizes.keys..].chunks(self.sizes.keys);
+        kernel::wide(
+            #[inline(always)]
+            || {
+                for (row, kept) in rows.zip(kept) {
+                    for (x, &kept) in row.iter_mut().zip(kept) {
+                        *x = T::choose(kept == 1, *x * scale, T::ZERO);
+                    }
+                }
+            },
+        );
+    }
+
     fn blocks(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         (0..self.sizes.queries).step_by(BLOCK).filter_map(|start| {
             let rows = BLOCK.min(self.sizes.queries - start);
@@ -82,6 +103,7 @@ impl<T: Real> Head<'_, T> {
                     }
                 },
             );
+            self.drop(start, width, &mut scores[..rows * width]);
             let weights = Matrix::new(&scores, rows, width);
             multiply(
                 weights,
@@ -122,13 +144,22 @@ impl<T: Real> Head<'_, T> {
                 },
             );
             let d_block = Matrix::new(&d_output[start * values..], rows, values);
-            add_product(Matrix::new(&weights, rows, width).t(), d_block, dv, values);
+            let used = match self.dropped {
+                None => &weights,
+                Some(_) => {
+                    d_weights[..rows * width].copy_from_slice(&weights[..rows * width]);
+                    self.drop(start, width, &mut d_weights[..rows * width]);
+                    &d_weights
+                }
+            };
+            add_product(Matrix::new(used, rows, width).t(), d_block, dv, values);
             multiply(
                 d_block,
                 Matrix::new(self.v, width, values).t(),
                 &mut d_weights,
                 width,
             );
+            self.drop(start, width, &mut d_weights[..rows * width]);
             let all = weights
                 .chunks_exact_mut(width)
                 .take(rows)

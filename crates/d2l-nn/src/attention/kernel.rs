@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::head::{Head, part};
 use super::{AttentionOptions, Sizes};
+use crate::dropout::Dropped;
 use crate::graph;
 use crate::kernel::{self, Real};
 use crate::node;
@@ -39,8 +40,12 @@ pub(super) fn run(
         }
         None => None,
     };
+    let weights = sizes.batch * sizes.heads * sizes.queries * sizes.keys;
     let op = Attention {
         sizes,
+        dropped: options
+            .dropout
+            .and_then(|(dropout, mode)| dropout.draw(mode, weights)),
         lens,
         causal: options.causal,
         mask,
@@ -57,6 +62,8 @@ struct Attention {
     causal: bool,
     /// `[B or 1, heads or 1, Q, K]`
     mask: Option<Tensor>,
+    /// Of the weights `[B, heads, Q, K]`.
+    dropped: Option<Dropped>,
     tracked: bool,
     /// The logarithm of the sum of the exponentials of each query's scores, `[B, heads, Q]`.
     log_sums: Mutex<Option<Tensor>>,
@@ -64,7 +71,7 @@ struct Attention {
 
 impl Attention {
     fn head<'a, T: Real>(
-        &self,
+        &'a self,
         number: usize,
         q: &'a [T],
         k: &'a [T],
@@ -97,6 +104,10 @@ impl Attention {
             k: part(k, number, keys * d),
             v: part(v, number, keys * values),
             mask,
+            dropped: self.dropped.as_ref().map(|dropped| {
+                let kept = part(&dropped.kept, number, queries * keys);
+                (kept, T::from_f64(dropped.scale))
+            }),
             seen: seen.collect(),
         }
     }

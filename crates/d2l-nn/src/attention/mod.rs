@@ -6,7 +6,9 @@
 //!
 //! On the CPU ([`kernel`]) one thread takes a head, a block of queries at a time. P is never stored: for each query one
 //! number is kept, from which the backward pass computes its row again (Dao et al. 2022, arXiv:2205.14135). The memory
-//! grows with the length, not with its square; this costs one product of the five in the backward pass.
+//! grows with the length, not with its square; this costs one product of the five in the backward pass. With dropout, P ∘ M
+//! takes the place of P where it is multiplied by V, and dO Vᵀ ∘ M that of dO Vᵀ; M is 0 or 1 / (1 - p), a byte for each
+//! weight.
 
 mod head;
 mod heads;
@@ -19,7 +21,7 @@ pub use heads::{join_heads, split_heads};
 use candle_core::{D, DType, Result, Tensor, bail};
 
 use crate::graph;
-use crate::{Dropout, Mode};
+use crate::{Dropout, Mode, matmul};
 
 /// Options of [`scaled_dot_product_attention`]. All given masks apply together. Masks get no gradient.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +42,7 @@ pub struct AttentionOptions<'a> {
 /// Attention of queries `[B, heads, Q, d]` to keys `[B, heads, K, d]` with values `[B, heads, K, v]`: outputs
 /// `[B, heads, Q, v]` and, if they are wanted, the weights `[B, heads, Q, K]`, before dropout.
 ///
-/// A query that sees no key gets zeros. If weights are wanted or dropped, they are stored, and the definition runs.
+/// A query that sees no key gets zeros. If weights are wanted, they are stored, and the definition runs.
 pub fn scaled_dot_product_attention(
     q: &Tensor,
     k: &Tensor,
@@ -95,9 +97,7 @@ pub fn scaled_dot_product_attention(
             q.dtype()
         );
     }
-    let drops =
-        matches!(options.dropout, Some((dropout, Mode::Train(_))) if dropout.probability() > 0.0);
-    if options.wants_weights || drops || !crate::kernel::has_kernel(q) {
+    if options.wants_weights || !crate::kernel::has_kernel(q) {
         let [q, k, v] = [q, k, v].map(graph::input);
         return composed(&q, &k, &v, sizes, options);
     }
@@ -136,7 +136,7 @@ fn composed(
     let Sizes { batch, heads, queries, keys, d, .. } = sizes;
     let (dtype, device) = (q.dtype(), q.device());
     let shape = (batch, heads, queries, keys);
-    let mut scores = (q.contiguous()?.matmul(&k.t()?.contiguous()?)? * (1.0 / (d as f64).sqrt()))?;
+    let mut scores = (matmul(q, &k.t()?)? * (1.0 / (d as f64).sqrt()))?;
     let mut seen = Tensor::ones(shape, DType::U8, device)?;
     let position = Tensor::arange(0, keys as u32, device)?.reshape((1, 1, 1, keys))?;
     if let Some(lens) = options.valid_lens {
@@ -167,6 +167,6 @@ fn composed(
         Some((dropout, mode)) => dropout.forward_t(&weights, mode)?,
         None => weights.clone(),
     };
-    let output = used.matmul(&v.contiguous()?)?;
+    let output = matmul(&used, v)?;
     Ok((output, options.wants_weights.then_some(weights)))
 }

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Var};
 
 use super::*;
+use crate::Step;
 use crate::testing::{check_gradients, filled, hash};
 
 const CPU: Device = Device::Cpu;
@@ -48,15 +49,26 @@ fn case([batch, heads, queries, keys, d, values]: [usize; 6], dtype: DType) -> R
     })
 }
 
-/// Calls `f` with every way to hide keys.
+/// Calls `f` with every way to hide keys, and with weights dropped and not.
 fn every_option(
     case: &Case,
     f: impl Fn(AttentionOptions) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    for causal in [false, true] {
-        for valid_lens in [None, Some(&case.lens[0]), Some(&case.lens[1])] {
-            for mask in std::iter::once(None).chain(case.masks.iter().map(Some)) {
-                f(AttentionOptions { valid_lens, causal, mask, ..Default::default() })?;
+    let layer = Dropout::new(0.3, "attention.dropout")?;
+    let here = Step { seed: 3, epoch: 1, step: 2 };
+    for dropout in [None, Some((&layer, Mode::Train(here)))] {
+        for causal in [false, true] {
+            for valid_lens in [None, Some(&case.lens[0]), Some(&case.lens[1])] {
+                for mask in std::iter::once(None).chain(case.masks.iter().map(Some)) {
+                    let given = AttentionOptions {
+                        valid_lens,
+                        causal,
+                        mask,
+                        dropout,
+                        ..Default::default()
+                    };
+                    f(given)?;
+                }
             }
         }
     }

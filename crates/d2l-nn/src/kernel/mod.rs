@@ -8,6 +8,7 @@ mod panels;
 mod product;
 mod real;
 mod sums;
+mod vector_product;
 
 use std::cell::{Cell, RefCell};
 

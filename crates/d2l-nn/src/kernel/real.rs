@@ -2,6 +2,29 @@
 
 use candle_core::{CpuStorage, Result, WithDType, bail};
 
+/// C = α C + β A B. For each of C, A and B: a pointer, and the distances from column to column and from row to row.
+pub type Gemm<T> = unsafe fn(
+    rows: usize,
+    columns: usize,
+    inner: usize,
+    c: *mut T,
+    c_columns: isize,
+    c_rows: isize,
+    reads_c: bool,
+    a: *const T,
+    a_columns: isize,
+    a_rows: isize,
+    b: *const T,
+    b_columns: isize,
+    b_rows: isize,
+    alpha: T,
+    beta: T,
+    conjugates_c: bool,
+    conjugates_a: bool,
+    conjugates_b: bool,
+    parallelism: gemm_common::Parallelism,
+);
+
 /// The number types of the kernels: f32 to train in, f64 to check gradients in.
 ///
 /// The functions of f32 are polynomials, so that a loop over them is computed eight elements at a time (see [`wide`]);
@@ -33,6 +56,8 @@ pub trait Real: WithDType + Default {
     /// `yes` or `no`, without a jump. If one of them is a constant or takes much work, `if` would become a jump around
     /// what depends on it, and the loop would not be vectorised.
     fn choose(condition: bool, yes: Self, no: Self) -> Self;
+    /// gemm's product in this type, for this processor.
+    fn gemm() -> Gemm<Self>;
     /// The elements of a storage of this type, to be changed.
     fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
 
@@ -57,7 +82,7 @@ pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
 }
 
 macro_rules! real {
-    ($type:ident, $bits:ident, $variant:ident, $exp:path, $exp_m1:path, $ln_1p:path, $tanh:path, $normal:path) => {
+    ($type:ident, $bits:ident, $variant:ident, $gemm:ident, $exp:path, $exp_m1:path, $ln_1p:path, $tanh:path, $normal:path) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -98,6 +123,9 @@ macro_rules! real {
                 let mask = <$bits>::from(condition).wrapping_neg();
                 $type::from_bits((yes.to_bits() & mask) | (no.to_bits() & !mask))
             }
+            fn gemm() -> Gemm<Self> {
+                $gemm::gemm::$type::get_gemm_fn()
+            }
             fn elements_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
                 match storage {
                     CpuStorage::$variant(elements) => Ok(elements),
@@ -111,11 +139,12 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, F32, exp, exp_m1, ln_1p, tanh, normal);
+real!(f32, u32, F32, gemm_f32, exp, exp_m1, ln_1p, tanh, normal);
 real!(
     f64,
     u64,
     F64,
+    gemm_f64,
     f64::exp,
     f64::exp_m1,
     f64::ln_1p,

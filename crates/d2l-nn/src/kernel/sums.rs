@@ -87,7 +87,7 @@ pub(super) fn fill_and_sum<T: Real, Z>(
 
 /// The sum of the lanes, by halves: far fewer additions that wait for one another.
 #[inline(always)]
-fn halved<T: Real>(mut sums: [T; LANES]) -> T {
+pub(super) fn halved<T: Real, const LANES: usize>(mut sums: [T; LANES]) -> T {
     let mut width = LANES;
     while width > 1 {
         width /= 2;

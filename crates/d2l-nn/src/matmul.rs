@@ -1,0 +1,223 @@
+//! Products of matrices, batch by batch. D2L zh 2.3.8 and 10.2.4, en 2.3.9 and 11.3.2.2.
+//!
+//! C = A B,   ∂l/∂A = ∂l/∂C Bᵀ,   ∂l/∂B = Aᵀ ∂l/∂C
+//!
+//! The order in which candle's own product adds its terms depends on the processor's caches and on the width of its
+//! vectors. Here it doesn't: with the same numbers a layer gives the same bits on every processor that rounds a product
+//! and a sum once, as all do since 2013.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::graph;
+use crate::kernel::{self, Matrix, Real, elements, multiply, multiply_shared};
+use crate::node;
+
+/// `[…, m, k]` and `[…, k, n]` to `[…, m, n]`, with the same axes in front.
+///
+/// # Errors
+/// If the shapes don't fit.
+pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let fit = match (a.dims(), b.dims()) {
+        ([front @ .., _, k], [b_front @ .., rows, _]) => front == b_front && k == rows,
+        _ => false,
+    };
+    if !fit || a.dtype() != b.dtype() {
+        bail!(
+            "matmul: found {:?} {:?} and {:?} {:?}, wanted […, m, k] and […, k, n] of one type",
+            a.dims(),
+            a.dtype(),
+            b.dims(),
+            b.dtype()
+        );
+    }
+    if kernel::has_kernel(a) && kernel::has_kernel(b) {
+        node::apply2(Product, [a.contiguous()?, b.contiguous()?])
+    } else {
+        graph::input(a)
+            .contiguous()?
+            .matmul(&graph::input(b).contiguous()?)
+    }
+}
+
+/// The sizes of `batch` products `[m, k]` · `[k, n]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub batch: usize,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+}
+
+/// Which of the two factors lies there as its transpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transposed {
+    Neither,
+    First,
+    Second,
+}
+
+/// The products, one behind the other.
+pub(crate) fn products<T: Real>(a: &[T], b: &[T], sizes: Sizes, transposed: Transposed) -> Vec<T> {
+    let Sizes { batch, m, k, n } = sizes;
+    let mut c = vec![T::ZERO; batch * m * n];
+    let one = |number: usize, c: &mut [T], multiply: fn(Matrix<T>, Matrix<T>, &mut [T], usize)| {
+        let (a, b) = (&a[number * m * k..][..m * k], &b[number * k * n..][..k * n]);
+        let a = match transposed {
+            Transposed::First => Matrix::new(a, k, m).t(),
+            _ => Matrix::new(a, m, k),
+        };
+        let b = match transposed {
+            Transposed::Second => Matrix::new(b, n, k).t(),
+            _ => Matrix::new(b, k, n),
+        };
+        multiply(a, b, c, n);
+    };
+    let each = (m * n).max(1);
+    if batch > 1 && kernel::pays_to_share(batch * m * n * k) {
+        let all = c.par_chunks_mut(each).enumerate();
+        all.for_each(|(number, c)| one(number, c, multiply));
+    } else {
+        let all = c.chunks_mut(each).enumerate();
+        all.for_each(|(number, c)| one(number, c, multiply_shared));
+    }
+    c
+}
+
+/// The same for contiguous tensors on the CPU, as a tensor of this shape.
+pub(crate) fn product(
+    [a, b]: [&Tensor; 2],
+    sizes: Sizes,
+    transposed: Transposed,
+    shape: &Shape,
+) -> Result<Tensor> {
+    fn typed<T: Real>(
+        both: [&Tensor; 2],
+        sizes: Sizes,
+        transposed: Transposed,
+        shape: &Shape,
+    ) -> Result<Tensor> {
+        let c = kernel::read_each(both, |[a, b]| products::<T>(a, b, sizes, transposed))?;
+        Tensor::from_vec(c, shape, both[0].device())
+    }
+    match a.dtype() {
+        DType::F64 => typed::<f64>([a, b], sizes, transposed, shape),
+        _ => typed::<f32>([a, b], sizes, transposed, shape),
+    }
+}
+
+struct Product;
+
+impl Product {
+    fn sizes(a: &[usize], b: &[usize]) -> Sizes {
+        let last = |dims: &[usize], from_the_end: usize| dims[dims.len() - from_the_end];
+        let (m, k, n) = (last(a, 2), last(a, 1), last(b, 1));
+        Sizes { batch: a[..a.len() - 2].iter().product(), m, k, n }
+    }
+}
+
+impl CustomOp2 for Product {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let sizes = Self::sizes(a_layout.dims(), b_layout.dims());
+        let mut shape = a_layout.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = sizes.n;
+        }
+        fn typed<T: Real>(a: &[T], b: &[T], sizes: Sizes) -> CpuStorage {
+            T::to_cpu_storage_owned(products(a, b, sizes, Transposed::Neither))
+        }
+        let c = match a.dtype() {
+            DType::F64 => typed::<f64>(elements(a, a_layout)?, elements(b, b_layout)?, sizes),
+            _ => typed::<f32>(elements(a, a_layout)?, elements(b, b_layout)?, sizes),
+        };
+        Ok((c, Shape::from(shape)))
+    }
+
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        _c: &Tensor,
+        dc: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let Sizes { batch, m, k, n } = Self::sizes(a.dims(), b.dims());
+        let dc = dc.contiguous()?;
+        let da = match a.track_op() {
+            true => {
+                let sizes = Sizes { batch, m, k: n, n: k };
+                Some(product([&dc, b], sizes, Transposed::Second, a.shape())?)
+            }
+            false => None,
+        };
+        let db = match b.track_op() {
+            true => {
+                let sizes = Sizes { batch, m: k, k: m, n };
+                Some(product([a, &dc], sizes, Transposed::First, b.shape())?)
+            }
+            false => None,
+        };
+        Ok((da, db))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::testing::{check_gradients, filled, without_kernels};
+
+    fn var(shape: &[usize], salt: u32) -> Result<Var> {
+        Var::from_tensor(&filled(shape, salt, 2.0, DType::F64, &Device::Cpu)?)
+    }
+
+    #[test]
+    fn it_is_the_definition_and_so_are_its_gradients() -> anyhow::Result<()> {
+        for (a, b) in [
+            (vec![2, 3], vec![3, 4]),
+            (vec![1, 5], vec![5, 1]),
+            (vec![2, 3, 4], vec![2, 4, 1]),
+            (vec![2, 3, 1, 4], vec![2, 3, 4, 2]),
+            (vec![70, 8, 8], vec![70, 8, 9]),
+        ] {
+            let (a, b) = (var(&a, 1)?, var(&b, 2)?);
+            let gap =
+                (matmul(&a, &b)? - a.as_tensor().detach().matmul(&b.as_tensor().detach())?)?;
+            let gap = gap.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+            assert!(gap < 1e-12, "{a:?} {b:?}: {gap}");
+            if a.elem_count() < 100 {
+                let inputs = [a.clone(), b.clone()];
+                check_gradients(&inputs, || matmul(&a, &b)?.sqr()?.sum_all(), 1e-7)?;
+                let definition = || matmul(&a, &b)?.sqr()?.sum_all()?.backward();
+                assert!(without_kernels(definition)?.get(&a).is_some());
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_transpose_is_a_factor_too() -> anyhow::Result<()> {
+        let (a, b) = (var(&[5, 3], 1)?, var(&[4, 5], 2)?);
+        let product = || matmul(&a.t()?, &b.t()?)?.sqr()?.sum_all();
+        check_gradients(&[a.clone(), b.clone()], product, 1e-7)
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() -> Result<()> {
+        let (a, b) = (var(&[2, 3], 1)?, var(&[2, 3], 2)?);
+        let error = matmul(&a, &b).expect_err("3 for 2").to_string();
+        assert!(error.contains("found [2, 3] F64 and [2, 3] F64"), "{error}");
+        Ok(())
+    }
+}
