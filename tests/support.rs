@@ -132,7 +132,8 @@ impl Desk {
     }
 }
 
-/// The log without the fields in which two equal runs may differ: times, speeds, memory, threads, name.
+/// The log without the fields in which two equal runs may differ: times, speeds, memory, threads, and whether a run was
+/// lengthened.
 pub fn comparable(folder: &Path) -> Result<Vec<serde_json::Value>> {
     let text = std::fs::read_to_string(folder.join("log.jsonl"))?;
     let mut lines = Vec::new();
@@ -141,6 +142,7 @@ pub fn comparable(folder: &Path) -> Result<Vec<serde_json::Value>> {
         let object = value.as_object_mut().context("a line is an object")?;
         for key in [
             "started",
+            "lengthened",
             "threads",
             "seconds",
             "examples_per_second",

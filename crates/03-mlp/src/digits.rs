@@ -173,7 +173,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     let part = match options.evaluated_on {
         Part::Test => "test",
         Part::Validation => {
-            for (name, value) in evaluate(&task, &test, run)?.means() {
+            for (name, value) in evaluate(&task, &test, run, &optimizer)?.means() {
                 run.record_final(&format!("test.{name}"), value);
             }
             "validation"

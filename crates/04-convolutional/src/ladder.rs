@@ -288,10 +288,10 @@ fn fit(
             }
             run.record_step(&loss, examples, &optimizer)?;
         }
-        let valid = evaluate(task, &data.valid, run)?;
+        let valid = evaluate(task, &data.valid, run, &optimizer)?;
         let best = run.value("valid.accuracy.best");
         if valid.means().get("accuracy").copied() >= best {
-            for (name, value) in evaluate(task, test, run)?.means() {
+            for (name, value) in evaluate(task, test, run, &optimizer)?.means() {
                 run.record_final(&format!("test.{name}"), value);
             }
         }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
+use d2l::check_interrupt;
 use d2l::data::{Level, Vocabulary, letters, tokenize};
 use d2l::nn::{Mode, no_grad};
 use d2l::random::{Purpose, Rng, Stream};
@@ -67,6 +68,7 @@ pub fn generate(
         let Some(&token) = tokens.get(place) else {
             break;
         };
+        check_interrupt()?;
         let x = Tensor::new(&[[token]], device)?; // [1, 1]
         let (o, after) = no_grad(|| model.forward_from(&x, state.as_deref(), Mode::Evaluate))?;
         // Candle records a model by hand all the same: without this the graph of the whole text would stay in memory.

@@ -13,7 +13,9 @@ use d2l::nn::{
     CrossEntropyOptions, Initializer, Mode, Optimizer, ParamStore, Reduction, backward,
     cross_entropy_with, no_grad, observed,
 };
-use d2l::{Evaluation, OptimizerKind, Recipe, Run, Scores, at_least_one, probability};
+use d2l::{
+    Evaluation, OptimizerKind, Recipe, Run, Scores, at_least_one, check_interrupt, probability,
+};
 use serde::Serialize;
 
 use crate::decoding::{Limits, beam_search, greedy};
@@ -307,6 +309,7 @@ const BLEU_K: usize = 2;
 impl Lesson<'_> {
     /// Translates a sentence in any spelling.
     pub fn translate(&self, sentence: &str, beam: usize, device: &Device) -> Result<Translation> {
+        check_interrupt()?;
         let text = self.text;
         let encoded = text.encode(&[sentence])?.batch(&[0], device)?;
         let limits = Limits {

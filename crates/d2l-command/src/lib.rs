@@ -29,13 +29,19 @@ macro_rules! usage {
     ($($message:tt)*) => { return Err($crate::Usage(format!($($message)*)).into()) };
 }
 
-/// Ctrl-C was pressed; the run's state is saved: exit code 130.
-#[derive(Debug)]
-pub struct Interrupted;
+/// The program was asked to stop, by Ctrl-C for instance, and has saved what it did: exit code 130.
+#[derive(Debug, Default)]
+pub struct Interrupted {
+    /// The command that goes on from here, if there is one.
+    pub command: Option<String>,
+}
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("interrupted; the same command with --resume goes on from here")
+        match &self.command {
+            Some(command) => write!(f, "interrupted; to go on: {command}"),
+            None => f.write_str("interrupted"),
+        }
     }
 }
 

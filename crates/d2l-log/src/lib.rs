@@ -11,7 +11,7 @@
 //! Each line is written whole before training continues, so a killed run keeps its finished epochs. Numbers are read
 //! bit for bit as they were written. A number that is not finite is refused, because JSON has none.
 //!
-//! Reading order: `record` (the schema), `writer`, `log` and `reader` (one log), `folder` (all logs), `compare`,
+//! Reading order: `record` (the schema), `writer` and `mark`, `log` and `reader` (one log), `folder` (all logs), `compare`,
 //! `numbers` (how every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
 //! seconds. Programs in other languages can write the same lines.
 //!
@@ -30,6 +30,7 @@
 mod compare;
 mod folder;
 mod log;
+mod mark;
 mod numbers;
 mod reader;
 mod record;
@@ -40,7 +41,9 @@ pub use compare::{
 };
 pub use folder::Listing;
 pub use log::Log;
+pub use mark::Mark;
 pub use numbers::{median, shown};
+pub use reader::Outline;
 pub use record::{
     BandResult, Best, Data, End, Epoch, Header, Metrics, Record, SCHEMA, Status, higher_is_better,
 };

@@ -1,6 +1,6 @@
 //! Reading one log.
 
-use crate::{Epoch, FILE_NAME, Log, Record, SCHEMA};
+use crate::{Epoch, FILE_NAME, Header, Log, Mark, Record, SCHEMA, Status};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,51 @@ impl Log {
         };
         let bytes = fs::read(&file).with_context(|| format!("log {} not read", file.display()))?;
         parse(&bytes, file)
+    }
+
+    /// Reads a log as far as `mark` says. What stands behind may be damaged: it is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::read`], and if the log doesn't begin with the lines that `mark` knows.
+    pub fn read_to(file: &Path, mark: &Mark) -> Result<Self> {
+        let bytes = fs::read(file).with_context(|| format!("log {} not read", file.display()))?;
+        let (header, kept) = mark
+            .find(&bytes)
+            .with_context(|| file.display().to_string())?;
+        parse(&[header, kept].concat(), file.to_path_buf())
+    }
+}
+
+/// A log's header and how the run ended: what is known without its epochs, even where these are damaged.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// The first line.
+    pub header: Header,
+    /// `None` while the run trains and after it was killed.
+    pub status: Option<Status>,
+}
+
+impl Outline {
+    /// Reads the outline of the log `file`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such log or no complete header.
+    pub fn read(file: &Path) -> Result<Self> {
+        let bytes = fs::read(file).with_context(|| format!("log {} not read", file.display()))?;
+        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+        let parsed = |line: &[u8]| record(serde_json::from_slice(line)?);
+        let header = match lines.next().map(parsed) {
+            Some(Ok(Record::Run(header))) => header,
+            Some(Err(error)) => return Err(error).with_context(|| file.display().to_string()),
+            _ => bail!("{}: no `run` line, which comes first", file.display()),
+        };
+        let status = match lines.next_back().map(parsed) {
+            Some(Ok(Record::End(end))) => Some(end.status),
+            _ => None,
+        };
+        Ok(Self { header, status })
     }
 }
 

@@ -56,6 +56,9 @@ pub struct Header {
     pub versions: BTreeMap<String, String>,
     /// When the run started: RFC 3339, UTC.
     pub started: String,
+    /// The numbers of epochs that the run had before it was lengthened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lengthened: Vec<usize>,
 }
 
 /// The examples that a run used.
@@ -202,24 +205,22 @@ pub struct Best {
 impl Best {
     /// The highest value if [`higher_is_better`], otherwise the lowest; `None` if no epoch has the metric.
     pub fn of(epochs: &[Epoch], metric: &str) -> Option<Self> {
-        let higher = higher_is_better(metric);
-        let mut best: Option<Self> = None;
-        for epoch in epochs {
-            let Some(value) = epoch.metric(metric) else {
-                continue;
-            };
-            let better = |best: Self| {
-                if higher {
-                    value > best.value
-                } else {
-                    value < best.value
-                }
-            };
-            if best.is_none_or(better) {
-                best = Some(Self { value, epoch: epoch.epoch });
-            }
+        let values = epochs.iter().filter_map(|epoch| {
+            let value = epoch.metric(metric)?;
+            Some(Self { value, epoch: epoch.epoch })
+        });
+        values.reduce(|best, next| match next.is_better_than(&best, metric) {
+            true => next,
+            false => best,
+        })
+    }
+
+    /// Whether this value of the metric is better than an earlier one; of equal ones the earlier stays the best.
+    pub fn is_better_than(&self, earlier: &Self, metric: &str) -> bool {
+        match higher_is_better(metric) {
+            true => self.value > earlier.value,
+            false => self.value < earlier.value,
         }
-        best
     }
 }
 

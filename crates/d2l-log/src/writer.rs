@@ -1,9 +1,10 @@
 //! Writing a log, line by line.
 
-use crate::{End, Epoch, Header, Record};
+use crate::{End, Epoch, Header, Mark, Record};
 use anyhow::{Context, Result, bail, ensure};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Appends records to a log. Lines from [`Writer::write`] survive the end of the process.
@@ -12,6 +13,10 @@ pub struct Writer {
     file: File,
     path: PathBuf,
     length: u64,
+    /// Lines behind the header.
+    lines: usize,
+    /// Of those lines.
+    digest: Sha256,
 }
 
 impl Writer {
@@ -31,42 +36,40 @@ impl Writer {
                     path.display()
                 )
             })?;
-        Ok(Self { file, path: path.into(), length: 0 })
+        Ok(Self::new(file, path))
     }
 
-    /// Continues a log after its first `length` bytes; the rest is cut off.
+    fn new(file: File, path: &Path) -> Self {
+        let path = path.to_path_buf();
+        Self { file, path, length: 0, lines: 0, digest: Sha256::new() }
+    }
+
+    /// Continues a log after the lines that `mark` counts; the rest is cut off. The header becomes `header`.
     ///
     /// # Errors
     ///
-    /// If the file is missing or shorter than `length`, or `length` is not the end of a line.
-    pub fn resume(path: &Path, length: u64) -> Result<Self> {
+    /// If the file is missing, or doesn't begin with these lines; then it stays as it is.
+    pub fn resume(path: &Path, mark: &Mark, header: &Header) -> Result<Self> {
         let at = || format!("log {} not continued", path.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .with_context(at)?;
-        let found = file.metadata().with_context(at)?.len();
-        ensure!(
-            found >= length,
-            "log {} has {found} bytes; wanted the {length} that the checkpoint knows: the two do not belong together, \
-             start the run anew",
-            path.display()
-        );
-        if let Some(last) = length.checked_sub(1) {
-            let mut byte = [0];
-            file.seek(SeekFrom::Start(last)).with_context(at)?;
-            file.read_exact(&mut byte).with_context(at)?;
-            ensure!(
-                byte == *b"\n",
-                "log {}: no line ends at byte {length}, where the checkpoint says one does: the two do not belong \
-                 together, start the run anew",
-                path.display()
-            );
+        let bytes = fs::read(path).with_context(at)?;
+        let (before, kept) = mark.find(&bytes).with_context(at)?;
+        let line = line_of(&Record::Run(header.clone())).with_context(at)?;
+        if before != line {
+            // A new file takes the log's place, so that a crash leaves one of them whole.
+            let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+            fs::write(&temporary, [&line[..], kept].concat())
+                .and_then(|()| File::open(&temporary)?.sync_all())
+                .and_then(|()| fs::rename(&temporary, path))
+                .with_context(at)?;
         }
-        file.set_len(length).with_context(at)?;
-        file.seek(SeekFrom::Start(length)).with_context(at)?;
-        Ok(Self { file, path: path.into(), length })
+        let file = OpenOptions::new().write(true).open(path).with_context(at)?;
+        let mut writer = Self::new(file, path);
+        writer.length = (line.len() + kept.len()) as u64;
+        writer.lines = mark.lines;
+        writer.digest.update(kept);
+        writer.file.set_len(writer.length).with_context(at)?;
+        writer.file.seek(SeekFrom::End(0)).with_context(at)?;
+        Ok(writer)
     }
 
     /// Appends one record as one line.
@@ -74,12 +77,16 @@ impl Writer {
     /// # Errors
     ///
     /// If a number is not finite (JSON would hold `null`; the error names the key), a group of metrics has the name of
-    /// another key of the line, or the disk is full. The log then stays as it was.
+    /// another key of the line, the file is gone, or the disk is full. The log then stays as it was.
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let at = || format!("log {} not written", self.path.display());
         check(record).with_context(at)?;
-        let mut line = serde_json::to_vec(record).with_context(at)?;
-        line.push(b'\n');
+        let line = line_of(record).with_context(at)?;
+        ensure!(
+            self.is_in_place(),
+            "log {} was removed or changed by somebody else: its lines are lost",
+            self.path.display()
+        );
         if let Err(error) = self.file.write_all(&line) {
             // Leave no half line. If even that fails, the reader drops it.
             let _ = self.file.set_len(self.length);
@@ -87,11 +94,15 @@ impl Writer {
             return Err(error).with_context(at);
         }
         self.length += line.len() as u64;
+        if !matches!(record, Record::Run(_)) {
+            self.lines += 1;
+            self.digest.update(&line);
+        }
         Ok(())
     }
 
-    /// Waits until all lines are on the disk itself, so that they survive a power cut; a checkpoint that names
-    /// [`Writer::length`] needs that.
+    /// Waits until all lines are on the disk itself, so that they survive a power cut; a checkpoint that holds
+    /// [`Writer::mark`] needs that.
     ///
     /// # Errors
     ///
@@ -102,10 +113,23 @@ impl Writer {
             .with_context(|| format!("log {} not synced", self.path.display()))
     }
 
-    /// Length of the log in bytes, from which [`Writer::resume`] continues.
-    pub fn length(&self) -> u64 {
-        self.length
+    /// The log so far, to which [`Writer::resume`] returns.
+    pub fn mark(&self) -> Mark {
+        let sha256 = format!("{:x}", self.digest.clone().finalize());
+        Mark { lines: self.lines, sha256 }
     }
+
+    /// Whether the log is still where it was: a line of a file that was removed is written for nobody.
+    fn is_in_place(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| found.len() == self.length)
+    }
+}
+
+/// A record as a line.
+fn line_of(record: &Record) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// Refuses values that could not be read back unchanged.
@@ -183,14 +207,14 @@ mod tests {
     fn a_full_disk_is_an_error_that_names_the_log() -> Result<()> {
         let path = PathBuf::from("/dev/full"); // Linux's file on a disk that is always full
         let file = OpenOptions::new().write(true).open(&path)?;
-        let mut writer = Writer { file, path, length: 0 };
+        let mut writer = Writer::new(file, &path);
         let written = writer.write(&Record::Epoch(Epoch::default()));
         let message = format!("{:#}", written.expect_err("wanted an error"));
         assert!(
             message.contains("log /dev/full not written: No space left"),
             "{message}"
         );
-        assert_eq!(writer.length(), 0);
+        assert_eq!((writer.length, writer.mark().lines), (0, 0));
         Ok(())
     }
 }

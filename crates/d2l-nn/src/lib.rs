@@ -94,5 +94,5 @@ pub use recurrent::{
 };
 pub use schedule::{Curve, Schedule};
 pub use softmax::{log_softmax, masked_softmax, softmax};
-pub use tensor_file::{load_tensors, save_tensors};
+pub use tensor_file::{load_saved_tensors, load_tensors, remove_temporary_files, save_tensors};
 pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

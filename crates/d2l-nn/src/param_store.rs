@@ -107,12 +107,20 @@ impl ParamStore {
     /// `save_file(model.state_dict(), path)`.
     ///
     /// # Errors
-    /// If names are missing or unexpected or a shape is wrong. The message names the file and the first of them;
-    /// nothing is changed then.
+    /// If names are missing or unexpected, a shape is wrong or a number not finite. The message names the file and the
+    /// first of them; nothing is changed then.
     pub fn load(&self, path: &Path) -> anyhow::Result<()> {
         let (tensors, _) = load_tensors(path, &self.inner.device)?;
+        if let Some(name) = first_non_finite(&tensors)? {
+            anyhow::bail!("{}: {name} has a number that is not finite", path.display());
+        }
         self.load_state(&tensors)
             .with_context(|| path.display().to_string())
+    }
+
+    /// The name of the first parameter or buffer with a number that is not finite.
+    pub fn first_non_finite(&self) -> Result<Option<String>> {
+        Ok(first_non_finite(&self.tensors())?.cloned())
     }
 
     /// Copies of parameters and buffers by name. Further training doesn't change them.
@@ -306,6 +314,28 @@ fn shortened(names: &[&String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// The name of the first tensor with a number that is not finite.
+fn first_non_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<&String>> {
+    for (name, tensor) in tensors {
+        let is_finite = match tensor.dtype() {
+            DType::F32 if tensor.device().is_cpu() && tensor.is_contiguous() => {
+                let all = |numbers: &[f32]| numbers.iter().all(|number| number.is_finite());
+                crate::kernel::read(tensor, all)?
+            }
+            // 0 times a number is 0, but not if the number is infinite or none.
+            dtype if dtype.is_float() => {
+                let zeros = (tensor.to_dtype(DType::F32)? * 0.0)?;
+                zeros.sum_all()?.to_scalar::<f32>()? == 0.0
+            }
+            _ => true,
+        };
+        if !is_finite {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

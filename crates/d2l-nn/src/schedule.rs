@@ -48,6 +48,11 @@ impl Schedule {
         self.curve.learning_rate(base, epoch, self.warm_up, epochs)
     }
 
+    /// Whether the rates of the same epochs are others in a longer run.
+    pub fn depends_on_length(&self) -> bool {
+        self.curve.depends_on_length()
+    }
+
     /// Refuses settings that no training can use.
     pub fn validate(&self) -> Result<()> {
         ensure!(
@@ -74,6 +79,26 @@ mod tests {
         Ok((0..epochs)
             .map(|epoch| schedule.learning_rate(base, epoch, epochs))
             .collect())
+    }
+
+    #[test]
+    fn a_schedule_knows_whether_its_rates_depend_on_the_length() -> Result<()> {
+        for text in [
+            "constant",
+            "square-root",
+            "exponential:factor=0.9",
+            "step:every=2,factor=0.5",
+            "cosine",
+            "cosine:epochs=3",
+            "polynomial:power=2",
+            "polynomial:power=2,epochs=3",
+            "one-cycle:rise=0.3,start-divisor=25,end-divisor=10",
+        ] {
+            let schedule: Schedule = text.parse()?;
+            let differs = rates(text, 0.1, 9)?[..6] != rates(text, 0.1, 6)?;
+            assert_eq!(schedule.depends_on_length(), differs, "{text}");
+        }
+        Ok(())
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Tensors in safetensors files, written so that a crash leaves the old file or the new one whole.
+//! Tensors in safetensors files, written so that a crash leaves the old file or the new one whole, and with a checksum, so
+//! that a file that was damaged or edited since is not taken for what was written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -10,9 +11,16 @@ use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
 use safetensors::{SafeTensors, View};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 /// Named tensors in the order of their names.
 type Tensors = BTreeMap<String, Tensor>;
+
+/// The metadata's key for the SHA-256 of everything else in the file. Files of other programs have none.
+const CHECKSUM: &str = "d2l.sha256";
+
+/// The ending of a temporary file's name, behind the number of the process that writes it.
+const TEMPORARY: &str = ".tmp";
 
 /// Writes the tensors, and strings that describe them, to a safetensors file: to a temporary file beside it, synced,
 /// renamed. Equal tensors and metadata give equal files, byte for byte.
@@ -29,7 +37,7 @@ pub fn save_tensors(
         bail!("cannot write {}: wanted the name of a file", path.display());
     };
     let mut temporary = name.to_os_string();
-    temporary.push(format!(".{}.tmp", std::process::id()));
+    temporary.push(format!(".{}{TEMPORARY}", std::process::id()));
     let temporary = path.with_file_name(temporary);
 
     let written = write(&temporary, tensors, metadata)
@@ -44,11 +52,40 @@ pub fn save_tensors(
     written
 }
 
+/// Removes the temporary files of a folder. No process may be writing there.
+///
+/// # Errors
+/// If the folder can't be read, or a file not be removed.
+pub fn remove_temporary_files(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(TEMPORARY) && path.is_file() {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads all tensors of a safetensors file, and its metadata.
 ///
 /// # Errors
-/// If the file can't be read or isn't a whole safetensors file.
+/// If the file can't be read, isn't a whole safetensors file, or was written by [`save_tensors`] with another content.
 pub fn load_tensors(path: &Path, device: &Device) -> Result<(Tensors, HashMap<String, String>)> {
+    load(path, device, false)
+}
+
+/// The same for a file that [`save_tensors`] wrote.
+///
+/// # Errors
+/// As [`load_tensors`], and if the file has no checksum.
+pub fn load_saved_tensors(
+    path: &Path,
+    device: &Device,
+) -> Result<(Tensors, HashMap<String, String>)> {
+    load(path, device, true)
+}
+
+fn load(path: &Path, device: &Device, is_ours: bool) -> Result<(Tensors, HashMap<String, String>)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let not_one = || {
         format!(
@@ -59,6 +96,22 @@ pub fn load_tensors(path: &Path, device: &Device) -> Result<(Tensors, HashMap<St
     };
     let file = SafeTensors::deserialize(&bytes).with_context(not_one)?;
     let (_, header) = SafeTensors::read_metadata(&bytes).with_context(not_one)?;
+    let mut metadata = header.metadata().clone().unwrap_or_default();
+    let written = metadata.remove(CHECKSUM);
+    if is_ours || written.is_some() {
+        let mut views = file.tensors();
+        views.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut checksum = Checksum::of(&metadata);
+        for (name, view) in &views {
+            checksum.add(name, view);
+        }
+        if Some(checksum.text()) != written {
+            bail!(
+                "{} is not what was written: it was damaged or edited since",
+                path.display()
+            );
+        }
+    }
     let mut tensors = Tensors::new();
     for (name, view) in file.tensors() {
         let tensor = view
@@ -66,7 +119,37 @@ pub fn load_tensors(path: &Path, device: &Device) -> Result<(Tensors, HashMap<St
             .with_context(|| format!("{}: {name}", path.display()))?;
         tensors.insert(name, tensor);
     }
-    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+    Ok((tensors, metadata))
+}
+
+/// The SHA-256 of a file's content, whatever its order in the file.
+struct Checksum(Sha256);
+
+impl Checksum {
+    /// Begins with the metadata.
+    fn of(metadata: &HashMap<String, String>) -> Self {
+        let sorted: BTreeMap<&String, &String> = metadata.iter().collect();
+        let mut checksum = Self(Sha256::new());
+        checksum.part(json!(sorted).to_string().as_bytes());
+        checksum
+    }
+
+    /// A tensor; they come in the order of their names.
+    fn add(&mut self, name: &str, tensor: &impl View) {
+        let description = json!([name, tensor.dtype(), tensor.shape()]);
+        self.part(description.to_string().as_bytes());
+        self.part(&tensor.data());
+    }
+
+    /// The length in front says where a part ends.
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn text(self) -> String {
+        format!("{:x}", self.0.finalize())
+    }
 }
 
 /// Writes the format itself: the library's own writer puts the metadata in an order that changes from run to run.
@@ -75,11 +158,14 @@ fn write(path: &Path, tensors: &Tensors, metadata: HashMap<String, String>) -> R
     let mut order: Vec<(&String, &Tensor)> = tensors.iter().collect();
     order.sort_by_key(|(_, tensor)| std::cmp::Reverse(size_of_element(tensor)));
 
-    let mut header = Map::new();
-    if !metadata.is_empty() {
-        let sorted: BTreeMap<String, String> = metadata.into_iter().collect();
-        header.insert("__metadata__".to_string(), json!(sorted));
+    let mut checksum = Checksum::of(&metadata);
+    for (name, tensor) in tensors {
+        checksum.add(name, &tensor);
     }
+    let mut sorted: BTreeMap<String, String> = metadata.into_iter().collect();
+    sorted.insert(CHECKSUM.to_string(), checksum.text());
+    let mut header = Map::new();
+    header.insert("__metadata__".to_string(), json!(sorted));
     let mut end = 0;
     for (name, tensor) in &order {
         let start = end;
@@ -212,6 +298,68 @@ mod tests {
                 "{error}"
             );
         }
+        Ok(())
+    }
+
+    /// Every bit but those of spaces behind the header, which mean nothing.
+    #[test]
+    fn a_flipped_bit_is_found() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        let w = Tensor::new(&[[1f32, -2.0], [0.5, 3.0]], &Device::Cpu)?;
+        let tensors = Tensors::from([
+            ("w".to_string(), w),
+            ("n".to_string(), Tensor::new(7u32, &Device::Cpu)?),
+        ]);
+        let metadata = HashMap::from([("step".to_string(), "12".to_string())]);
+        save_tensors(&file, &tensors, metadata.clone())?;
+        assert_eq!(load_tensors(&file, &Device::Cpu)?.1, metadata);
+        let whole = fs::read(&file)?;
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                if whole[place] == b' ' && damaged[place].is_ascii_whitespace() {
+                    continue;
+                }
+                fs::write(&file, damaged)?;
+                let error = match load_saved_tensors(&file, &Device::Cpu) {
+                    Ok(_) => panic!("bit {bit} of byte {place}, {:?}", char::from(whole[place])),
+                    Err(error) => format!("{error:#}"),
+                };
+                assert!(error.contains("tensors.safetensors"), "{error}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn files_of_other_programs_have_no_checksum() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        let w = Tensor::new(&[1f32, 2.0], &Device::Cpu)?;
+        safetensors::serialize_to_file([("w", &w)], None, &file)?;
+        assert_eq!(
+            load_tensors(&file, &Device::Cpu)?.0["w"].to_vec1::<f32>()?,
+            [1.0, 2.0]
+        );
+        assert!(load_saved_tensors(&file, &Device::Cpu).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn temporary_files_are_removed_and_others_not() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        for name in [
+            "checkpoint.safetensors.17.tmp",
+            "log.17.tmp",
+            "log.jsonl",
+            "model.safetensors",
+        ] {
+            fs::write(folder.path().join(name), "x")?;
+        }
+        remove_temporary_files(folder.path())?;
+        assert_eq!(fs::read_dir(folder.path())?.count(), 2);
         Ok(())
     }
 

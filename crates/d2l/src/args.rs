@@ -1,7 +1,10 @@
 //! The flags that every chapter shares. They stand before or after a model's name.
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
+use anyhow::{Result, bail};
 use d2l_data::Choice;
 
 use crate::{Implementation, PresetName};
@@ -87,10 +90,64 @@ pub struct Args {
     /// Replace the run of this name
     #[arg(long, help_heading = "Run", conflicts_with = "resume")]
     pub overwrite: bool,
-    /// Continue the run of this name from its last checkpoint
-    #[arg(long, help_heading = "Run", conflicts_with_all = ["init", "seeds"])]
+    /// Continue the run of this name from its last checkpoint; without --name, the run with these flags that was
+    /// interrupted last. --epochs may have grown
+    #[arg(long, help_heading = "Run")]
     pub resume: bool,
+    /// Save the run after so much time or so many steps: 30s, 5m, 200steps [default: after an epoch, once a second at
+    /// most]
+    #[arg(long, value_name = "TIME|STEPS", help_heading = "Run")]
+    pub checkpoint_every: Option<Every>,
     /// Print the result only
     #[arg(long, help_heading = "Run")]
     pub quiet: bool,
+}
+
+/// When a run is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// After so much time.
+    Time(Duration),
+    /// After so many steps.
+    Steps(usize),
+}
+
+impl FromStr for Every {
+    type Err = anyhow::Error;
+
+    /// From `30s`, `5m` or `200steps`.
+    fn from_str(text: &str) -> Result<Self> {
+        let every = match text.strip_suffix("steps") {
+            Some(count) => count.trim().parse().ok().map(Self::Steps),
+            None => humantime::parse_duration(text).ok().map(Self::Time),
+        };
+        match every {
+            None | Some(Self::Steps(0)) => {
+                bail!("found {text:?}, wanted a time such as 5m or a number such as 200steps")
+            }
+            Some(every) => Ok(every),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_come_after_a_time_or_after_steps() -> Result<()> {
+        assert_eq!(
+            "5m".parse::<Every>()?,
+            Every::Time(Duration::from_secs(300))
+        );
+        assert_eq!(
+            "90s".parse::<Every>()?,
+            Every::Time(Duration::from_secs(90))
+        );
+        assert_eq!("200steps".parse::<Every>()?, Every::Steps(200));
+        for wrong in ["", "5", "steps", "0steps", "-1steps", "five"] {
+            assert!(wrong.parse::<Every>().is_err(), "{wrong:?}");
+        }
+        Ok(())
+    }
 }

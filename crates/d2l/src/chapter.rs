@@ -1,6 +1,7 @@
 //! A chapter's program: its list of models, and how it carries out the flags.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -10,10 +11,9 @@ use d2l_log::{BandResult, Status};
 
 use crate::bands::Bands;
 use crate::model::{Experiment, Model, Resolved};
-use crate::run::catch_interrupts;
 use crate::settings::Settings;
 use crate::terminal::print;
-use crate::{Args, Band, Interrupted, Recipe, Run, threads};
+use crate::{Args, Band, Interrupted, Recipe, Run, command_line, interrupt, threads};
 
 /// How a chapter ended if nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Chapter {
         let resolved = experiment.resolve(named.map(|(_, flags)| flags))?;
         let bands = self.bands_of(model.name, experiment)?;
         threads::set(args.threads)?;
-        catch_interrupts()?;
+        interrupt::listen()?;
         threads::on_computing_thread(|| {
             let settings = |args: &Args, seed| {
                 let names = (self.name, model.name);
@@ -223,12 +223,21 @@ fn train_each(
         }
         let mut run = Run::new(settings(&args, seed)?);
         if let Err(error) = (resolved.train)(&mut run) {
-            let status = if error.is::<Interrupted>() {
-                Status::Interrupted
-            } else {
-                Status::Failed
+            let was_interrupted = error.is::<Interrupted>();
+            let status = match was_interrupted {
+                true => Status::Interrupted,
+                false => Status::Failed,
             };
             run.close_early(status, &format!("{error:#}"))?;
+            if was_interrupted {
+                // Several seeds go on as a whole, each by its own name.
+                let run = run
+                    .folder()
+                    .and_then(Path::file_name)
+                    .filter(|_| args.seeds == 1);
+                let command = command_line::to_resume(run.map(|name| name.to_string_lossy()));
+                return Err(Interrupted { command: Some(command) }.into());
+            }
             return Err(error);
         }
         verdicts.push(run.close()?);

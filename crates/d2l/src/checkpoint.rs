@@ -1,4 +1,7 @@
 //! Saving and restoring a run. A run that was killed and resumed ends like an uninterrupted one, bit for bit.
+//!
+//! Whatever a resumed run reads is checked first: every file's checksum and whose run it is, the lines of the log, the
+//! shapes of all tensors. Only then is the log cut to the checkpoint.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -6,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
-use d2l_log::{Epoch, Header, Log, Metrics, Writer};
+use d2l_log::{Epoch, Header, Log, Mark, Metrics, Writer};
 use d2l_nn::{Accumulator, ParamStore, State};
 use serde::{Deserialize, Serialize};
 
+use crate::args::Every;
 use crate::plan::Length;
 use crate::recorder::Recorder;
-use crate::settings::Settings;
-use crate::{Scores, folder, usage};
+use crate::{Scores, identity, usage};
 
 const FILE_NAME: &str = "checkpoint.safetensors";
 /// The checkpoint's metadata key whose value is the [`Progress`] as JSON.
@@ -35,6 +38,12 @@ pub(crate) struct Checkpoint {
     pub carried: Vec<Tensor>,
     /// With `--resume`: the checkpoint, until the loop reaches the fold in which it was written.
     pub resumed: Option<Resumed>,
+    /// Whether training is over: the checkpoint holds its last step, and the parameters may be those of another.
+    pub is_complete: bool,
+    /// Parameters and buffers of the epoch with the lowest validation loss, until they are on the disk.
+    pub best: Option<Tensors>,
+    /// The run's identity, which all its files carry.
+    pub identity: HashMap<String, String>,
     /// When the last checkpoint was written.
     saved: Option<Instant>,
 }
@@ -57,13 +66,15 @@ pub(crate) struct Progress {
     pub train: Scores,
     /// The numbers from [`crate::Run::record_final`].
     measured: Metrics,
-    /// Length of the log in bytes when the checkpoint was written; resuming cuts it to this.
-    log_length: u64,
+    /// The log when the checkpoint was written; resuming cuts it to this.
+    log: Mark,
     seconds: f64,
 }
 
 /// A checkpoint that has been read, with the epochs of the log up to it.
 pub(crate) struct Resumed {
+    /// The log's first line from now on.
+    header: Header,
     progress: Progress,
     parameters: Tensors,
     state: Tensors,
@@ -80,6 +91,9 @@ impl Default for Checkpoint {
             accumulator: Accumulator::default(),
             carried: Vec::new(),
             resumed: None,
+            is_complete: false,
+            best: None,
+            identity: HashMap::new(),
             saved: None,
         }
     }
@@ -89,22 +103,28 @@ impl Checkpoint {
     /// Returns to the first step, for the next fold.
     pub fn begin(&mut self, fold: Option<usize>) {
         self.progress = Progress { fold, ..Progress::default() };
+        self.is_complete = false;
     }
 
     /// Writes parameters, buffers, the optimizer's and the loop's `state`, accumulated gradients, the tensors carried
     /// from minibatch to minibatch, and progress to `checkpoint.safetensors`. It writes a temporary file, syncs and
-    /// renames it, so that a crash leaves the old or the new checkpoint whole.
+    /// renames it, so that a crash leaves the old or the new checkpoint whole. The best parameters go to the file `best`
+    /// first: a crash between the two leaves those of a later epoch, which the resumed run reaches again.
     pub fn save<S: State + ?Sized>(
         &mut self,
         params: &ParamStore,
         state: &S,
         recorder: &Recorder,
+        best: &Path,
     ) -> Result<()> {
         let (folder, Some(log)) = (recorder.folder()?, &recorder.log) else {
             bail!("the run has not started")
         };
+        if let Some(parameters) = self.best.take() {
+            d2l_nn::save_tensors(best, &parameters, self.identity.clone())?;
+        }
         log.sync()?; // a power cut must not leave the log shorter than the checkpoint says
-        self.progress.log_length = log.length();
+        self.progress.log = log.mark();
         self.progress.seconds = recorder.clock.seconds();
         self.progress.measured.clone_from(&recorder.measured);
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
@@ -121,63 +141,78 @@ impl Checkpoint {
             tensors.insert(format!("{CARRIED}{number:03}"), tensor.contiguous()?); // padded: they are read by name
         }
         let progress = serde_json::to_string(&self.progress)?;
-        let metadata = HashMap::from([(PROGRESS.to_string(), progress)]);
+        let mut metadata = self.identity.clone();
+        metadata.insert(PROGRESS.to_string(), progress);
         d2l_nn::save_tensors(&folder.join(FILE_NAME), &tensors, metadata)?;
         self.saved = Some(Instant::now());
         Ok(())
     }
 
-    /// Whether the last checkpoint is a second old or there is none. Writing waits for the disk, which takes far longer
-    /// than an epoch of the smallest models.
-    pub fn is_due(&self) -> bool {
-        let is_old = |saved: Instant| saved.elapsed() >= BETWEEN_CHECKPOINTS;
-        self.saved.is_none_or(is_old)
+    /// Whether a checkpoint is due after an epoch. Without `--checkpoint-every`, that is if the last one is a second old
+    /// or there is none: writing waits for the disk, which takes far longer than an epoch of the smallest models.
+    pub fn is_due(&self, every: Option<Every>) -> bool {
+        match every {
+            None => self.is_older_than(BETWEEN_CHECKPOINTS),
+            Some(_) => self.saved.is_none(),
+        }
     }
 
-    /// Opens the run of this name again, with its log cut to the last checkpoint.
-    pub fn open(
-        &mut self,
-        settings: &Settings,
-        header: &Header,
-        recorder: &mut Recorder,
-    ) -> Result<()> {
-        let folder = folder::newest(&settings.args, settings.chapter, &settings.default_name())?;
+    /// Whether `--checkpoint-every` wants a checkpoint after this step.
+    pub fn is_due_within_epoch(&self, every: Option<Every>) -> bool {
+        match every {
+            None => false,
+            Some(Every::Time(time)) => self.is_older_than(time),
+            Some(Every::Steps(steps)) => self.progress.steps_done.is_multiple_of(steps),
+        }
+    }
+
+    fn is_older_than(&self, time: Duration) -> bool {
+        self.saved.is_none_or(|saved| saved.elapsed() >= time)
+    }
+
+    /// Reads the checkpoint of the run in `folder` and its log up to there. `asked` is the header of the flags; the run
+    /// may be longer now. Changes nothing on the disk.
+    pub fn read(&mut self, folder: &Path, asked: &Header, device: &Device) -> Result<Header> {
+        let shown = folder.display();
         let log_file = folder.join(d2l_log::FILE_NAME);
-        let mut log = Log::read(&log_file)?;
-        if let Some(difference) = difference(&log.header, header) {
+        let logged = d2l_log::Outline::read(&log_file)?.header;
+        let differences = identity::differences(&logged, asked);
+        if !differences.is_empty() {
             usage!(
-                "--resume {}: {difference}; wanted the flags of the first start",
-                folder.display()
+                "--resume {shown}: {}; wanted the flags of the first start",
+                differences.join(", ")
             );
         }
         let file = folder.join(FILE_NAME);
         if !file.exists() {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
             bail!(
-                "{} has no checkpoint yet: nothing to resume; start again with --overwrite",
-                folder.display()
+                "{shown} has no checkpoint yet: nothing to resume; start it again with --name {name} --overwrite"
             );
         }
-        let (progress, [parameters, state, accumulated, carried]) = read(&file, &settings.device)?;
-        let have = std::fs::metadata(&log_file)
-            .with_context(|| log_file.display().to_string())?
-            .len();
-        if have < progress.log_length {
-            bail!(
-                "{}: {have} bytes, the checkpoint needs at least {}: the log was cut; start again with --overwrite",
-                log_file.display(),
-                progress.log_length
+        self.identity = identity::metadata(&logged);
+        let (metadata, progress, [parameters, state, accumulated, carried]) = read(&file, device)?;
+        identity::check(&file, &metadata, &self.identity)?;
+        let (before, now) = (identity::epochs(&logged), identity::epochs(asked));
+        if now < before {
+            usage!(
+                "--resume {shown}: epochs was {before} and is now {now}; a run can only become longer"
             );
         }
+        let mut log = Log::read_to(&log_file, &progress.log)?;
         let is_before = |epoch: &Epoch| {
             // Folds are trained in order, and a model without a fold after them.
             let place = |fold: Option<usize>, epoch: usize| (fold.unwrap_or(usize::MAX), epoch);
             place(epoch.fold, epoch.epoch) <= place(progress.fold, progress.epochs_done)
         };
         log.epochs.retain(is_before);
-        recorder.log = Some(Writer::resume(&log_file, progress.log_length)?);
-        recorder.clock.before = progress.seconds;
-        recorder.folder = Some(folder);
+        let mut header = logged;
+        if now > before {
+            header.lengthened.push(before);
+            header.recipe.clone_from(&asked.recipe);
+        }
         self.resumed = Some(Resumed {
+            header: header.clone(),
             progress,
             parameters,
             state,
@@ -185,7 +220,7 @@ impl Checkpoint {
             carried,
             epochs: log.epochs,
         });
-        Ok(())
+        Ok(header)
     }
 
     /// Restores parameters, state and progress from the checkpoint, if the run is resumed. True if the checkpoint is of
@@ -213,17 +248,36 @@ impl Checkpoint {
         self.accumulator
             .load_state(&params.parameters(), &resumed.accumulated)
             .with_context(file)?;
+        // All that was read fits. From here on the log is this process's.
+        let log = folder.join(d2l_log::FILE_NAME);
+        recorder.log = Some(Writer::resume(
+            &log,
+            &resumed.progress.log,
+            &resumed.header,
+        )?);
+        recorder.clock.before = resumed.progress.seconds;
         self.carried = resumed.carried.into_values().collect();
         recorder.measured.clone_from(&resumed.progress.measured);
         self.progress = resumed.progress;
         Ok(false)
     }
+
+    /// Takes parameters from a file that this run has written earlier.
+    pub fn load_model(&self, params: &ParamStore, file: &Path, device: &Device) -> Result<()> {
+        let (tensors, metadata) = d2l_nn::load_saved_tensors(file, device)?;
+        identity::check(file, &metadata, &self.identity)?;
+        params
+            .load_state(&tensors)
+            .with_context(|| file.display().to_string())
+    }
 }
 
 type Tensors = BTreeMap<String, Tensor>;
 
-fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 4])> {
-    let (tensors, metadata) = d2l_nn::load_tensors(file, device)?;
+type Metadata = HashMap<String, String>;
+
+fn read(file: &Path, device: &Device) -> Result<(Metadata, Progress, [Tensors; 4])> {
+    let (tensors, metadata) = d2l_nn::load_saved_tensors(file, device)?;
     let Some(progress) = metadata.get(PROGRESS) else {
         bail!(
             "{}: a safetensors file, but no checkpoint of a run (no {PROGRESS} in it)",
@@ -239,41 +293,5 @@ fn read(file: &Path, device: &Device) -> Result<(Progress, [Tensors; 4])> {
         .collect()
     };
     let parts = [PARAMETER, STATE, ACCUMULATED, CARRIED].map(under);
-    Ok((progress, parts))
-}
-
-/// The first setting that affects the result and differs between the two.
-fn difference(logged: &Header, asked: &Header) -> Option<String> {
-    for (key, value) in &asked.recipe {
-        if logged.recipe.get(key) != Some(value) {
-            let before = logged
-                .recipe
-                .get(key)
-                .map_or("nothing".to_string(), ToString::to_string);
-            return Some(format!("{key} was {before} and is now {value}"));
-        }
-    }
-    let sha256 = |header: &Header| match &header.data {
-        Some(data) => data.sha256.clone(),
-        None => "none".to_string(),
-    };
-    let examples = |header: &Header| {
-        header
-            .data
-            .as_ref()
-            .map_or(0, |data| data.train)
-            .to_string()
-    };
-    type Setting<'a> = (&'a str, &'a dyn Fn(&Header) -> String);
-    let settings: [Setting; 6] = [
-        ("model", &|header| header.model.clone()),
-        ("implementation", &|header| header.implementation.clone()),
-        ("device", &|header| header.device.clone()),
-        ("data", &sha256),
-        ("seed", &|header| header.seed.to_string()),
-        ("number of training examples", &examples),
-    ];
-    let both = settings.map(|(name, setting)| (name, setting(logged), setting(asked)));
-    let changed = both.into_iter().find(|(_, before, now)| before != now);
-    changed.map(|(name, before, now)| format!("{name} was {before} and is now {now}"))
+    Ok((metadata, progress, parts))
 }

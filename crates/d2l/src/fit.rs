@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use d2l_data::{Dataset, Splits};
-use d2l_nn::{Optimizer, backward, no_grad};
+use d2l_nn::{Optimizer, State, backward, no_grad};
 
 use crate::{Run, Scores, Task};
 
@@ -33,9 +33,9 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             run.record_step(&loss, examples, optimizer)?;
         }
         let evaluation = Evaluation {
-            valid: evaluate(task, &data.valid, run)?,
+            valid: evaluate(task, &data.valid, run, optimizer)?,
             train_after: if run.settings.logs("train_after") {
-                evaluate(task, &data.train, run)?
+                evaluate(task, &data.train, run, optimizer)?
             } else {
                 Scores::default()
             },
@@ -54,17 +54,21 @@ pub struct Evaluation {
     pub train_after: Scores,
 }
 
-/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass.
-pub fn evaluate<T: Task<N>, const N: usize>(
+/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass. `state` is that of
+/// [`Run::start`], with which Ctrl-C saves the run here too.
+pub fn evaluate<T: Task<N>, S: State + ?Sized, const N: usize>(
     task: &T,
     data: &Dataset<N>,
-    run: &Run,
+    run: &mut Run,
+    state: &S,
 ) -> Result<Scores> {
     let mut scores = Scores::default();
-    let (all, settings) = ((0..data.len()).collect(), &run.settings);
-    for batch in data.batches(all, settings.recipe.batch_size, &settings.device) {
+    let (all, batch_size) = ((0..data.len()).collect(), run.settings.recipe.batch_size);
+    let device = run.settings.device.clone();
+    for batch in data.batches(all, batch_size, &device) {
         let batch = batch?;
         no_grad(|| task.evaluate(&batch, &mut scores))?;
+        run.stop_if_interrupted(state)?;
     }
     scores.read()?;
     Ok(scores)

@@ -1,79 +1,183 @@
-//! The folder of a run: a new one, or that of the run to resume.
+//! The folder of a run: a new one, or that of the run to resume. Whoever has it has its [`Lock`].
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
+use d2l_log::{Header, Outline, Status};
 
 use crate::changes::is_plain;
+use crate::identity;
+use crate::lock::{self, Lock};
 use crate::{Args, usage};
 
+/// A run's folder, locked.
+pub(crate) struct Folder {
+    pub path: PathBuf,
+    pub lock: Lock,
+}
+
+/// What became of an attempt to have a folder.
+enum Claim {
+    Ours(Lock),
+    /// A run is there already.
+    Taken,
+    /// Another process, which this names, writes there.
+    Held(String),
+    /// Something else than a run is there.
+    Foreign,
+}
+
 /// Makes the run's folder. `--name` must be free unless `--overwrite` is given. A default name that is taken gets `-2`,
-/// `-3`, ….
-pub(crate) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<PathBuf> {
-    let name = wanted_name(args, default_name)?;
-    let runs = args.runs_dir.join(chapter);
-    std::fs::create_dir_all(&runs).with_context(|| {
+/// `-3`, …. A folder in which a run was killed before its log began is as good as none.
+pub(crate) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<Folder> {
+    let first = chapter_folder(args, chapter).join(wanted_name(args, default_name)?);
+    let runs = first.parent().unwrap_or(&first);
+    std::fs::create_dir_all(runs).with_context(|| {
         format!(
             "cannot make the folder {} for the runs; choose another with --runs-dir",
             runs.display()
         )
     })?;
-    let folder = runs.join(name);
-    if args.overwrite && folder.exists() {
-        replaceable(&folder)?;
-        std::fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot replace {}", folder.display()))?;
-    }
-    let mut candidate = folder.clone();
-    for number in 2.. {
-        match std::fs::create_dir(&candidate) {
-            Ok(()) => break,
-            Err(cause) if cause.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(cause).with_context(|| {
-                    format!(
-                        "cannot make the run's folder {}; choose another with --runs-dir",
-                        candidate.display()
-                    )
-                });
+    for number in 1.. {
+        let path = numbered(&first, number);
+        let shown = path.display();
+        match claim(&path, args.overwrite)? {
+            Claim::Ours(lock) => return Ok(Folder { path, lock }),
+            Claim::Held(holder) if args.overwrite || args.name.is_some() => {
+                bail!(being_written(&path, &holder))
             }
-            Err(_) if args.name.is_some() => bail!(
-                "the run {} exists: choose another --name, or --overwrite to replace it, or --resume to continue it",
-                candidate.display()
+            Claim::Foreign if args.overwrite => bail!(
+                "{shown} holds no {}: not a run, so --overwrite leaves it alone",
+                d2l_log::FILE_NAME
             ),
-            Err(_) => candidate = numbered(&folder, number),
+            Claim::Taken | Claim::Foreign if args.name.is_some() => bail!(
+                "the run {shown} exists: choose another --name, or --overwrite to replace it, or --resume to continue it"
+            ),
+            Claim::Taken | Claim::Held(_) | Claim::Foreign => {}
         }
     }
-    Ok(candidate)
+    bail!("{}: no free name", first.display())
 }
 
-/// The folder of the run to resume: `--name`, or the newest run of the default name.
-pub(crate) fn newest(args: &Args, chapter: &str, default_name: &str) -> Result<PathBuf> {
-    let first = args
-        .runs_dir
-        .join(chapter)
-        .join(wanted_name(args, default_name)?);
-    if !first.is_dir() {
-        bail!(
-            "no run {} to resume: wanted one that was started with the same flags",
-            first.display()
-        );
-    }
-    let mut newest = first.clone();
-    if args.name.is_none() {
-        for number in 2.. {
-            let next = numbered(&first, number);
-            if !next.is_dir() {
-                break;
+fn claim(folder: &Path, overwrite: bool) -> Result<Claim> {
+    match std::fs::create_dir(folder) {
+        Ok(()) => {}
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            if !is_run(folder) {
+                return Ok(Claim::Foreign);
             }
-            newest = next;
+            if !overwrite && has_begun(folder) {
+                return Ok(Claim::Taken);
+            }
+        }
+        Err(cause) => {
+            let folder = folder.display();
+            let why =
+                format!("cannot make the run's folder {folder}; choose another with --runs-dir");
+            return Err(cause).context(why);
         }
     }
-    Ok(newest)
+    match Lock::take(folder)? {
+        Err(holder) => Ok(Claim::Held(holder)),
+        // Another process may have been faster.
+        Ok(_) if !overwrite && has_begun(folder) => Ok(Claim::Taken),
+        Ok(lock) => {
+            empty(folder).with_context(|| format!("cannot replace {}", folder.display()))?;
+            Ok(Claim::Ours(lock))
+        }
+    }
 }
 
+/// Whether a run may be here. A process that is killed at once leaves an empty folder, or a locked file alone.
+fn is_run(folder: &Path) -> bool {
+    let holds = |name: &str| folder.join(name).is_file();
+    let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    holds(d2l_log::FILE_NAME) || holds(lock::FILE_NAME) || is_empty()
+}
+
+/// Whether the log has its first line.
+fn has_begun(folder: &Path) -> bool {
+    let log = std::fs::read(folder.join(d2l_log::FILE_NAME));
+    log.is_ok_and(|bytes| bytes.contains(&b'\n'))
+}
+
+/// Removes everything but the locked file: the folder is never without its lock.
+fn empty(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == lock::FILE_NAME {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
+}
+
+fn being_written(folder: &Path, holder: &str) -> String {
+    format!(
+        "the run {} is being written by {holder}: wait for it, or stop it",
+        folder.display()
+    )
+}
+
+/// The folder of the run to resume: `--name`; else, of the chapter's runs of the same experiment, the one that was
+/// interrupted last, or if none was, the one that finished last. `None` if there is none.
+pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Option<Folder>> {
+    let runs = chapter_folder(args, &asked.chapter);
+    if args.name.is_some() {
+        let path = runs.join(wanted_name(args, default_name)?);
+        if !is_run(&path) {
+            return Ok(None);
+        }
+        return match Lock::take(&path)? {
+            Ok(lock) => Ok(Some(Folder { path, lock })),
+            Err(holder) => bail!(being_written(&path, &holder)),
+        };
+    }
+    let mut candidates = Vec::new();
+    for entry in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
+        let log = entry.path().join(d2l_log::FILE_NAME);
+        let Ok(outline) = Outline::read(&log) else {
+            continue; // a damaged log, or none: `runs list` names it
+        };
+        if identity::differences(&outline.header, asked).is_empty() {
+            let is_finished = outline.status == Some(Status::Finished);
+            let changed = log.metadata().and_then(|log| log.modified());
+            candidates.push((
+                is_finished,
+                changed.unwrap_or(SystemTime::UNIX_EPOCH),
+                entry.path(),
+            ));
+        }
+    }
+    candidates.sort_by(|a, b| (a.0, b.1, &a.2).cmp(&(b.0, a.1, &b.2)));
+    let mut held = None;
+    for (_, _, path) in candidates {
+        match Lock::take(&path)? {
+            Ok(lock) => return Ok(Some(Folder { path, lock })),
+            Err(holder) => held = Some(being_written(&path, &holder)),
+        }
+    }
+    match held {
+        Some(why) => bail!(why),
+        None => Ok(None),
+    }
+}
+
+fn chapter_folder(args: &Args, chapter: &str) -> PathBuf {
+    args.runs_dir.join(chapter)
+}
+
+/// The name itself, then with `-2`, `-3`, … behind it.
 fn numbered(folder: &Path, number: usize) -> PathBuf {
     let mut name = folder.as_os_str().to_os_string();
-    name.push(format!("-{number}"));
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
     name.into()
 }
 
@@ -87,14 +191,31 @@ fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
     Ok(name)
 }
 
-/// `--overwrite` removes a whole folder, so the folder must be a run's.
-fn replaceable(folder: &Path) -> Result<()> {
-    if !folder.join(d2l_log::FILE_NAME).is_file() {
-        bail!(
-            "{} holds no {}: not a run, so --overwrite leaves it alone",
-            folder.display(),
-            d2l_log::FILE_NAME
-        );
+/// The error if there is no run to resume: what the run that comes nearest was started with.
+pub(crate) fn nothing_to_resume(args: &Args, asked: &Header, default_name: &str) -> Result<Folder> {
+    let runs = chapter_folder(args, &asked.chapter);
+    let first = runs.join(wanted_name(args, default_name)?);
+    let mut nearest: Option<(PathBuf, Vec<String>)> = None;
+    for entry in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
+        let log = entry.path().join(d2l_log::FILE_NAME);
+        let Ok(outline) = Outline::read(&log) else {
+            continue;
+        };
+        let differences = identity::differences(&outline.header, asked);
+        let is_nearer = |(_, known): &(_, Vec<String>)| differences.len() < known.len();
+        if outline.header.model == asked.model && nearest.as_ref().is_none_or(is_nearer) {
+            nearest = Some((entry.path(), differences));
+        }
     }
-    Ok(())
+    match nearest {
+        Some((path, differences)) if args.name.is_none() => usage!(
+            "--resume: no run with these flags; the nearest is {}: {}",
+            path.display(),
+            differences.join(", ")
+        ),
+        _ => bail!(
+            "no run {} to resume: wanted one that was started with the same flags",
+            first.display()
+        ),
+    }
 }

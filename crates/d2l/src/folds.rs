@@ -10,16 +10,17 @@ use d2l_log::{Epoch, Metrics};
 use d2l_nn::ParamStore;
 use d2l_random::{Purpose, Rng, Stream};
 
-use crate::{Run, recorder};
+use crate::Run;
+use crate::recorder::Epochs;
 
 /// The epochs of the folds that are done, in order.
 #[derive(Default)]
-pub(crate) struct Folds(Vec<Vec<Epoch>>);
+pub(crate) struct Folds(Vec<Epochs>);
 
 impl Folds {
     /// Epochs of the longest fold.
     pub fn epochs(&self) -> usize {
-        self.0.iter().map(Vec::len).max().unwrap_or(0)
+        self.0.iter().map(|fold| fold.len()).max().unwrap_or(0)
     }
 
     /// The mean over the folds, epoch by epoch, which the figures show. A fold that stopped early is left out of later
@@ -100,7 +101,7 @@ impl Run {
 
     fn record_folds(&mut self) {
         let patience = self.settings.recipe.patience;
-        let kept = |fold: &Vec<Epoch>| recorder::kept(fold, patience).cloned();
+        let kept = |fold: &Epochs| fold.kept(patience).cloned();
         let kept: Vec<Epoch> = self.recorder.folds.0.iter().filter_map(kept).collect();
         for (name, value) in mean(kept.iter()) {
             self.record_final(&format!("folds.{name}"), value);
@@ -117,7 +118,7 @@ impl Run {
 mod tests {
     use super::*;
 
-    fn fold(losses: &[f64]) -> Vec<Epoch> {
+    fn fold(losses: &[f64]) -> Epochs {
         let epoch = |(index, &loss): (usize, &f64)| Epoch {
             epoch: index + 1,
             valid: Metrics::from([("loss".to_string(), loss)]),

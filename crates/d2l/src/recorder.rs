@@ -8,8 +8,12 @@ use anyhow::{Result, bail};
 use d2l_log::{BandResult, Best, End, Epoch, Metrics, Record, Status, Writer};
 
 use crate::folds::Folds;
+use crate::lock::Lock;
 use crate::terminal::Terminal;
 use crate::{Band, curves};
+
+/// The metric that decides which epoch is the best.
+const DECISIVE: &str = "valid.loss";
 
 /// Log, terminal and clock of one run.
 pub(crate) struct Recorder {
@@ -17,8 +21,10 @@ pub(crate) struct Recorder {
     /// The folder of log, parameters and figures, once the run has started.
     pub folder: Option<PathBuf>,
     pub log: Option<Writer>,
+    /// Keeps other processes from writing there.
+    pub lock: Option<Lock>,
     /// The epochs of the current fold, or of the run if there are no folds.
-    pub epochs: Vec<Epoch>,
+    pub epochs: Epochs,
     /// The folds that are done.
     pub folds: Folds,
     /// Numbers that belong to no epoch.
@@ -26,6 +32,58 @@ pub(crate) struct Recorder {
     /// Early stopping's patience; it decides which epoch's parameters are kept.
     patience: Option<usize>,
     pub clock: Clock,
+}
+
+/// Epochs in their order, with the best value of each metric so far.
+#[derive(Default)]
+pub(crate) struct Epochs {
+    all: Vec<Epoch>,
+    bests: BTreeMap<String, Best>,
+}
+
+impl Epochs {
+    pub fn push(&mut self, epoch: Epoch) {
+        for (name, value) in epoch.metrics() {
+            let candidate = Best { value, epoch: epoch.epoch };
+            let better = |best: &&mut Best| candidate.is_better_than(best, &name);
+            match self.bests.get_mut(&name) {
+                Some(best) if better(&best) => *best = candidate,
+                Some(_) => {}
+                None => _ = self.bests.insert(name, candidate),
+            }
+        }
+        self.all.push(epoch);
+    }
+
+    /// The epoch whose parameters are kept: with early stopping the first that has the lowest validation loss; the last
+    /// without early stopping, and if nothing is held out.
+    pub fn kept(&self, patience: Option<usize>) -> Option<&Epoch> {
+        match patience.and(self.bests.get(DECISIVE)) {
+            Some(best) => self.numbered(best.epoch),
+            None => self.all.last(),
+        }
+    }
+
+    fn numbered(&self, number: usize) -> Option<&Epoch> {
+        let place = self.all.binary_search_by_key(&number, |epoch| epoch.epoch);
+        self.all.get(place.ok()?)
+    }
+}
+
+impl std::ops::Deref for Epochs {
+    type Target = [Epoch];
+
+    fn deref(&self) -> &[Epoch] {
+        &self.all
+    }
+}
+
+impl FromIterator<Epoch> for Epochs {
+    fn from_iter<I: IntoIterator<Item = Epoch>>(epochs: I) -> Self {
+        let mut all = Self::default();
+        epochs.into_iter().for_each(|epoch| all.push(epoch));
+        all
+    }
 }
 
 /// Reads of the wall clock; never part of a result.
@@ -53,7 +111,8 @@ impl Recorder {
             terminal: Terminal::new(quiet),
             folder: None,
             log: None,
-            epochs: Vec::new(),
+            lock: None,
+            epochs: Epochs::default(),
             folds: Folds::default(),
             measured: Metrics::new(),
             patience,
@@ -111,7 +170,7 @@ impl Recorder {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let epochs = [self.folds.mean(), self.epochs.clone()].concat();
+        let epochs = [&self.folds.mean()[..], &self.epochs].concat();
         curves::draw(&folder.join("figures"), model, &epochs)
     }
 
@@ -126,7 +185,7 @@ impl Recorder {
             _ => (metric, ""),
         };
         if point == "best" {
-            return Best::of(&self.epochs, name).map(|best| best.value);
+            return self.epochs.bests.get(name).map(|best| best.value);
         }
         if let Some(Ok(every)) = point.strip_prefix("best_of_every").map(str::parse::<usize>) {
             let seen = self.epochs.iter();
@@ -137,7 +196,7 @@ impl Recorder {
             return Best::of(&seen, name).map(|best| best.value);
         }
         let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
-            Some(Ok(wanted)) => self.epochs.iter().find(|epoch| epoch.epoch == wanted),
+            Some(Ok(wanted)) => self.epochs.numbered(wanted),
             _ => self.kept_epoch(),
         };
         epoch.and_then(|epoch| epoch.metric(name))
@@ -147,7 +206,7 @@ impl Recorder {
         let mut last: Metrics = self.measured.clone();
         let mut bests = BTreeMap::new();
         for (name, value) in self.kept_epoch().map(Epoch::metrics).unwrap_or_default() {
-            if let Some(best) = Best::of(&self.epochs, &name) {
+            if let Some(&best) = self.epochs.bests.get(&name) {
                 bests.insert(name.clone(), best);
             }
             last.insert(name, value);
@@ -170,14 +229,13 @@ impl Recorder {
     /// The epoch whose parameters the run keeps: the last, or with early stopping the one of the lowest validation
     /// loss.
     pub fn kept_epoch(&self) -> Option<&Epoch> {
-        kept(&self.epochs, self.patience)
+        self.epochs.kept(self.patience)
     }
 
-    /// With early stopping: whether the last epoch is the best so far. False if nothing is held out.
+    /// Whether the last epoch has the lowest validation loss so far. False if nothing is held out.
     pub fn is_best_so_far(&self) -> bool {
-        let best = Best::of(&self.epochs, "valid.loss").map(|best| best.epoch);
-        let last = self.epochs.last().map(|last| last.epoch);
-        self.patience.is_some() && best.is_some() && best == last
+        let best = self.epochs.bests.get(DECISIVE).map(|best| best.epoch);
+        best.is_some() && best == self.epochs.last().map(|last| last.epoch)
     }
 
     /// With early stopping: whether the patience has run out.
@@ -186,15 +244,6 @@ impl Recorder {
             (Some(patience), Some(kept), Some(last)) => last.epoch - kept.epoch >= patience,
             _ => false,
         }
-    }
-}
-
-/// The epoch whose parameters are kept: with early stopping the first that has the lowest validation loss; the last
-/// without early stopping, and if nothing is held out.
-pub(crate) fn kept(epochs: &[Epoch], patience: Option<usize>) -> Option<&Epoch> {
-    match patience.and(Best::of(epochs, "valid.loss")) {
-        Some(best) => epochs.iter().find(|epoch| epoch.epoch == best.epoch),
-        None => epochs.last(),
     }
 }
 
@@ -210,13 +259,14 @@ mod tests {
             valid: Metrics::from([("loss".to_string(), loss)]),
             ..Epoch::default()
         };
-        let epochs: Vec<Epoch> = losses.iter().enumerate().map(epoch).collect();
-        assert_eq!(kept(&epochs, None).map(|epoch| epoch.epoch), Some(5));
-        assert_eq!(kept(&epochs, Some(3)).map(|epoch| epoch.epoch), Some(2));
-        assert_eq!(kept(&[], Some(3)), None);
+        let epochs: Epochs = losses.iter().enumerate().map(epoch).collect();
+        let kept = |epochs: &Epochs, patience| epochs.kept(patience).map(|epoch| epoch.epoch);
+        assert_eq!(kept(&epochs, None), Some(5));
+        assert_eq!(kept(&epochs, Some(3)), Some(2));
+        assert_eq!(kept(&Epochs::default(), Some(3)), None);
         let nothing_held_out = [Epoch::default(), Epoch { epoch: 1, ..Epoch::default() }];
         assert_eq!(
-            kept(&nothing_held_out, Some(3)).map(|epoch| epoch.epoch),
+            kept(&nothing_held_out.into_iter().collect(), Some(3)),
             Some(1)
         );
     }

@@ -5,9 +5,8 @@
 //! another kind makes the same calls: [`Run::start`], [`Run::next_epoch`], [`Run::record_step`] after every step,
 //! [`Run::record_epoch`], [`Run::finish`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -23,20 +22,7 @@ use crate::fit::Evaluation;
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::settings::Settings;
-use crate::{Interrupted, Scores, folder, summary};
-
-/// Set by Ctrl-C; read after every step.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// From here on the first Ctrl-C only asks the loop to stop; the second ends the process.
-pub(crate) fn catch_interrupts() -> Result<()> {
-    let handled = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    });
-    handled.map_err(|cause| anyhow::anyhow!("cannot listen for Ctrl-C: {cause}"))
-}
+use crate::{Interrupted, Scores, folder, identity, interrupt, summary};
 
 /// One training run.
 pub struct Run {
@@ -84,8 +70,8 @@ impl Run {
     /// Takes the parameters from `--init`, if it is given. [`Run::start`] does so too.
     pub fn load_init(&self) -> Result<()> {
         match &self.settings.args.init {
-            Some(file) => self.params.load(file),
-            None => Ok(()),
+            Some(file) if !self.settings.args.resume => self.params.load(file),
+            _ => Ok(()), // a checkpoint has what became of them
         }
     }
 }
@@ -113,7 +99,7 @@ impl Run {
             false => Scores::default(),
         };
         self.load_init()?;
-        if self.recorder.log.is_none() {
+        if self.recorder.folder.is_none() {
             self.open(plan)?;
         }
         if self
@@ -121,32 +107,65 @@ impl Run {
             .catch_up(&self.params, state, &mut self.recorder)?
         {
             self.checkpoint.progress.epochs_done = self.settings.recipe.epochs;
-            self.params.load(&self.model_file()?)?;
+            let (file, device) = (self.file_of("model")?, &self.settings.device);
+            self.checkpoint.load_model(&self.params, &file, device)?;
         }
         Ok(())
     }
 
-    /// Opens the log, a new one or that of the resumed run, and shows what will be trained.
+    /// Takes the run's folder: a new one with a log that begins, or that of the run to resume, which is only read until
+    /// all of it is known to fit. Shows what will be trained.
     fn open(&mut self, plan: Plan) -> Result<()> {
         let settings = &self.settings;
-        let header = settings.header(plan.data, self.params.parameter_count());
-        if settings.args.resume {
-            self.checkpoint
-                .open(settings, &header, &mut self.recorder)?;
-        } else {
-            let name = settings.default_name();
-            let folder = folder::create(&settings.args, settings.chapter, &name)?;
-            let mut log = Writer::create(&folder.join(d2l_log::FILE_NAME))?;
-            log.write(&Record::Run(header.clone()))?;
-            self.recorder.log = Some(log);
-            self.recorder.folder = Some(folder);
-        }
+        let (args, device) = (&settings.args, &settings.device);
+        let mut header = settings.header(plan.data, self.params.parameter_count());
+        let name = settings.default_name();
+        let found = match args.resume {
+            true => folder::find(args, &header, &name)?,
+            false => None,
+        };
+        let folder = match found {
+            Some(folder) => {
+                header = self.checkpoint.read(&folder.path, &header, device)?;
+                d2l_nn::remove_temporary_files(&folder.path)?;
+                folder
+            }
+            None if args.resume && args.seeds == 1 => {
+                folder::nothing_to_resume(args, &header, &name)?
+            }
+            None => {
+                let folder = folder::create(args, settings.chapter, &name)?;
+                let mut log = Writer::create(&folder.path.join(d2l_log::FILE_NAME))?;
+                log.write(&Record::Run(header.clone()))?;
+                self.checkpoint.identity = identity::metadata(&header);
+                self.recorder.log = Some(log);
+                folder
+            }
+        };
         let recorder = &mut self.recorder;
+        (recorder.folder, recorder.lock) = (Some(folder.path), Some(folder.lock));
         recorder
             .terminal
             .started(&header, settings.section, recorder.folder.as_deref());
-        recorder.clock.run = Instant::now();
+        if let Some(before) = header.lengthened.last() {
+            self.say_lengthened(*before);
+        }
+        self.recorder.clock.run = Instant::now();
         Ok(())
+    }
+
+    /// Says that a resumed run is longer than it was, and what that changes.
+    fn say_lengthened(&self, before: usize) {
+        let recipe = &self.settings.recipe;
+        let now = recipe.epochs;
+        self.say(&format!("length  {now} epochs instead of {before}"));
+        if recipe.schedule.depends_on_length() {
+            self.say(&format!(
+                "        the schedule {} runs over all epochs: from here on it is that of {now}, up to here it was that of \
+                 {before}",
+                recipe.schedule
+            ));
+        }
     }
 
     /// Begins the next epoch; false when all epochs are done or early stopping ends the training. A recipe of 0 epochs
@@ -319,9 +338,27 @@ impl Run {
         let recorder = &mut self.recorder;
         recorder.terminal.step(&progress.train);
         recorder.clock.training = recorder.clock.epoch.elapsed().as_secs_f64();
-        if INTERRUPTED.load(Ordering::SeqCst) {
+        self.stop_if_interrupted(state)?;
+        if self
+            .checkpoint
+            .is_due_within_epoch(self.settings.args.checkpoint_every)
+        {
             self.save_checkpoint(state)?;
-            return Err(Interrupted.into());
+        }
+        Ok(())
+    }
+
+    /// Saves the run, if the program was asked to stop, and ends it. `state` is that of [`Run::start`]. For work between
+    /// the last step of an epoch and its record, such as an evaluation.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn stop_if_interrupted<S: State + ?Sized>(&mut self, state: &S) -> Result<()> {
+        if interrupt::is_requested() {
+            if !self.checkpoint.is_complete {
+                self.save_checkpoint(state)?;
+            }
+            return Err(Interrupted::default().into());
         }
         Ok(())
     }
@@ -346,7 +383,7 @@ impl Run {
         let is_last = recorder.is_out_of_patience() || epoch.epoch >= epochs;
         recorder.terminal.epoch(&epoch, epochs, is_last);
         if recorder.is_best_so_far() {
-            self.params.save(&self.model_file()?, self.metadata())?;
+            self.checkpoint.best = Some(self.params.state());
         }
         let Checkpoint { progress, carried, .. } = &mut self.checkpoint;
         progress.epochs_done += usize::from(epochs > 0);
@@ -354,7 +391,7 @@ impl Run {
         progress.steps_this_process = 0;
         progress.train.clear();
         carried.clear();
-        if is_last || self.checkpoint.is_due() {
+        if is_last || self.checkpoint.is_due(self.settings.args.checkpoint_every) {
             self.save_checkpoint(state)?;
         }
         Ok(())
@@ -402,24 +439,31 @@ impl Run {
     }
 
     fn save_checkpoint<S: State + ?Sized>(&mut self, state: &S) -> Result<()> {
-        self.checkpoint.save(&self.params, state, &self.recorder)
+        if let Some(name) = self.params.first_non_finite()? {
+            return Err(self.diverged(&format!("parameter {name}"), self.batches_done()));
+        }
+        let best = self.file_of("best")?;
+        self.checkpoint
+            .save(&self.params, state, &self.recorder, &best)
     }
 
     /// Saves the trained parameters as `model.safetensors` (a fold's as `model-fold1.safetensors`, …) and draws the
     /// curves. After early stopping the parameters are those of the best epoch.
     pub fn finish(&mut self) -> Result<()> {
         self.recorder.terminal.clear();
-        let file = self.model_file()?;
-        match (self.recorder.kept_epoch(), self.recorder.epochs.last()) {
-            (Some(kept), Some(last)) if kept.epoch < last.epoch => {
-                self.params.load(&file)?; // written at the end of that epoch
-                self.say(&format!(
-                    "kept the parameters of epoch {}, which has the lowest validation loss",
-                    kept.epoch
-                ));
-            }
-            _ => self.params.save(&file, self.metadata())?,
+        if let (Some(kept), Some(last)) = (self.recorder.kept_epoch(), self.recorder.epochs.last())
+            && kept.epoch < last.epoch
+        {
+            self.say(&format!(
+                "kept the parameters of epoch {}, which has the lowest validation loss",
+                kept.epoch
+            ));
+            let (best, device) = (self.file_of("best")?, &self.settings.device);
+            self.checkpoint.load_model(&self.params, &best, device)?;
         }
+        self.checkpoint.is_complete = true;
+        let identity = self.checkpoint.identity.clone();
+        self.params.save(&self.file_of("model")?, identity)?;
         match self.checkpoint.progress.fold {
             None => self.recorder.draw_curves(self.settings.model),
             Some(_) => Ok(()),
@@ -442,24 +486,13 @@ impl Run {
         )
     }
 
-    /// The file of the trained parameters: `model.safetensors`, or `model-fold1.safetensors` for a fold.
-    fn model_file(&self) -> Result<PathBuf> {
+    /// The file of parameters in the run's folder: `model.safetensors`, or `model-fold1.safetensors` for a fold.
+    fn file_of(&self, name: &str) -> Result<PathBuf> {
         let folder = self.recorder.folder()?;
         Ok(folder.join(match self.checkpoint.progress.fold {
-            None => "model.safetensors".to_string(),
-            Some(fold) => format!("model-fold{fold}.safetensors"),
+            None => format!("{name}.safetensors"),
+            Some(fold) => format!("{name}-fold{fold}.safetensors"),
         }))
-    }
-
-    /// The metadata of `model.safetensors`.
-    fn metadata(&self) -> HashMap<String, String> {
-        let settings = &self.settings;
-        HashMap::from([
-            ("chapter".into(), settings.chapter.into()),
-            ("model".into(), settings.model.into()),
-            ("implementation".into(), settings.implementation.to_string()),
-            ("seed".into(), settings.seed.to_string()),
-        ])
     }
 }
 

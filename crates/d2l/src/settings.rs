@@ -204,6 +204,7 @@ impl Settings {
             ]
             .into(),
             started: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            lengthened: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use d2l::nn::{Mode, no_grad};
 use d2l::random::{Purpose, Rng, Stream};
-use d2l::{at_least_one, at_least_zero, probability};
+use d2l::{at_least_one, at_least_zero, check_interrupt, probability};
 
 use super::network::Gpt;
 
@@ -102,6 +102,7 @@ pub fn generate(
     // What the caches hold are the tokens from `first` to `read`.
     let (mut first, mut read) = (0, 0);
     for _ in 0..count {
+        check_interrupt()?;
         if tokens.len() - first > model.context() {
             first = tokens.len() - model.context().div_ceil(2);
             read = first;

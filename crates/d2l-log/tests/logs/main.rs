@@ -43,6 +43,7 @@ fn header() -> Header {
         parameters: 203_530,
         versions: [("d2l".to_string(), "0.1.0".to_string())].into(),
         started: "2026-11-22T21:14:00Z".into(),
+        lengthened: Vec::new(),
     }
 }
 

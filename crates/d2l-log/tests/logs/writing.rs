@@ -2,7 +2,7 @@
 
 use crate::{end, epoch, header, message, metrics, records, run_in};
 use anyhow::Result;
-use d2l_log::{Best, End, Epoch, FILE_NAME, Log, Record, Writer};
+use d2l_log::{Best, End, Epoch, FILE_NAME, Header, Log, Mark, Record, Writer};
 use std::fs;
 use tempfile::tempdir;
 
@@ -95,7 +95,7 @@ fn each_record_is_in_the_file_when_write_returns() -> Result<()> {
         let text = fs::read_to_string(&file)?;
         assert_eq!(text.lines().count(), index + 1);
         assert!(text.ends_with('\n'));
-        assert_eq!(writer.length(), text.len() as u64);
+        assert_eq!(writer.mark().lines, index);
     }
     writer.sync()
 }
@@ -108,25 +108,29 @@ fn resuming_cuts_off_what_came_after_the_checkpoint() -> Result<()> {
     let mut writer = Writer::create(&file)?;
     writer.write(&records()[0])?;
     writer.write(&records()[1])?;
-    let checkpoint = writer.length();
+    let checkpoint = writer.mark();
     writer.write(&Record::Epoch(epoch(2, 99.0, 0.0)))?;
     drop(writer);
     let mut text = fs::read(&file)?;
-    text.extend(br#"{"kind":"epo"#); // the run was killed here
+    text.extend(b"{damaged}\n{\"kind\":\"epo"); // the run was killed here
     fs::write(&file, text)?;
+    assert_eq!(Log::read_to(&file, &checkpoint)?.epochs.len(), 1);
+    assert!(
+        message(Log::read(&file)).contains("line 4"),
+        "nobody else reads that"
+    );
 
-    let mut writer = Writer::resume(&file, checkpoint)?;
-    assert_eq!(writer.length(), checkpoint);
+    let mut writer = Writer::resume(&file, &checkpoint, &header())?;
+    assert_eq!(writer.mark(), checkpoint);
     assert_eq!(
-        fs::metadata(&file)?.len(),
-        checkpoint,
+        Log::read(&file)?.epochs.len(),
+        1,
         "cut at once, not when the next record comes"
     );
     writer.write(&records()[2])?;
     writer.write(&records()[3])?;
-    assert_eq!(writer.length(), whole.len() as u64);
     assert_eq!(fs::read(&file)?, whole);
-    Writer::resume(&file, whole.len() as u64)?;
+    Writer::resume(&file, &writer.mark(), &header())?;
     assert_eq!(
         fs::read(&file)?,
         whole,
@@ -136,21 +140,77 @@ fn resuming_cuts_off_what_came_after_the_checkpoint() -> Result<()> {
 }
 
 #[test]
-fn resuming_refuses_a_length_that_is_not_the_logs() -> Result<()> {
+fn a_lengthened_run_has_another_header_and_the_same_lines() -> Result<()> {
+    let runs = tempdir()?;
+    let file = run_in(runs.path(), "mlp/first", &records()[..3])?.join(FILE_NAME);
+    let mark = |lines: usize| -> Result<Mark> {
+        let mut writer = Writer::create(&runs.path().join(format!("{lines}.jsonl")))?;
+        for record in &records()[..=lines] {
+            writer.write(record)?;
+        }
+        Ok(writer.mark())
+    };
+    let longer = Header { lengthened: vec![2], ..header() };
+    let mut writer = Writer::resume(&file, &mark(1)?, &longer)?;
+    writer.write(&records()[2])?;
+    assert_eq!(writer.mark(), mark(2)?);
+    let log = Log::read(&file)?;
+    assert_eq!((log.header, log.epochs.len()), (longer, 2));
+    assert_eq!(fs::read_dir(file.parent().expect("a folder"))?.count(), 1);
+    Ok(())
+}
+
+#[test]
+fn resuming_refuses_lines_that_are_not_the_checkpoints() -> Result<()> {
     let runs = tempdir()?;
     let file = run_in(runs.path(), "mlp/first", &records())?.join(FILE_NAME);
     let before = fs::read(&file)?;
-    let length = before.len() as u64;
-    let longer = message(Writer::resume(&file, length + 1));
+    let whole = Writer::resume(&file, &Mark::default(), &header());
     assert!(
-        longer.contains(&format!("has {length} bytes; wanted the {}", length + 1)),
-        "{longer}"
+        message(whole).contains("the log was changed"),
+        "the digest of nothing is not empty"
     );
-    let inside = message(Writer::resume(&file, 10));
-    assert!(inside.contains("no line ends at byte 10"), "{inside}");
-    let missing = message(Writer::resume(&runs.path().join("none.jsonl"), 0));
+    let mark = |lines: usize| Mark { lines, sha256: "0".repeat(64) };
+    for (lines, wanted) in [
+        (4, "found 3 lines behind the header, wanted the 4"),
+        (2, "the log was changed"),
+    ] {
+        for error in [
+            message(Writer::resume(&file, &mark(lines), &header())),
+            message(Log::read_to(&file, &mark(lines))),
+        ] {
+            assert!(
+                error.contains(wanted) && error.contains("log.jsonl"),
+                "{error}"
+            );
+        }
+    }
+    let missing = message(Writer::resume(
+        &runs.path().join("none.jsonl"),
+        &mark(0),
+        &header(),
+    ));
     assert!(missing.contains("none.jsonl not continued"), "{missing}");
     assert_eq!(fs::read(&file)?, before, "a refusal changes nothing");
+    Ok(())
+}
+
+#[test]
+fn a_log_that_is_gone_is_noticed() -> Result<()> {
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    let mut writer = Writer::create(&file)?;
+    writer.write(&Record::Run(header()))?;
+    fs::remove_file(&file)?;
+    for _ in 0..2 {
+        let error = message(writer.write(&records()[1]));
+        assert!(
+            error.contains("was removed or changed by somebody else"),
+            "{error}"
+        );
+        fs::write(&file, "another one")?;
+    }
+    assert_eq!(fs::read(&file)?, b"another one");
     Ok(())
 }
 
@@ -226,8 +286,8 @@ fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
         let message = message(writer.write(&record));
         assert!(message.contains(wanted), "{message}: wanted {wanted}");
         assert_eq!(
-            fs::metadata(&file)?.len(),
-            writer.length(),
+            fs::read_to_string(&file)?.lines().count(),
+            1,
             "nothing of it is written"
         );
     }

@@ -220,3 +220,36 @@ fn impossible_initial_values_are_an_error() {
         );
     }
 }
+
+#[test]
+fn numbers_that_are_not_finite_are_found_and_refused() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("model.safetensors");
+    for (bad, dtype) in [
+        (f32::NAN, DType::F32),
+        (f32::NEG_INFINITY, DType::F32),
+        (f32::INFINITY, DType::F64),
+    ] {
+        let store = ParamStore::with_dtype(0, dtype, &Device::Cpu);
+        for name in ["a", "b"] {
+            store.builder().get_with_hints(3, name, Init::Const(1.0))?;
+        }
+        assert_eq!(store.first_non_finite()?, None);
+        let before = store.state();
+        let numbers = Tensor::new(&[1.0, bad, 1.0], &Device::Cpu)?.to_dtype(dtype)?;
+        store.parameters()[1].1.set(&numbers)?;
+        assert_eq!(store.first_non_finite()?.as_deref(), Some("b"));
+        store.save(&file, HashMap::new())?;
+        store.load_state(&before)?;
+        let error = format!(
+            "{:#}",
+            store.load(&file).expect_err("a number is not finite")
+        );
+        assert!(
+            error.contains("model.safetensors: b has a number that is not finite"),
+            "{error}"
+        );
+        assert_eq!(store.first_non_finite()?, None, "nothing was changed");
+    }
+    Ok(())
+}

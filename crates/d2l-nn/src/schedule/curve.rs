@@ -117,6 +117,20 @@ impl Curve {
         }
     }
 
+    /// Whether the rates of the same epochs are others in a longer run.
+    pub(super) fn depends_on_length(&self) -> bool {
+        match self {
+            Self::Polynomial { epochs, .. } | Self::Cosine { epochs, .. } => epochs.is_none(),
+            Self::OneCycle { .. } => true,
+            Self::Constant
+            | Self::SquareRoot
+            | Self::InversePower { .. }
+            | Self::Exponential { .. }
+            | Self::Step { .. }
+            | Self::MultiStep { .. } => false,
+        }
+    }
+
     /// Refuses settings that no training can use.
     pub(super) fn validate(&self, warm_up: usize) -> Result<()> {
         let above_zero = |key: &str, number: f64| {

@@ -70,6 +70,7 @@ fn header(run: &Run) -> Header {
         parameters: 203_530,
         versions: [("d2l".to_string(), "0.1.0".to_string())].into(),
         started: run.started.into(),
+        lengthened: Vec::new(),
     }
 }
 
