@@ -43,7 +43,7 @@ fn wrong_calls_exit_with_two() -> Result<()> {
             &["titanic", "--num-hiddens", "5"],
             &["--num-hiddens belongs to mlp, dropout"],
         ),
-        (&["--batch-size", "0"], &["--batch-size", "1 or more"]),
+        (&["--batch-size", "0"], &["--batch-size", "from 1 to"]),
         (&["--batch-size", "-1"], &["--batch-size"]),
         (&["--learning-rate", "0"], &["--learning-rate", "above 0"]),
         (&["--learning-rate", "NaN"], &["--learning-rate"]),
@@ -58,7 +58,7 @@ fn wrong_calls_exit_with_two() -> Result<()> {
             &["--optimizer", "rmsprop", "--momentum", "0.9", "--nesterov"],
             &["--nesterov", "sgd"],
         ),
-        (&["--accumulate", "0"], &["--accumulate", "1 batch or more"]),
+        (&["--accumulate", "0"], &["--accumulate", "from 1 to"]),
         (&["--initializer", "magic"], &["magic", "xavier"]),
         (&["--schedule", "magic"], &["magic", "cosine", "one-cycle"]),
         (
@@ -325,4 +325,179 @@ fn a_loss_that_only_validation_sees_explode_is_named_too() -> Result<()> {
         1,
         &["epoch 1, step 1", "initial values"],
     )
+}
+
+/// Refused before anything is allocated or trained.
+#[test]
+fn sizes_that_cannot_be_are_refused_in_one_line() -> Result<()> {
+    let desk = Desk::new()?;
+    let last = u64::MAX.to_string();
+    for (program, arguments, code, wanted) in [
+        (
+            "mlp",
+            &["mlp", "--num-hiddens", "1000000000"][..],
+            1,
+            "hidden.weight [1000000000, 784] is too large",
+        ),
+        (
+            "mlp",
+            &["mlp", "--num-hiddens", "99999999999"],
+            2,
+            "from 1 to 2147483648",
+        ),
+        (
+            "mlp",
+            &["mlp", "--num-hiddens", "2147483648", "--num-layers", "2"],
+            1,
+            "is too large",
+        ),
+        (
+            "mlp",
+            &["--batch-size", "18446744073709551615"],
+            2,
+            "from 1 to 2147483648",
+        ),
+        ("mlp", &["--batch-size", "0"], 2, "from 1 to 2147483648"),
+        (
+            "recurrent",
+            &["lstm", "--num-hiddens", "2000000000"],
+            1,
+            "is too large",
+        ),
+        (
+            "attention",
+            &["bahdanau", "--num-hiddens", "2000000000"],
+            1,
+            "is too large",
+        ),
+        (
+            "transformer",
+            &["gpt", "--num-hiddens", "2000000000"],
+            1,
+            "is too large",
+        ),
+        (
+            "linear-regression",
+            &["--seed", &last, "--seeds", "2"],
+            2,
+            "the last seed would be larger",
+        ),
+        (
+            "linear-regression",
+            &["--checkpoint-every", "soon"],
+            2,
+            "wanted a time such as 5m",
+        ),
+    ] {
+        let builtin = [arguments, &["--data", "builtin", "--quiet"]].concat();
+        refuse(&desk, program, &builtin, code, &[wanted])?;
+    }
+    desk.succeed("linear-regression", &["--seed", &last, "--quiet"])?;
+    Ok(())
+}
+
+#[test]
+fn the_likely_cause_of_a_divergence_is_named() -> Result<()> {
+    let desk = Desk::new()?;
+    let deep = [
+        "mlp",
+        "--num-layers",
+        "8",
+        "--num-hiddens",
+        "64",
+        "--initializer",
+        "normal:1",
+    ];
+    for (program, arguments, wanted) in [
+        (
+            "linear-regression",
+            &["--learning-rate", "1e38"][..],
+            "the learning rate 1e38",
+        ),
+        (
+            "linear-regression",
+            &["--learning-rate", "1e38", "--batch-size", "1000"],
+            "the learning rate 1e38",
+        ),
+        ("mlp", &deep, "initial values (--initializer)"),
+    ] {
+        let builtin = [arguments, &["--data", "builtin", "--quiet"]].concat();
+        refuse(
+            &desk,
+            program,
+            &builtin,
+            1,
+            &["not a finite number", wanted],
+        )?;
+    }
+    Ok(())
+}
+
+/// A last step whose parameters nobody would look at any more.
+#[test]
+fn parameters_that_are_not_finite_at_the_end_are_a_failure() -> Result<()> {
+    let desk = Desk::new()?;
+    let file = desk.path().join("huge.safetensors");
+    let number = candle_core::Tensor::new(f32::NAN, &candle_core::Device::Cpu)?;
+    candle_core::safetensors::save(&[("nothing", number)].into(), &file)?;
+    let init = file.display().to_string();
+    refuse(
+        &desk,
+        "linear-regression",
+        &["--init", &init],
+        1,
+        &["huge.safetensors: nothing has a number that is not finite"],
+    )
+}
+
+#[test]
+fn a_wanted_backtrace_changes_no_message() -> Result<()> {
+    let desk = Desk::new()?;
+    let call = [
+        "--init",
+        "nowhere.safetensors",
+        "--data",
+        "builtin",
+        "--quiet",
+    ];
+    let plain = desk.run("mlp", &call)?;
+    let with = |more: &[&str]| {
+        desk.command("mlp", &[&call[..], more].concat())
+            .env("RUST_BACKTRACE", "1")
+            .output()
+    };
+    ensure!(with(&[])?.stderr == plain.stderr);
+    ensure!(
+        plain.status.code() == Some(1)
+            && plain.stderr.iter().filter(|&&byte| byte == b'\n').count() == 1
+    );
+    Ok(())
+}
+
+/// Linux's file on a disk that is always full.
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_an_error() -> Result<()> {
+    let desk = Desk::new()?;
+    for arguments in [
+        &["--help"][..],
+        &["--list"],
+        &["--summary"],
+        &["--epochs", "1"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let mut command = desk.command("linear-regression", arguments);
+        let output = command.stdout(full).spawn()?.wait_with_output()?;
+        let stderr = String::from_utf8(output.stderr)?;
+        ensure!(
+            output.status.code() == Some(1),
+            "{arguments:?}: {}",
+            output.status
+        );
+        ensure!(
+            stderr.contains("standard output not written"),
+            "{arguments:?}: {stderr}"
+        );
+    }
+    Ok(())
 }

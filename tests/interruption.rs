@@ -338,6 +338,75 @@ fn a_checkpoint_that_is_not_the_runs_is_refused_before_the_log_is_touched() -> R
     assert_equal_runs(&whole, &killed)
 }
 
+/// Within the first epoch, from the checkpoint that `--checkpoint-every` wants.
+#[test]
+#[cfg(unix)]
+fn a_run_that_is_saved_every_few_steps_goes_on_within_its_epoch() -> Result<()> {
+    let flags = [
+        "mlp",
+        "--epochs",
+        "1",
+        "--data",
+        "builtin",
+        "--num-hiddens",
+        "512",
+    ];
+    let desk = Desk::new()?;
+    let whole = desk.train("mlp", "whole", &flags)?;
+    let every = ["--checkpoint-every", "20steps"];
+    let mut child = desk
+        .command("mlp", &[&flags[..], &every, &["--name", "killed"]].concat())
+        .spawn()?;
+    let killed = desk.run_folder("mlp", "killed");
+    while !killed.join("checkpoint.safetensors").exists() {
+        ensure!(child.try_wait()?.is_none(), "it ended without a checkpoint");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    signal(&child, "-KILL")?;
+    child.wait()?;
+    ensure!(
+        log(&killed)?.epochs.is_empty(),
+        "killed within the first epoch"
+    );
+    desk.train("mlp", "killed", &[&flags[..], &["--resume"]].concat())?;
+    assert_equal_runs(&whole, &killed)
+}
+
+#[test]
+fn the_best_epochs_parameters_are_kept_beside_the_last() -> Result<()> {
+    let flags = [
+        "mlp",
+        "--data",
+        "builtin",
+        "--examples",
+        "1500",
+        "--learning-rate",
+        "0.9",
+    ];
+    let desk = Desk::new()?;
+    let run = desk.train("mlp", "run", &[&flags[..], &["--epochs", "11"]].concat())?;
+    let end = log(&run)?.end.context("it is finished")?;
+    let (best, last) = (end.best["valid.loss"], end.last["valid.loss"]);
+    ensure!(
+        best.epoch < 11 && best.value < last,
+        "the last epoch is the best: nothing to see"
+    );
+    for (file, wanted) in [("best", best.value), ("model", last)] {
+        let init = run
+            .join(format!("{file}.safetensors"))
+            .display()
+            .to_string();
+        let again = desk.train(
+            "mlp",
+            file,
+            &[&flags[..], &["--epochs", "0", "--init", &init]].concat(),
+        )?;
+        let found = log(&again)?.end.context("it is finished")?.last["valid.loss"];
+        ensure!(found == wanted, "{file}: {found}, wanted {wanted}");
+    }
+    Ok(())
+}
+
 /// Whatever runs of other names there are.
 #[test]
 #[cfg(unix)]

@@ -302,7 +302,7 @@ fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
             &["diabetes", "--data-set", "mnist"],
             "--data-set belongs to mlp, dropout: write",
         ),
-        (&["--patience", "0"], "1 epoch or more"),
+        (&["--patience", "0"], "from 1 to"),
         (&["--dropout1", "0.5"], "--dropout1 belongs to dropout"),
         (
             &["dropout", "--num-layers", "2"],
@@ -314,7 +314,7 @@ fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
         ),
         (&["dropout", "--dropout2", "1.5"], "from 0 to 1"),
         (&["mlp", "--num-layers", "0"], "--num-layers"),
-        (&["dropout", "--num-hiddens", "0"], "of 1 or more"),
+        (&["dropout", "--num-hiddens", "0"], "from 1 to"),
     ];
     for (flags, wanted) in wrong {
         let output = mlp(folder.path(), &[flags, &["--data", "builtin"]].concat())?;

@@ -108,12 +108,18 @@ fn say(kind: &str, message: &str) {
         .map(str::trim)
         .filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
-    let _ = writeln!(io::stderr(), "{kind}: {line}");
+    let _ = writeln!(io::stderr(), "{kind}: {}", harmless(&line));
+}
+
+/// The text without characters that would command a terminal, such as those of a log that somebody else wrote.
+fn harmless(text: &str) -> String {
+    let commands = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.replace(commands, "\u{fffd}")
 }
 
 /// Writes to stdout. A reader that has closed the pipe (`| head`) is no error; a full disk is one.
 pub fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
+    match io::stdout().write_all(harmless(text).as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("standard output not written"),
     }
@@ -122,8 +128,14 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints help unchanged, and an error in one line, without the synopsis.
 fn misread(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print(); // --help and --version; the reader may have closed the pipe
-        return ExitCode::SUCCESS;
+        // --help and --version
+        return match error.print() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("standard output not written: {error}"));
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
+        };
     }
     complain(&format!(
         "{}; --help lists the flags",
@@ -156,6 +168,14 @@ fn body(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_commanded() {
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\rc\td\n"),
+            "a\u{fffd}[2Jb\u{fffd}c\td\n"
+        );
+    }
 
     #[test]
     fn a_message_of_several_lines_becomes_one() {

@@ -44,6 +44,8 @@ struct Inner {
     seed: u64,
     dtype: DType,
     device: Device,
+    /// Bytes that parameters and buffers may take together.
+    limit: u64,
     entries: Mutex<BTreeMap<String, Var>>,
 }
 
@@ -56,9 +58,14 @@ impl ParamStore {
     /// As [`ParamStore::new`], in another floating-point type: f64 to check gradients. The initial values are the
     /// f32 ones, converted.
     pub fn with_dtype(seed: u64, dtype: DType, device: &Device) -> Self {
-        let entries = Mutex::new(BTreeMap::new());
+        Self::limited(seed, dtype, device, u64::MAX)
+    }
+
+    /// As [`ParamStore::with_dtype`], for parameters and buffers of at most `limit` bytes together.
+    pub fn limited(seed: u64, dtype: DType, device: &Device, limit: u64) -> Self {
+        let (device, entries) = (device.clone(), Mutex::new(BTreeMap::new()));
         Self {
-            inner: Arc::new(Inner { seed, dtype, device: device.clone(), entries }),
+            inner: Arc::new(Inner { seed, dtype, device, limit, entries }),
         }
     }
 
@@ -270,6 +277,19 @@ impl SimpleBackend for ParamStore {
                 );
             }
             return Ok(var.as_tensor().clone());
+        }
+        let bytes = |dims: &[usize]| {
+            let product = |product: u64, &dim: &usize| product.checked_mul(dim as u64);
+            dims.iter().try_fold(dtype.size_in_bytes() as u64, product)
+        };
+        let known = entries.values().filter_map(|var| bytes(var.dims()));
+        let all = bytes(shape.dims()).and_then(|new| known.sum::<u64>().checked_add(new));
+        if all.is_none_or(|all| all > self.inner.limit) {
+            bail!(
+                "{name} {:?} is too large: all parameters together may take {:.1} GB, half of this machine's memory",
+                shape.dims(),
+                self.inner.limit as f64 / 1e9
+            );
         }
         let values = self.draw(name, &shape, init)?;
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?

@@ -51,6 +51,10 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub threads: Option<u64>,
 
+    /// Show where in the code an error comes from, as RUST_BACKTRACE does for other programs
+    #[arg(long, help_heading = "Machine")]
+    pub debug: bool,
+
     /// The real data set, the built-in one, or the real one if its files are there
     #[arg(
         long,

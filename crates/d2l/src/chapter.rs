@@ -12,8 +12,8 @@ use d2l_log::{BandResult, Status};
 use crate::bands::Bands;
 use crate::model::{Experiment, Model, Resolved};
 use crate::settings::Settings;
-use crate::terminal::print;
-use crate::{Args, Band, Interrupted, Recipe, Run, command_line, interrupt, threads};
+use crate::terminal::{print, written};
+use crate::{Args, Band, Interrupted, Recipe, Run, command_line, interrupt, threads, usage};
 
 /// How a chapter ended if nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,11 @@ impl Chapter {
     /// Carries out the program's arguments. Errors are one line on stderr.
     pub fn main(&self) -> ExitCode {
         let explain = |error: &clap::Error| self.explain(error);
-        d2l_command::main_of(self.command(), explain, |matches| self.run(matches))
+        d2l_command::main_of(self.command(), explain, |matches| {
+            let outcome = self.run(matches)?;
+            written()?;
+            Ok(outcome)
+        })
     }
 
     /// Carries out these arguments; the first is the program's name.
@@ -101,7 +105,7 @@ impl Chapter {
         recipe.update_from_arg_matches(flags)?;
         let resolved = experiment.resolve(named.map(|(_, flags)| flags))?;
         let bands = self.bands_of(model.name, experiment)?;
-        threads::set(args.threads)?;
+        threads::set(args.threads, args.debug)?;
         interrupt::listen()?;
         threads::on_computing_thread(|| {
             let settings = |args: &Args, seed| {
@@ -216,7 +220,15 @@ fn train_each(
     settings: impl Fn(&Args, u64) -> Result<Settings>,
 ) -> Result<Outcome> {
     let mut verdicts: Vec<Vec<BandResult>> = Vec::new();
-    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+    let Some(last) = args.seed.checked_add(args.seeds - 1) else {
+        usage!(
+            "--seed {} --seeds {}: the last seed would be larger than {}",
+            args.seed,
+            args.seeds,
+            u64::MAX
+        );
+    };
+    for seed in args.seed..=last {
         let mut args = args.clone();
         if args.seeds > 1 {
             args.name = args.name.map(|name| format!("{name}-s{seed}"));

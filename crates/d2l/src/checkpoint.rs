@@ -57,6 +57,9 @@ pub(crate) struct Progress {
     /// Steps over the whole run.
     pub steps_done: usize,
     pub steps_in_epoch: usize,
+    /// Norm of the run's first gradient, which tells why a run diverges; JSON has no infinite one.
+    #[serde(skip)]
+    pub first_gradient_norm: Option<f64>,
     /// Examples whose gradients are accumulated for the optimizer's next step.
     pub accumulated: usize,
     /// Steps of this process alone, over which the speed is measured.

@@ -90,6 +90,14 @@ impl DeviceChoice {
     }
 }
 
+/// The machine's memory in bytes; `None` if the system doesn't tell.
+pub fn memory_bytes() -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = all.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 /// The largest amount of memory that this process has held so far, in bytes; `None` if the system doesn't tell.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

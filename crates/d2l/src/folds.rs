@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use d2l_data::{Splits, k_fold};
 use d2l_log::{Epoch, Metrics};
-use d2l_nn::ParamStore;
 use d2l_random::{Purpose, Rng, Stream};
 
 use crate::Run;
@@ -95,7 +94,7 @@ impl Run {
                 .rng()
                 .random(),
         };
-        self.params = ParamStore::new(self.draws, &self.settings.device);
+        self.params = self.settings.parameters(self.draws);
         self.checkpoint.begin(fold);
     }
 

@@ -4,11 +4,14 @@ use std::fmt::Display;
 
 use serde::Serializer;
 
-/// Reads a count that must not be 0.
+/// No size is larger: products of a few of them can still be computed.
+const LARGEST: usize = 1 << 31;
+
+/// Reads a count or a size that must not be 0.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("wanted a whole number of 1 or more".to_string()),
+        Ok(number) if (1..=LARGEST).contains(&number) => Ok(number),
+        _ => Err(format!("wanted a whole number from 1 to {LARGEST}")),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 use crate::changes::name_of;
-use crate::usage;
+use crate::{at_least_one, usage};
 
 /// The optimizers that a recipe can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -49,7 +49,7 @@ pub struct Recipe {
     #[arg(long, value_name = "N")]
     pub epochs: usize,
     /// Examples in a minibatch
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub batch_size: usize,
     /// Step size η at the start; the schedule may change it from epoch to epoch
     #[arg(long, value_name = "RATE")]
@@ -72,14 +72,14 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Number of minibatches that make one step together, with their mean gradient. The rest of an epoch makes a step
     /// too. The log counts minibatches
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub accumulate: usize,
     /// Scale the gradients down so that their common norm is at most this
     #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
     /// Stop early, after N epochs without a lower validation loss, and keep the parameters of the best epoch (D2L zh
     /// 4.4.1, en 5.5.3; Prechelt 1998)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub patience: Option<usize>,
     /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
     #[arg(long, value_parser = parse::<Initializer>)]
@@ -106,9 +106,6 @@ impl Recipe {
     /// Refuses values that no training can use, with a usage error that names the flag.
     pub fn validate(&self) -> Result<()> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
-        if self.batch_size == 0 {
-            usage!("--batch-size 0: wanted 1 or more");
-        }
         if !positive(self.learning_rate) {
             usage!(
                 "--learning-rate {}: wanted a number above 0",
@@ -128,9 +125,6 @@ impl Recipe {
         if self.nesterov && (self.momentum == 0.0 || self.optimizer != OptimizerKind::Sgd) {
             usage!("--nesterov needs --optimizer sgd with a --momentum above 0");
         }
-        if self.accumulate == 0 {
-            usage!("--accumulate 0: wanted 1 batch or more");
-        }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             usage!("--weight-decay {}: wanted 0 or more", self.weight_decay);
         }
@@ -139,9 +133,6 @@ impl Recipe {
                 "--clip-norm {}: wanted a number above 0",
                 self.clip_norm.unwrap_or_default()
             );
-        }
-        if self.patience == Some(0) {
-            usage!("--patience 0: wanted 1 epoch or more without a lower validation loss");
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Run {
     /// A run with these settings; it writes nothing yet.
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            params: ParamStore::new(settings.seed, &settings.device),
+            params: settings.parameters(settings.seed),
             recorder: Recorder::new(settings.args.quiet, settings.recipe.patience),
             checkpoint: Checkpoint::default(),
             draws: settings.seed,
@@ -314,6 +314,10 @@ impl Run {
             None => d2l_nn::gradient_norm(&parameters, gradients)?,
         };
         self.scores().add_value("gradient_norm", norm, 1);
+        self.checkpoint
+            .progress
+            .first_gradient_norm
+            .get_or_insert(norm);
         Ok(())
     }
 
@@ -472,13 +476,27 @@ impl Run {
 
     /// The error if `what` is not a finite number after `step` steps of the current epoch.
     fn diverged(&self, what: &str, step: usize) -> anyhow::Error {
-        let cause = if self.checkpoint.progress.steps_done <= 1 {
-            "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
-        } else {
-            format!(
-                "the learning rate {} is the likely cause; try a smaller one",
-                self.learning_rate()
-            )
+        /// A model whose first gradient has this norm is far from anything that a learning rate could mend.
+        const HUGE: f64 = 1e6;
+        let progress = &self.checkpoint.progress;
+        let in_first_step =
+            progress.train.first_non_finite() == Some(1) && progress.epochs_done == 0;
+        let cause = match progress.first_gradient_norm {
+            _ if in_first_step => {
+                "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
+            }
+            Some(norm) if !(norm < HUGE) => format!(
+                "the first gradient already had the norm {norm:.1e}, so the initial values (--initializer) are the likely \
+                 cause"
+            ),
+            _ => {
+                let rate = self.learning_rate();
+                let rate = match (1e-4..1e6).contains(&rate) {
+                    true => rate.to_string(),
+                    false => format!("{rate:e}"),
+                };
+                format!("the learning rate {rate} is the likely cause; try a smaller one")
+            }
         };
         anyhow::anyhow!(
             "the {what} is not a finite number any more at epoch {}, step {step}: {cause}",

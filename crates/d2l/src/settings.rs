@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use candle_core::Device;
+use candle_core::{DType, Device};
 use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits, image_classes};
 use d2l_log::{Data, Header};
 use d2l_nn::{Optimizer, ParamStore};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::changes::{self, Change};
+use crate::device::memory_bytes;
 use crate::model::{Experiment, Resolved};
 use crate::terminal::print;
 use crate::{Args, Band, DeviceChoice, Implementation, PresetName, Recipe, usage};
@@ -83,6 +85,13 @@ impl Settings {
         })
     }
 
+    /// An empty store, whose initial values are drawn from `seed`. Parameters larger than half of the machine's memory are
+    /// refused: gradients take as much again.
+    pub(crate) fn parameters(&self, seed: u64) -> ParamStore {
+        let half = memory_bytes().map_or(u64::MAX, |memory| memory / 2);
+        ParamStore::limited(seed, DType::F32, &self.device, half)
+    }
+
     /// The optimizer that the recipe names, over all parameters made so far.
     pub fn optimizer(&self, params: &ParamStore) -> Result<Box<dyn Optimizer>> {
         self.recipe.optimizer(params)
@@ -144,7 +153,7 @@ impl Settings {
             name.push('-');
             name += &change.in_name();
         }
-        name
+        shortened(name)
     }
 
     /// With `--verify`: a usage error if there is nothing to verify.
@@ -209,5 +218,32 @@ impl Settings {
     }
 }
 
+/// A name that every file system takes, also with a number behind it: the rest of a longer one becomes its digest.
+fn shortened(name: String) -> String {
+    const LONGEST: usize = 200;
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let digest = format!("{:x}", Sha256::digest(&name));
+    let plain: String = name.chars().take(LONGEST - 17).collect();
+    format!("{plain}-{}", &digest[..16])
+}
+
 /// The candle release that the workspace's lock file holds; a test in `tests/` compares the two.
 const CANDLE: &str = "0.11.1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stay_apart_and_short_ones_as_they_are() {
+        assert_eq!(shortened("a-b".to_string()), "a-b");
+        let (one, other) = ("x".repeat(300), "x".repeat(301));
+        let (one, other) = (shortened(one), shortened(other));
+        assert!(
+            one.len() == 200 && other.len() == 200 && one != other,
+            "{one} {other}"
+        );
+    }
+}

@@ -1,7 +1,9 @@
 //! The output on the terminal: a progress bar on stderr while training, one aligned line per epoch on stdout.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
+use anyhow::{Result, bail};
 use d2l_log::{End, Epoch, Header, shown};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
@@ -17,9 +19,23 @@ pub(crate) struct Terminal {
     heading: Vec<String>,
 }
 
-/// Writes a line to stdout. The log has the results, so an error of stdout, such as a full disk, ends no training.
+/// The first line that could not be written.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes a line to stdout. The log has the results, so an error of stdout, such as a full disk, ends no training; it is
+/// an error when all is done.
 pub(crate) fn print(line: &str) {
-    let _ = d2l_command::print(&format!("{line}\n"));
+    if let Err(error) = d2l_command::print(&format!("{line}\n")) {
+        UNWRITTEN.get_or_init(|| format!("{error:#}"));
+    }
+}
+
+/// An error if a line could not be written.
+pub(crate) fn written() -> Result<()> {
+    match UNWRITTEN.get() {
+        Some(why) => bail!("{why}"),
+        None => Ok(()),
+    }
 }
 
 impl Terminal {

@@ -25,19 +25,28 @@ use anyhow::{Context, Result};
 const PRODUCTS: &str = "RAYON_NUM_THREADS";
 /// Sizes candle's pool for element-wise operations.
 const ELEMENT_WISE: &str = "CANDLE_NUM_THREADS";
+/// With these, errors of candle and of anyhow hold the places they come from, line by line.
+const BACKTRACES: [&str; 2] = ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"];
 /// Milliseconds after which freed pages go back to the system; -1 for never.
 const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
 /// Sets the number of CPU threads of everything that computes; `None` takes it from the environment, or else uses all
-/// cores. Call it before the first tensor. Restarts this program if the environment has other values.
-pub(crate) fn set(threads: Option<u64>) -> Result<()> {
+/// cores. Call it before the first tensor. Restarts this program if the environment has other values, and without those
+/// that make errors longer than a line, unless `debug` wants them.
+pub(crate) fn set(threads: Option<u64>, debug: bool) -> Result<()> {
+    const MOST: u64 = 1024;
     let given = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let threads = match threads.or(given(PRODUCTS)) {
-        Some(threads) => threads,
+        Some(threads) => threads.clamp(1, MOST),
         None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
     };
     let is_set = |name: &str| std::env::var_os(name).is_some();
-    if given(PRODUCTS) == Some(threads) && given(ELEMENT_WISE).is_some() && is_set(PURGE_DELAY) {
+    let is_wanted = |name: &&str| is_set(name) == debug;
+    if given(PRODUCTS) == Some(threads)
+        && given(ELEMENT_WISE).is_some()
+        && is_set(PURGE_DELAY)
+        && BACKTRACES.iter().all(is_wanted)
+    {
         return Ok(()); // rayon's own pool, which our kernels use, follows the first variable too
     }
     let program = std::env::current_exe().context("--threads: cannot find this program's file")?;
@@ -45,6 +54,12 @@ pub(crate) fn set(threads: Option<u64>) -> Result<()> {
     command
         .args(std::env::args_os().skip(1))
         .env(PRODUCTS, threads.to_string());
+    for name in BACKTRACES {
+        match debug {
+            true => command.env(name, "1"),
+            false => command.env_remove(name),
+        };
+    }
     if given(ELEMENT_WISE).is_none() {
         command.env(ELEMENT_WISE, "1");
     }
