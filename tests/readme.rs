@@ -35,7 +35,7 @@ fn chapter_commands(text: &str) -> Vec<(String, Vec<String>)> {
         let Some(rest) = line.strip_prefix("cargo run -p ") else {
             continue;
         };
-        let mut words = rest.split_whitespace().map(str::to_string);
+        let mut words = shlex::split(rest).unwrap_or_default().into_iter();
         let Some(package) = words.next() else {
             continue;
         };

@@ -130,14 +130,17 @@ fn early_stopping_keeps_the_best_epochs_parameters() -> Result<()> {
     let flags = ["--learning-rate", "1.5", "--epochs", &best_epoch];
     let flags: Vec<&str> = [&SHORT[2..], &["best"], &flags].concat();
     ensure!(mlp(folder.path(), &flags)?.status.success());
-    let parameters = |run: &str| {
-        std::fs::read(
-            folder
-                .path()
-                .join("runs/mlp")
-                .join(run)
-                .join("model.safetensors"),
-        )
+    let parameters = |run: &str| -> Result<Vec<(String, Vec<f32>)>> {
+        let file = folder
+            .path()
+            .join("runs/mlp")
+            .join(run)
+            .join("model.safetensors");
+        let (tensors, _) = d2l::nn::load_tensors(&file, &candle_core::Device::Cpu)?;
+        let numbers = |(name, tensor): (String, candle_core::Tensor)| {
+            Ok((name, tensor.flatten_all()?.to_vec1()?))
+        };
+        tensors.into_iter().map(numbers).collect()
     };
     ensure!(parameters("stopped")? == parameters("best")?);
     Ok(())

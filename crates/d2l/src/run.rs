@@ -485,7 +485,7 @@ impl Run {
             _ if in_first_step => {
                 "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
             }
-            Some(norm) if !(norm < HUGE) => format!(
+            Some(norm) if !norm.is_finite() || norm > HUGE => format!(
                 "the first gradient already had the norm {norm:.1e}, so the initial values (--initializer) are the likely \
                  cause"
             ),

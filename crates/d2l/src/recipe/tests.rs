@@ -53,21 +53,18 @@ fn every_kind_of_field_is_a_flag() -> Result<()> {
 #[test]
 fn impossible_recipes_are_usage_errors() {
     let bad = [
-        Recipe { batch_size: 0, ..Recipe::SGD },
         Recipe { learning_rate: 0.0, ..Recipe::SGD },
         Recipe { learning_rate: f64::NAN, ..Recipe::SGD },
         Recipe { momentum: 1.0, ..Recipe::SGD },
         Recipe { nesterov: true, ..Recipe::SGD },
         Recipe { weight_decay: -1.0, ..Recipe::SGD },
         Recipe { clip_norm: Some(0.0), ..Recipe::SGD },
-        Recipe { accumulate: 0, ..Recipe::SGD },
         Recipe {
             momentum: 0.9,
             nesterov: true,
             optimizer: OptimizerKind::Rmsprop,
             ..Recipe::SGD
         },
-        Recipe { patience: Some(0), ..Recipe::SGD },
         Recipe { momentum: 0.9, optimizer: OptimizerKind::Adam, ..Recipe::SGD },
     ];
     for recipe in bad {
