@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What CI runs after `cargo test`: formatting, lints, documentation, arithmetic checks, the CUDA build's types; for
-# fetch-data the same and its tests.
+# What CI runs after `cargo test`: formatting, lints, documentation, a short storm, arithmetic checks, the CUDA build's
+# types; for fetch-data the same and its tests.
 # Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,6 +25,9 @@ step() {
 step 'formatting' cargo fmt --all --check
 step 'lints' cargo clippy --all-targets -- -D warnings
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
+
+# Kills, two writers, failing writes, damaged files, bad arguments, environments.
+step 'storm' scripts/storm.sh --short
 
 # The profile turns overflow checks and debug assertions off, in candle and in our crates. Here they are on in our
 # crates that count and index, and candle stays as `cargo test` built it. d2l is in the selection for that reason too:

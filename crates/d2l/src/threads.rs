@@ -34,12 +34,12 @@ const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 /// cores. Call it before the first tensor. Restarts this program if the environment has other values, and without those
 /// that make errors longer than a line, unless `debug` wants them.
 pub(crate) fn set(threads: Option<u64>, debug: bool) -> Result<()> {
-    const MOST: u64 = 1024;
+    const ENOUGH: u64 = 64;
     let given = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let threads = match threads.or(given(PRODUCTS)) {
-        Some(threads) => threads.clamp(1, MOST),
-        None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
-    };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    // Many more threads than cores wait for one another most of the time.
+    let given_threads = given(PRODUCTS).map(|threads| threads.clamp(1, cores.max(ENOUGH)));
+    let threads = threads.or(given_threads).unwrap_or(cores);
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let is_wanted = |name: &&str| is_set(name) == debug;
     if given(PRODUCTS) == Some(threads)
