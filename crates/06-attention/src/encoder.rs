@@ -36,7 +36,7 @@ impl Encoder {
         let h = sizes.num_hiddens;
         Ok(Self {
             embedding: embedding(sizes.vocabularies[0], h, &OF_EMBEDDINGS, vb.pp("embedding"))?,
-            rnn: layers(h, sizes, init, vb.pp("rnn"))?,
+            rnn: gru_layers(h, sizes, init, vb.pp("rnn"))?,
             num_layers: sizes.num_layers,
             end,
         })
@@ -85,7 +85,7 @@ impl Encoder {
 }
 
 /// Gated recurrent units for inputs `[T, B, num_inputs]`, as PyTorch has them.
-pub(crate) fn layers(
+pub(crate) fn gru_layers(
     num_inputs: usize,
     sizes: Sizes,
     init: &Initializers,

@@ -13,7 +13,7 @@ use d2l::nn::{
 use d2l::{Model, Preset, Run};
 use serde::Serialize;
 
-use crate::encoder::{Encoder, EncoderEnd, layers};
+use crate::encoder::{Encoder, EncoderEnd, gru_layers};
 use crate::encoder_decoder::{Initializers, OF_EMBEDDINGS, Sizes, State, Translator, parts_of};
 use crate::translation;
 
@@ -97,7 +97,7 @@ impl Seq2Seq {
         Ok(Self {
             encoder: Encoder::new(sizes, end, init, params.builder().pp("encoder"))?,
             embedding: embedding(vocab_size, h, &OF_EMBEDDINGS, vb.pp("embedding"))?,
-            rnn: layers(2 * h, sizes, init, vb.pp("rnn"))?,
+            rnn: gru_layers(2 * h, sizes, init, vb.pp("rnn"))?,
             dense: linear(h, vocab_size, &init.linear, vb.pp("dense"))?,
             context,
         })

@@ -9,7 +9,7 @@ use d2l::{Preset, Recipe};
 
 use super::Options;
 use crate::attention::AdditiveAttention;
-use crate::encoder::{Encoder, EncoderEnd, layers};
+use crate::encoder::{Encoder, EncoderEnd, gru_layers};
 use crate::encoder_decoder::{
     Initializers, OF_EMBEDDINGS, Sizes, State, Translator, at_time_step, parts_of,
 };
@@ -54,7 +54,7 @@ impl Bahdanau {
                 &init.linear,
                 vb.pp("attention"),
             )?,
-            rnn: layers(2 * h, sizes, init, vb.pp("rnn"))?,
+            rnn: gru_layers(2 * h, sizes, init, vb.pp("rnn"))?,
             dense: linear(h, vocab_size, &init.linear, vb.pp("dense"))?,
         })
     }
