@@ -149,8 +149,8 @@ row 'kills at random instants (KILL, INT), then resumed'
 # Two processes: the first stands still while others try to write its run.
 for kind in "${kinds[@]}"; do
   start "$kind" shared
-  until [ -s "$(folder "$kind" shared)/log.jsonl" ]; do sleep 0.01; done
-  kill -STOP "$pid"
+  while [ ! -s "$(folder "$kind" shared)/log.jsonl" ] && kill -0 "$pid"; do sleep 0.01; done
+  kill -STOP "$pid" || problem "$kind: ended before others could disturb it"
   for flags in --resume --overwrite --debug; do
     code=0
     run "$kind" shared "$flags" || code=$?
@@ -158,7 +158,7 @@ for kind in "${kinds[@]}"; do
     ended_well "$code" "$kind $flags beside another process"
     [ "$code" -eq 1 ] || problem "$kind $flags: exit code $code beside a process that holds the run"
   done
-  kill -CONT "$pid"
+  kill -CONT "$pid" || true
   wait "$pid" || problem "$kind: disturbed by others: $(cat "$desk/errors")"
   [ "$(digest "$(folder "$kind" shared)")" = "${whole[$kind]}" ] || problem "$kind: another result beside others"
   rm -rf "$(folder "$kind" shared)"
@@ -188,7 +188,7 @@ row 'writes that fail at random lengths, then resumed'
 # Flipped bits and cut ends in every file that a resumed run reads.
 for kind in "${kinds[@]}"; do
   start "$kind" stopped
-  until [ -e "$(folder "$kind" stopped)/checkpoint.safetensors" ]; do sleep 0.005; done
+  while [ ! -e "$(folder "$kind" stopped)/checkpoint.safetensors" ] && kill -0 "$pid"; do sleep 0.005; done
   kill -KILL "$pid" || true
   wait "$pid" || true
   place=$(folder "$kind" stopped)
