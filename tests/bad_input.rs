@@ -501,3 +501,37 @@ fn output_that_cannot_be_written_is_an_error() -> Result<()> {
     }
     Ok(())
 }
+
+/// Before anything is trained.
+#[test]
+fn a_last_minibatch_of_one_is_refused_where_there_is_batch_normalization() -> Result<()> {
+    let desk = Desk::new()?;
+    let flags = [
+        "--data",
+        "builtin",
+        "--examples",
+        "129",
+        "--batch-size",
+        "64",
+        "--quiet",
+    ];
+    for model in [
+        &["batchnorm-lenet"][..],
+        &["batchnorm-lenet", "--implementation", "scratch"],
+        &["resnet18"],
+        &["densenet"],
+        &["regnet"],
+    ] {
+        let call = [model, &flags].concat();
+        refuse(
+            &desk,
+            "convolutional",
+            &call,
+            2,
+            &["--batch-size 64", "the last of 129 examples"],
+        )?;
+    }
+    ensure!(!desk.path().join("runs").exists(), "nothing has begun");
+    desk.succeed("convolutional", &[&["lenet"][..], &flags].concat())?;
+    Ok(())
+}

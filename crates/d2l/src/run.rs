@@ -19,10 +19,10 @@ use d2l_random::{Purpose, Stream};
 
 use crate::checkpoint::Checkpoint;
 use crate::fit::Evaluation;
-use crate::plan::Plan;
+use crate::plan::{Length, Plan};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
-use crate::{Interrupted, Scores, folder, identity, interrupt, summary};
+use crate::{Interrupted, Scores, folder, identity, interrupt, summary, usage};
 
 /// One training run.
 pub struct Run {
@@ -89,6 +89,7 @@ impl Run {
         if plan.length.batches(1) == 0 {
             bail!("the training set is empty: wanted at least one example");
         }
+        self.check_last_minibatch(plan.length)?;
         self.on_builtin_data = plan.on_builtin_data;
         if self.settings.args.verify {
             self.settings.check_verifiable(self.on_builtin_data)?;
@@ -109,6 +110,18 @@ impl Run {
             self.checkpoint.progress.epochs_done = self.settings.recipe.epochs;
             let (file, device) = (self.file_of("model")?, &self.settings.device);
             self.checkpoint.load_model(&self.params, &file, device)?;
+        }
+        Ok(())
+    }
+
+    /// Batch normalization needs two examples to have a variance, and an epoch's last minibatch has what the others leave.
+    fn check_last_minibatch(&self, length: Length) -> Result<()> {
+        let (examples, batch_size) = (length.examples(), self.settings.recipe.batch_size);
+        if batch_size > 1 && examples % batch_size == 1 && !self.params.buffers().is_empty() {
+            usage!(
+                "--batch-size {batch_size}: the last of {examples} examples would be a minibatch of its own, in which batch \
+                 normalization finds no variance; wanted another --batch-size, or one example less with --examples"
+            );
         }
         Ok(())
     }
