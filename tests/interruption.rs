@@ -535,6 +535,12 @@ fn a_folder_without_a_log_is_taken_over() -> Result<()> {
         for name in left {
             std::fs::write(folder.join(name), "{\"kind\":\"ru")?;
         }
+        let error = refused(
+            &desk,
+            &[&SHORT[..], &["--name", "left", "--resume"]].concat(),
+            1,
+        )?;
+        ensure!(error.contains("left to resume"), "{error}");
         desk.train("mlp", "left", &SHORT)?;
         ensure!(log(&folder)?.end.is_some());
         std::fs::remove_dir_all(&folder)?;

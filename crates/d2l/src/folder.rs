@@ -130,7 +130,7 @@ pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Op
     let runs = chapter_folder(args, &asked.chapter);
     if args.name.is_some() {
         let path = runs.join(wanted_name(args, default_name)?);
-        if !is_run(&path) {
+        if !has_begun(&path) {
             return Ok(None);
         }
         return match Lock::take(&path)? {
