@@ -4,7 +4,7 @@
 //!
 //! The order in which candle's own product adds its terms depends on the processor's caches and on the width of its
 //! vectors. Here it doesn't: with the same numbers a layer gives the same bits on every processor that rounds a product
-//! and a sum once, as all do since 2013.
+//! and a sum once (FMA).
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};

@@ -261,7 +261,7 @@ mod tests {
     fn sums_have_one_order() {
         #[cfg(target_arch = "x86_64")]
         if !std::arch::is_x86_feature_detected!("fma") {
-            return; // before 2013
+            return;
         }
         for [m, k, n] in [
             [2, 1, 2],
