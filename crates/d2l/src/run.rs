@@ -70,8 +70,8 @@ impl Run {
     /// Takes the parameters from `--init`, if it is given. [`Run::start`] does so too.
     pub fn load_init(&self) -> Result<()> {
         match &self.settings.args.init {
-            Some(file) if !self.settings.args.resume => self.params.load(file),
-            _ => Ok(()), // a checkpoint has what became of them
+            Some(file) => self.params.load(file),
+            None => Ok(()),
         }
     }
 }
