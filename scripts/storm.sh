@@ -3,8 +3,8 @@
 # Tries to lose or to falsify runs: kills them at random instants, starts two processes on one run, lets writes fail,
 # damages files, calls all programs with bad arguments, changes the environment. Every run that was stopped is resumed and
 # must end like an undisturbed one, bit for bit; every error must be one line, with an exit code from 0 to 2 or 130. Prints
-# a table of what was tried, how often, and how often something was wrong; exits 1 then. --short takes a minute or two,
-# --long hours, without a flag it takes minutes.
+# a table of what was tried, how often, and how often something was wrong; exits 1 then. --short takes five minutes on two
+# cores, without a flag it takes half an hour or more, --long many hours.
 #   SEED   decides the random instants and places (1)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -60,6 +60,14 @@ start() {
   call_of "$@"
   "${call[@]}" >/dev/null 2>"$desk/errors" &
   pid=$!
+}
+
+# start_until FILE KIND NAME: the same, and waits until the run has that file
+start_until() {
+  local file
+  start "$2" "$3"
+  file=$(folder "$2" "$3")/$1
+  while [ ! -s "$file" ] && kill -0 "$pid"; do sleep 0.005; done
 }
 
 folder() { # KIND NAME
@@ -148,8 +156,7 @@ row 'kills at random instants (KILL, INT), then resumed'
 
 # Two processes: the first stands still while others try to write its run.
 for kind in "${kinds[@]}"; do
-  start "$kind" shared
-  while [ ! -s "$(folder "$kind" shared)/log.jsonl" ] && kill -0 "$pid"; do sleep 0.01; done
+  start_until log.jsonl "$kind" shared
   kill -STOP "$pid" || problem "$kind: ended before others could disturb it"
   for flags in --resume --overwrite --debug; do
     code=0
@@ -187,8 +194,7 @@ row 'writes that fail at random lengths, then resumed'
 
 # Flipped bits and cut ends in every file that a resumed run reads.
 for kind in "${kinds[@]}"; do
-  start "$kind" stopped
-  while [ ! -e "$(folder "$kind" stopped)/checkpoint.safetensors" ] && kill -0 "$pid"; do sleep 0.005; done
+  start_until checkpoint.safetensors "$kind" stopped
   kill -KILL "$pid" || true
   wait "$pid" || true
   place=$(folder "$kind" stopped)

@@ -433,9 +433,8 @@ fn the_likely_cause_of_a_divergence_is_named() -> Result<()> {
     Ok(())
 }
 
-/// A last step whose parameters nobody would look at any more.
 #[test]
-fn parameters_that_are_not_finite_at_the_end_are_a_failure() -> Result<()> {
+fn initial_parameters_that_are_not_finite_are_refused() -> Result<()> {
     let desk = Desk::new()?;
     let file = desk.path().join("huge.safetensors");
     let number = candle_core::Tensor::new(f32::NAN, &candle_core::Device::Cpu)?;
@@ -450,6 +449,38 @@ fn parameters_that_are_not_finite_at_the_end_are_a_failure() -> Result<()> {
     )
 }
 
+/// The only step of a run that holds nothing out: no loss would show what it did.
+#[test]
+fn parameters_that_are_not_finite_after_the_last_step_are_a_failure() -> Result<()> {
+    let desk = Desk::new()?;
+    let one_step = [
+        "rnn",
+        "--preset",
+        "zh",
+        "--epochs",
+        "1",
+        "--max-tokens",
+        "2000",
+        "--no-shuffle",
+    ];
+    let call = [
+        &one_step[..],
+        &["--learning-rate", "1e300", "--data", "builtin", "--quiet"],
+    ]
+    .concat();
+    refuse(
+        &desk,
+        "recurrent",
+        &call,
+        1,
+        &[
+            "the parameter",
+            "not a finite number",
+            "the learning rate 1e300",
+        ],
+    )
+}
+
 #[test]
 fn a_wanted_backtrace_changes_no_message() -> Result<()> {
     let desk = Desk::new()?;
@@ -461,12 +492,11 @@ fn a_wanted_backtrace_changes_no_message() -> Result<()> {
         "--quiet",
     ];
     let plain = desk.run("mlp", &call)?;
-    let with = |more: &[&str]| {
-        desk.command("mlp", &[&call[..], more].concat())
-            .env("RUST_BACKTRACE", "1")
-            .output()
-    };
-    ensure!(with(&[])?.stderr == plain.stderr);
+    let with = desk
+        .command("mlp", &call)
+        .env("RUST_BACKTRACE", "1")
+        .output()?;
+    ensure!(with.stderr == plain.stderr);
     ensure!(
         plain.status.code() == Some(1)
             && plain.stderr.iter().filter(|&&byte| byte == b'\n').count() == 1

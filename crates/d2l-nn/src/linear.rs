@@ -13,8 +13,8 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::matmul::{self, Sizes, Transposed, products};
+use crate::kernel::{self, Real};
+use crate::matmul::{self, Sizes, Transposed, product_of_storages};
 use crate::node;
 use crate::observe::report_layer;
 use crate::{Initializer, Sees};
@@ -131,9 +131,6 @@ fn product(
     weight: &CpuStorage,
     weight_layout: &Layout,
 ) -> Result<(CpuStorage, Shape)> {
-    fn typed<T: Real>(x: &[T], weight: &[T], sizes: Sizes) -> CpuStorage {
-        T::to_cpu_storage_owned(products(x, weight, sizes, Transposed::Second))
-    }
     let (out_dim, in_dim) = weight_layout.shape().dims2()?;
     let mut shape = x_layout.dims().to_vec();
     if let Some(last) = shape.last_mut() {
@@ -142,18 +139,8 @@ fn product(
     let shape = Shape::from(shape);
     let rows = shape.elem_count() / out_dim.max(1);
     let sizes = Sizes { batch: 1, m: rows, k: in_dim, n: out_dim };
-    let y = match x.dtype() {
-        DType::F64 => typed::<f64>(
-            elements(x, x_layout)?,
-            elements(weight, weight_layout)?,
-            sizes,
-        ),
-        _ => typed::<f32>(
-            elements(x, x_layout)?,
-            elements(weight, weight_layout)?,
-            sizes,
-        ),
-    };
+    let (x, weight) = ((x, x_layout), (weight, weight_layout));
+    let y = product_of_storages(x, weight, sizes, Transposed::Second)?;
     Ok((y, shape))
 }
 

@@ -85,6 +85,29 @@ pub(crate) fn products<T: Real>(a: &[T], b: &[T], sizes: Sizes, transposed: Tran
     c
 }
 
+/// The same for contiguous storages.
+pub(crate) fn product_of_storages(
+    a: (&CpuStorage, &Layout),
+    b: (&CpuStorage, &Layout),
+    sizes: Sizes,
+    transposed: Transposed,
+) -> Result<CpuStorage> {
+    fn typed<T: Real>(
+        a: (&CpuStorage, &Layout),
+        b: (&CpuStorage, &Layout),
+        sizes: Sizes,
+        transposed: Transposed,
+    ) -> Result<CpuStorage> {
+        let (a, b) = (elements(a.0, a.1)?, elements(b.0, b.1)?);
+        let c = products::<T>(a, b, sizes, transposed);
+        Ok(T::to_cpu_storage_owned(c))
+    }
+    match a.0.dtype() {
+        DType::F64 => typed::<f64>(a, b, sizes, transposed),
+        _ => typed::<f32>(a, b, sizes, transposed),
+    }
+}
+
 /// The same for contiguous tensors on the CPU, as a tensor of this shape.
 pub(crate) fn product(
     [a, b]: [&Tensor; 2],
@@ -134,13 +157,8 @@ impl CustomOp2 for Product {
         if let Some(last) = shape.last_mut() {
             *last = sizes.n;
         }
-        fn typed<T: Real>(a: &[T], b: &[T], sizes: Sizes) -> CpuStorage {
-            T::to_cpu_storage_owned(products(a, b, sizes, Transposed::Neither))
-        }
-        let c = match a.dtype() {
-            DType::F64 => typed::<f64>(elements(a, a_layout)?, elements(b, b_layout)?, sizes),
-            _ => typed::<f32>(elements(a, a_layout)?, elements(b, b_layout)?, sizes),
-        };
+        let (a, b) = ((a, a_layout), (b, b_layout));
+        let c = product_of_storages(a, b, sizes, Transposed::Neither)?;
         Ok((c, Shape::from(shape)))
     }
 

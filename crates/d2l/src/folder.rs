@@ -139,19 +139,12 @@ pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Op
         };
     }
     let mut candidates = Vec::new();
-    for entry in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
-        let log = entry.path().join(d2l_log::FILE_NAME);
-        let Ok(outline) = Outline::read(&log) else {
-            continue; // a damaged log, or none: `runs list` names it
-        };
+    for (path, outline) in outlines(&runs) {
         if identity::differences(&outline.header, asked).is_empty() {
             let is_finished = outline.status == Some(Status::Finished);
+            let log = path.join(d2l_log::FILE_NAME);
             let changed = log.metadata().and_then(|log| log.modified());
-            candidates.push((
-                is_finished,
-                changed.unwrap_or(SystemTime::UNIX_EPOCH),
-                entry.path(),
-            ));
+            candidates.push((is_finished, changed.unwrap_or(SystemTime::UNIX_EPOCH), path));
         }
     }
     candidates.sort_by(|a, b| (a.0, b.1, &a.2).cmp(&(b.0, a.1, &b.2)));
@@ -166,6 +159,16 @@ pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Op
         Some(why) => bail!(why),
         None => Ok(None),
     }
+}
+
+/// The folders of a chapter's runs with what their logs are about. Left out are damaged logs: `runs list` names them.
+fn outlines(runs: &Path) -> impl Iterator<Item = (PathBuf, Outline)> {
+    let folders = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    folders.filter_map(|folder| {
+        let path = folder.path();
+        let outline = Outline::read(&path.join(d2l_log::FILE_NAME)).ok()?;
+        Some((path, outline))
+    })
 }
 
 fn chapter_folder(args: &Args, chapter: &str) -> PathBuf {
@@ -195,19 +198,10 @@ fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
 pub(crate) fn nothing_to_resume(args: &Args, asked: &Header, default_name: &str) -> Result<Folder> {
     let runs = chapter_folder(args, &asked.chapter);
     let first = runs.join(wanted_name(args, default_name)?);
-    let mut nearest: Option<(PathBuf, Vec<String>)> = None;
-    for entry in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
-        let log = entry.path().join(d2l_log::FILE_NAME);
-        let Ok(outline) = Outline::read(&log) else {
-            continue;
-        };
-        let differences = identity::differences(&outline.header, asked);
-        let is_nearer = |(_, known): &(_, Vec<String>)| differences.len() < known.len();
-        if outline.header.model == asked.model && nearest.as_ref().is_none_or(is_nearer) {
-            nearest = Some((entry.path(), differences));
-        }
-    }
-    match nearest {
+    let of_model = outlines(&runs).filter(|(_, outline)| outline.header.model == asked.model);
+    let compared =
+        of_model.map(|(path, outline)| (path, identity::differences(&outline.header, asked)));
+    match compared.min_by_key(|(_, differences)| differences.len()) {
         Some((path, differences)) if args.name.is_none() => usage!(
             "--resume: no run with these flags; the nearest is {}: {}",
             path.display(),

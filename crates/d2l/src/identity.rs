@@ -24,16 +24,12 @@ pub(crate) fn differences(logged: &Header, asked: &Header) -> Vec<String> {
         .chain(asked.keys())
         .map(|key| (key, ()))
         .collect();
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => "nothing".to_string(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
     let changed = keys
         .into_keys()
         .filter(|&key| logged.get(key) != asked.get(key));
     let say = |key: &String| {
-        let (before, now) = (text(logged.get(key)), text(asked.get(key)));
+        let of = |fields: &Map<String, Value>| fields.get(key).map_or("nothing".to_string(), text);
+        let (before, now) = (of(&logged), of(&asked));
         format!("{key} was {before} and is now {now}")
     };
     changed.map(say).collect()
@@ -61,12 +57,16 @@ fn fields(header: &Header) -> Map<String, Value> {
 
 /// The identity as the metadata of a file.
 pub(crate) fn metadata(header: &Header) -> HashMap<String, String> {
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        value => value.to_string(),
-    };
     let fields = fields(header).into_iter();
-    fields.map(|(key, value)| (key, text(value))).collect()
+    fields.map(|(key, value)| (key, text(&value))).collect()
+}
+
+/// A string without quotes, anything else as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
 }
 
 /// Refuses a file of another run.
