@@ -34,9 +34,18 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
 #[test]
 fn wrong_calls_exit_with_two() -> Result<()> {
     let desk = Desk::new()?;
-    let calls: [(&[&str], &[&str]); 26] = [
-        (&["perceptron"], &["perceptron"]),
-        (&["drop-out"], &["drop-out", "dropout"]),
+    let calls: [(&[&str], &[&str]); 29] = [
+        (&["zebra"], &["no model `zebra`", "mlp, dropout"]),
+        (&["drop-out"], &["no model `drop-out`", "`mlp dropout`?"]),
+        (
+            &["lenet"],
+            &["convolutional has: write `cargo run -p convolutional -- lenet`"],
+        ),
+        (&["transformr"], &["no model `transformr`"]),
+        (
+            &["--num-layers", "100000"],
+            &["--num-layers", "from 1 to 1000"],
+        ),
         (&["--model", "dropout"], &["--model", "subcommand"]),
         (&["--dropout1", "0.5"], &["--dropout1 belongs to dropout"]),
         (
@@ -98,6 +107,20 @@ fn wrong_calls_exit_with_two() -> Result<()> {
     )?;
     refuse(
         &desk,
+        "convolutional",
+        &["resnet"],
+        2,
+        &["no model `resnet`", "`convolutional resnet18`?"],
+    )?;
+    refuse(
+        &desk,
+        "convolutional",
+        &["alexnet", "--side", "5000"],
+        2,
+        &["--side", "from 1 to 1024"],
+    )?;
+    refuse(
+        &desk,
         "softmax-regression",
         &["--implementation", "scratch", "--optimizer", "adam"],
         2,
@@ -113,6 +136,24 @@ fn wrong_calls_exit_with_two() -> Result<()> {
     ensure!(
         !desk.path().join("runs").exists(),
         "a refused call leaves no run behind"
+    );
+    Ok(())
+}
+
+/// The errors of a program know the models of all chapters from `crates/models.txt`.
+#[test]
+fn the_list_of_all_models_is_that_of_the_chapters() -> Result<()> {
+    let mut wanted = String::new();
+    for chapter in crate::support::chapters() {
+        for model in &chapter.models {
+            wanted += &format!("{} {}\n", model.name, chapter.name);
+        }
+    }
+    let file = crate::support::root().join("crates/models.txt");
+    ensure!(
+        std::fs::read_to_string(&file)? == wanted,
+        "{} must be\n{wanted}",
+        file.display()
     );
     Ok(())
 }

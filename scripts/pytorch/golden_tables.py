@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy
 import pandas
+from pandas._libs.parsers import STR_NA_VALUES
 from pandas.api.types import is_numeric_dtype
 
 from reference import write_json
@@ -27,7 +28,7 @@ from reference import write_json
 FOLDER = Path(__file__).resolve().parents[2] / "crates" / "d2l-data" / "tests" / "tables"
 TRAIN = 5  # rows of the little tables that statistics may come from
 # The editions' pandas differ in what they read as missing: zh's, before 2.0, keeps the text None.
-MISSING = {"zh": {"keep_default_na": False, "na_values": ["", "NA"]}, "en": {}}
+MISSING = {"zh": {"keep_default_na": False, "na_values": sorted(STR_NA_VALUES - {"None"})}, "en": {}}
 
 
 def houses(train: Path, test: Path, edition: str) -> tuple[pandas.DataFrame, int]:

@@ -134,7 +134,7 @@ fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor) -> Result<()> {
 fn draw_fit(run: &Run, data: &Splits<2>, weight: &[f64]) -> Result<()> {
     /// Points along each curve.
     const POINTS: usize = 200;
-    let Some(path) = run.figure("fit") else {
+    let Some(path) = run.figure("fit")? else {
         return Ok(());
     };
     let all: Vec<usize> = (0..data.train.len()).collect();

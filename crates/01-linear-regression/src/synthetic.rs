@@ -103,7 +103,7 @@ fn compare_with_closed_form(run: &mut Run, data: &Splits<2>, weight: &[f64; 2], 
 
 /// Draws `figures/fit.svg`: the targets over the second feature, and the learned line where the first one is 0.
 fn draw_fit(run: &Run, data: &Splits<2>, w2: f32, b: f32) -> Result<()> {
-    let Some(path) = run.figure("fit") else {
+    let Some(path) = run.figure("fit")? else {
         return Ok(());
     };
     let all: Vec<usize> = (0..data.train.len()).collect();

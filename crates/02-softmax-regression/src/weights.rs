@@ -10,7 +10,7 @@ use d2l::{Run, plot};
 ///
 /// Shapes: `weight` `[K, height · width]`.
 pub fn draw(run: &Run, weight: &Tensor, images: &ImageClasses) -> Result<()> {
-    let Some(path) = run.figure("weights") else {
+    let Some(path) = run.figure("weights")? else {
         return Ok(());
     };
     let (height, width) = images.size();

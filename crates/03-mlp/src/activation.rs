@@ -51,8 +51,8 @@ impl Display for Activation {
 /// Draws all functions, `figures/activations.svg`, and their derivatives, `figures/activation-gradients.svg`.
 pub fn draw(run: &Run) -> Result<()> {
     let (Some(values), Some(slopes)) = (
-        run.figure("activations"),
-        run.figure("activation-gradients"),
+        run.figure("activations")?,
+        run.figure("activation-gradients")?,
     ) else {
         return Ok(());
     };

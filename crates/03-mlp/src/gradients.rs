@@ -94,7 +94,7 @@ pub fn by_layer(
 
 /// Draws the norms from the first layer to the last: `figures/gradients.svg`.
 pub fn draw(run: &Run, layers: &[LayerGradient]) -> Result<()> {
-    let Some(figure) = run.figure("gradients") else {
+    let Some(figure) = run.figure("gradients")? else {
         return Ok(());
     };
     let line = |name: &str, norm: fn(&LayerGradient) -> f64| Series {
@@ -122,7 +122,7 @@ pub fn draw_initializers(
     widths: &[usize],
     activation: Activation,
 ) -> Result<()> {
-    let Some(figure) = run.figure("initial-gradients") else {
+    let Some(figure) = run.figure("initial-gradients")? else {
         return Ok(());
     };
     let batch = first_batch(run, images)?;

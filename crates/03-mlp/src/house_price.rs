@@ -14,7 +14,9 @@ use candle_core::Tensor;
 use d2l::PresetName::{En, Quick, Zh};
 use d2l::data::{HouseEdition, HousePrices, Splits, house_prices};
 use d2l::nn::{Mode, Network, Step, mse_loss};
-use d2l::{Model, OptimizerKind, Preset, Recipe, Run, Scores, Task, at_least_one, fit};
+use d2l::{
+    Model, OptimizerKind, Preset, Recipe, Run, Scores, Task, at_least_one, depth_or_none, fit,
+};
 use serde::Serialize;
 
 use crate::NUM_HIDDENS;
@@ -55,7 +57,7 @@ pub fn model() -> Model {
 #[command(next_help_heading = "Model")]
 pub struct Options {
     /// Hidden layers; 0 for the book's linear model
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = depth_or_none)]
     pub num_layers: usize,
     /// Units of each hidden layer
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "num_layers")]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use d2l::data::ImageSet;
 use d2l::nn::{Mode, Network};
 use d2l::{
-    Classifier, Implementation, Model, Run, as_text, at_least_one, at_least_zero,
+    Classifier, Implementation, Model, Run, as_text, at_least_one, at_least_zero, depth,
     draw_classification, fit,
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub num_hiddens: usize,
     /// Hidden layers. If there are several, each layer's gradient before the first step is logged and drawn
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = depth)]
     pub num_layers: usize,
     /// Activation function of the hidden layers. With another than the book's, all are drawn with their derivatives
     #[arg(long, value_enum)]

@@ -146,7 +146,7 @@ fn train(run: &mut Run, (): &()) -> Result<()> {
 
 /// Draws `figures/edges.svg`: the picture, its edges, and those that the learned kernel finds.
 fn draw(run: &Run, pictures: [&Tensor; 3]) -> Result<()> {
-    let Some(path) = run.figure("edges") else {
+    let Some(path) = run.figure("edges")? else {
         return Ok(());
     };
     let captions = ["picture", "its edges", "found"];

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use d2l::data::{Augmentation, ImageClasses, ImageSet};
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
-use d2l::{Classifier, Run, as_text, at_least_one, fit};
+use d2l::{Classifier, Run, as_text, fit, side};
 use serde::Serialize;
 
 /// Options of every network in this chapter.
@@ -40,7 +40,7 @@ impl Pictures {
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Enlarged {
     /// Enlarge the pictures to N × N pixels [default: the preset's; quick takes them as they are]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Pictures")]
+    #[arg(long, value_name = "N", value_parser = side, help_heading = "Pictures")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<usize>,
     /// The rest of the options.

@@ -15,7 +15,7 @@ use d2l::nn::{
     BatchNorm, Conv2d, Conv2dConfig, Curve, Initializer, Linear, Mode, Network, ParamStore, Pool2d,
     Schedule, add_relu, batch_norm, block, conv2d, global_avg_pool2d, linear, max_pool2d, relu,
 };
-use d2l::{Model, Preset, Recipe, Run, at_least_one};
+use d2l::{Model, Preset, Recipe, Run, depth};
 use serde::Serialize;
 
 use crate::pictures::{self, Enlarged, Shape};
@@ -190,7 +190,7 @@ impl Norm {
 #[command(next_help_heading = "Model")]
 pub struct Options {
     /// Blocks in each of the four stages: N blocks make 8 N + 2 layers
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = depth)]
     pub num_blocks: usize,
     /// Leave batch normalisation out
     #[arg(long)]

@@ -5,7 +5,7 @@ use d2l::data::{Corpus, Level, time_machine};
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 use d2l::{Implementation, LanguageModel, Run};
 
-use crate::generation::{Writing, generate};
+use crate::generation::{Writing, changed_prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
 use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
@@ -41,6 +41,11 @@ pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
     let [x, _] = splits.train.batch(&[0], &settings.device)?;
     if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
         return Ok(());
+    }
+    if let Some(prefix) = changed_prefix(&options.writing) {
+        run.say(&format!(
+            "prefix  the text has letters and spaces only: the model starts from {prefix:?}"
+        ));
     }
     let task = LanguageModel::new(model);
     let mut optimizer = run.settings.optimizer(&run.params)?;

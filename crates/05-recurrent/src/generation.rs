@@ -41,6 +41,14 @@ fn with_letters(text: &str) -> Result<String, String> {
     }
 }
 
+/// What the model starts from, if it is not the prefix as it was given: the text has no other characters than letters in
+/// lower case and spaces.
+pub fn changed_prefix(writing: &Writing) -> Option<String> {
+    let given = writing.prefix.as_deref()?;
+    let read = letters(given);
+    (read != given.to_lowercase()).then_some(read)
+}
+
 /// The prefix, cleaned as the text was, and what the model writes after it. `seed` decides the draws.
 ///
 /// The model reads the prefix from a state of zeros. Then each character that it writes is its next input.
@@ -105,6 +113,17 @@ fn choose(o: &[f32], temperature: f64, draws: &mut impl Rng) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_with_other_characters_is_said_to_be_read_otherwise() {
+        let changed = |prefix: &str| {
+            let prefix = Some(prefix.to_string());
+            changed_prefix(&Writing { prefix, ..Writing::BOOK })
+        };
+        assert_eq!(changed("Time traveller"), None);
+        assert_eq!(changed("café 42 b").as_deref(), Some("caf b"));
+        assert_eq!(changed_prefix(&Writing::BOOK), None);
+    }
 
     #[test]
     fn without_temperature_the_first_of_the_largest_is_chosen() {

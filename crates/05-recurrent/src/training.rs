@@ -8,7 +8,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::Splits;
-use d2l::nn::{Mode, Optimizer, backward};
+use d2l::nn::{Mode, Network, Optimizer, backward};
 use d2l::{Evaluation, Run, next_token_loss};
 
 use crate::language_model::Recurrent;
@@ -22,11 +22,12 @@ pub fn fit<O: Optimizer + ?Sized>(
     optimizer: &mut O,
     run: &mut Run,
 ) -> Result<()> {
+    let device = run.settings.device.clone();
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
         for starts in text.of_epoch(run) {
-            let [x, y] = text.batch(&starts, &run.settings.device)?;
+            let [x, y] = text.batch(&starts, &device)?;
             // An epoch's first minibatch starts from zeros.
             let before = (text.carries_state() && !run.carried().is_empty()).then(|| run.carried());
             let (y_hat, after) = model.forward_from(&x, before, Mode::Train(run.step()))?;
@@ -43,6 +44,10 @@ pub fn fit<O: Optimizer + ?Sized>(
             run.record_step(&loss, starts.len(), optimizer)?;
         }
         run.record_epoch(&Evaluation::default(), optimizer)?;
+        run.examine(data, |set, rows| {
+            let [x, _] = set.batch(rows, &device)?;
+            Ok(model.forward(&x, Mode::Evaluate)?)
+        })?;
     }
     run.finish()
 }

@@ -11,7 +11,7 @@ use crate::translation::Translation;
 pub fn draw_alignments(run: &Run, translations: &[Translation]) -> Result<()> {
     for (number, translation) in (1..).zip(translations) {
         for (_, weights) in &translation.attention {
-            let Some(path) = run.figure(&format!("alignment{number}")) else {
+            let Some(path) = run.figure(&format!("alignment{number}"))? else {
                 return Ok(());
             };
             let title = format!(

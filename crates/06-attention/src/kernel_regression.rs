@@ -231,7 +231,7 @@ fn compare(
     run.say(&format!("w = {w:.3}"));
 
     let dots: Vec<(f64, f64)> = numbers(x)?.into_iter().zip(numbers(y)?).collect();
-    if let Some(path) = run.figure("regression") {
+    if let Some(path) = run.figure("regression")? {
         scatter_with_fit(&path, "Kernel regression", "x", "y", &dots, &lines)?;
     }
     let names = |places: &[f64]| -> Vec<String> {
@@ -244,7 +244,7 @@ fn compare(
             rows: &names(&places),
             columns: &names(&numbers(x)?),
         };
-        if let Some(path) = run.figure(&format!("weights-{name}")) {
+        if let Some(path) = run.figure(&format!("weights-{name}"))? {
             let title = format!("Weights, w {name}");
             heat_map(&path, &title, "query x", "key x_i", &matrix, false)?;
         }

@@ -10,11 +10,12 @@ use d2l::data::translation::{
 };
 use d2l::data::{Column, Dataset, Splits, TextEdition};
 use d2l::nn::{
-    CrossEntropyOptions, Initializer, Mode, Optimizer, ParamStore, Reduction, backward,
+    CrossEntropyOptions, Initializer, Mode, Optimizer, ParamStore, Reduction, State, backward,
     cross_entropy_with, no_grad, observed,
 };
 use d2l::{
-    Evaluation, OptimizerKind, Recipe, Run, Scores, at_least_one, check_interrupt, probability,
+    Evaluation, OptimizerKind, Recipe, Run, Scores, at_least_one, check_interrupt, depth,
+    probability,
 };
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_hiddens: usize,
     /// Layers of the encoder, and of the decoder
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
+    #[arg(long, value_name = "N", value_parser = depth, help_heading = "Model")]
     pub num_layers: usize,
     /// Probability with which numbers between layers and weights of attention are dropped while training
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]
@@ -261,21 +262,30 @@ pub fn fit<O: Optimizer + ?Sized>(
             run.record_step(&losses.printed, losses.counted, optimizer)?;
         }
         let evaluation = Evaluation {
-            valid: evaluate(lesson, &splits.valid, run)?,
+            valid: evaluate(lesson, &splits.valid, run, optimizer)?,
             ..Evaluation::default()
         };
         run.record_epoch(&evaluation, optimizer)?;
+        run.examine(splits, |set, rows| {
+            lesson.losses(set, rows, &device, Mode::Evaluate)
+        })?;
     }
     run.finish()
 }
 
-/// The losses of all pairs of `data` in evaluation mode.
-fn evaluate(lesson: &Lesson, data: &Dataset<4>, run: &Run) -> Result<Scores> {
+/// The losses of all pairs of `data` in evaluation mode. `state` is the optimizer's, with which Ctrl-C saves the run.
+fn evaluate<S: State + ?Sized>(
+    lesson: &Lesson,
+    data: &Dataset<4>,
+    run: &mut Run,
+    state: &S,
+) -> Result<Scores> {
+    let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
     let mut scores = Scores::default();
     let all: Vec<usize> = (0..data.len()).collect();
-    for rows in all.chunks(run.settings.recipe.batch_size) {
-        let device = &run.settings.device;
-        let losses = no_grad(|| lesson.losses(data, rows, device, Mode::Evaluate))?;
+    for rows in all.chunks(batch_size) {
+        run.stop_if_interrupted(state)?;
+        let losses = no_grad(|| lesson.losses(data, rows, &device, Mode::Evaluate))?;
         scores.add_mean("loss", &losses.printed, losses.counted)?;
         scores.add_mean("cross_entropy", &losses.cross_entropy, losses.tokens)?;
     }

@@ -15,7 +15,7 @@ use d2l::nn::{
     concat, conv2d, layer_norm, linear, no_grad, observed, report_path,
 };
 use d2l::plot::{Picture, PictureRow, Scale, image_rows};
-use d2l::{Model, OptimizerKind, Preset, Recipe, Run, at_least_one, probability};
+use d2l::{Model, OptimizerKind, Preset, Recipe, Run, at_least_one, depth, probability};
 use serde::Serialize;
 
 use crate::block::{Activation, BlockOptions, EPSILON, Norm};
@@ -62,7 +62,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub num_heads: usize,
     /// Blocks
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = depth)]
     pub num_layers: usize,
     /// Probability of dropout
     #[arg(long, value_name = "P", value_parser = probability)]
@@ -201,7 +201,7 @@ fn draw_attention(
     images: &ImageClasses,
     index: usize,
 ) -> Result<()> {
-    let Some(path) = run.figure("class-token") else {
+    let Some(path) = run.figure("class-token")? else {
         return Ok(());
     };
     let [x, y] = images.splits.valid.batch(&[index], &run.settings.device)?;

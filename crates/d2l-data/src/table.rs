@@ -28,6 +28,13 @@ use crate::idx::{GZIP, fill};
 
 /// Largest content of a table, so that an archive that unpacks without end doesn't take all memory.
 const LARGEST: usize = 1 << 28;
+/// The words that pandas reads as a missing value, from version 2.0 on.
+pub const MISSING: [&str; 19] = [
+    "None", "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
+    "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null",
+];
+/// The same before version 2.0, which kept the text `None`.
+pub const MISSING_BEFORE_2: &[&str] = MISSING.split_at(1).1;
 /// The advice for a damaged file.
 pub(crate) const AGAIN: &str = "get the file again, see data/README.md";
 
@@ -49,6 +56,19 @@ pub enum Columns<'a> {
     Header,
     /// The file has none; these are its columns.
     Named(&'a [&'a str]),
+}
+
+/// What pandas takes a column for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Every value is missing.
+    Nothing,
+    /// Numbers, or truth values of which none is missing.
+    Numbers,
+    /// Words.
+    Words,
+    /// Numbers and words, the first word in this row. pandas takes the numbers for words too.
+    Mixed(usize),
 }
 
 /// Rows of cells in named columns.
@@ -170,13 +190,48 @@ impl Table {
         self.sha256
     }
 
-    /// Whether some cell of the column is a number; [`Table::numbers`] then says whether all are.
+    /// What pandas takes the column for.
     ///
     /// # Errors
     ///
     /// If there is no such column.
-    pub fn has_numbers(&self, column: &str) -> Result<bool> {
-        Ok(self.texts(column)?.into_iter().flatten().any(is_number))
+    pub fn kind(&self, column: &str) -> Result<Kind> {
+        let cells = self.texts(column)?;
+        let mut known = cells.iter().flatten();
+        let first_word = cells
+            .iter()
+            .position(|cell| cell.is_some_and(|cell| !is_number(cell)));
+        Ok(match first_word {
+            None if known.next().is_none() => Kind::Nothing,
+            None => Kind::Numbers,
+            Some(_) if known.clone().all(|cell| truth(cell).is_some()) => {
+                match cells.iter().all(Option::is_some) {
+                    true => Kind::Numbers,
+                    false => Kind::Words,
+                }
+            }
+            Some(row) if known.any(|cell| is_number(cell)) => Kind::Mixed(row),
+            Some(_) => Kind::Words,
+        })
+    }
+
+    /// The words of a column, `None` for a missing value. As in pandas, `true` and `TRUE` become `True` if the column
+    /// has nothing but truth values.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn words(&self, column: &str) -> Result<Vec<Option<&str>>> {
+        let mut cells = self.texts(column)?;
+        if cells.iter().flatten().all(|cell| truth(cell).is_some()) {
+            for cell in cells.iter_mut().flatten() {
+                *cell = match truth(cell) {
+                    Some(true) => "True",
+                    _ => "False",
+                };
+            }
+        }
+        Ok(cells)
     }
 
     /// The cells of a column as text, `None` for a missing value.
@@ -196,7 +251,7 @@ impl Table {
         Ok(cells.map(Option::as_deref).collect())
     }
 
-    /// The cells of a column as finite numbers, `None` for a missing value.
+    /// The cells of a column as finite numbers, `None` for a missing value; `True` is 1, `False` is 0.
     ///
     /// # Errors
     ///
@@ -228,14 +283,19 @@ impl Table {
 
     /// The error for a cell in this row and column that is not what was `wanted`.
     pub fn wrong(&self, row: usize, column: &str, wanted: &str) -> Error {
+        anyhow!("{}, wanted {wanted}; {AGAIN}", self.found(row, column))
+    }
+
+    /// Where a cell is and what it holds: `train.csv: line 3, column "Age": found "old"`.
+    pub fn found(&self, row: usize, column: &str) -> String {
         let line = self.lines.get(row).copied().unwrap_or_default();
         let cells = self.texts(column).unwrap_or_default();
         let found = match cells.get(row).copied().flatten() {
             Some(text) => format!("{text:?}"),
             None => "a missing value".to_string(),
         };
-        anyhow!(
-            "{}: line {line}, column {column:?}: found {found}, wanted {wanted}; {AGAIN}",
+        format!(
+            "{}: line {line}, column {column:?}: found {found}",
             self.file
         )
     }
@@ -331,12 +391,25 @@ fn utf8(cell: &[u8]) -> Result<&str> {
 
 /// The cell as a finite number; `None` for infinities and NaN.
 fn number(cell: &str) -> Option<f64> {
+    if let Some(truth) = truth(cell) {
+        return Some(f64::from(truth));
+    }
     let number: f64 = cell.trim().parse().ok()?;
     number.is_finite().then_some(number)
 }
 
+/// Whether pandas reads the cell as a number, infinities among them.
 fn is_number(cell: &str) -> bool {
-    number(cell).is_some()
+    cell.trim().parse::<f64>().is_ok()
+}
+
+/// The cell as a truth value, in the spellings of pandas.
+fn truth(cell: &str) -> Option<bool> {
+    match cell {
+        "True" | "TRUE" | "true" => Some(true),
+        "False" | "FALSE" | "false" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -6,31 +6,46 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 
 use crate::kernel;
 
-/// The L2 norm of the gradients of `parameters` as one vector: √ Σ g². Sums are f64, in the order of `parameters`.
+/// Σ g² of each parameter's gradient, in the order of `parameters`, as f64; `None` for a parameter without one.
 ///
 /// On other devices than the CPU this waits for the device, once.
-pub fn gradient_norm(parameters: &[(String, Var)], gradients: &GradStore) -> Result<f64> {
-    let mut total = 0.0;
+pub fn squared_gradient_norms(
+    parameters: &[(String, Var)],
+    gradients: &GradStore,
+) -> Result<Vec<Option<f64>>> {
+    let mut squares = vec![None; parameters.len()];
     let mut on_device = Vec::new();
-    for (_, var) in parameters {
+    for ((_, var), square) in parameters.iter().zip(&mut squares) {
         let Some(gradient) = gradients.get(var) else {
             continue;
         };
         if !kernel::has_kernel(gradient) {
-            on_device.push(gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all()?);
+            let sum = gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all()?;
+            on_device.push((square, sum));
             continue;
         }
         let gradient = gradient.contiguous()?;
-        total += match gradient.dtype() {
+        *square = Some(match gradient.dtype() {
             DType::F64 => kernel::read::<f64, _>(&gradient, kernel::sum_of_squares)?,
             _ => kernel::read::<f32, _>(&gradient, kernel::sum_of_squares)?,
-        };
+        });
     }
     if !on_device.is_empty() {
-        let squares = Tensor::stack(&on_device, 0)?.to_vec1::<f32>()?;
-        total += squares.iter().map(|&square| f64::from(square)).sum::<f64>();
+        let (places, sums): (Vec<_>, Vec<_>) = on_device.into_iter().unzip();
+        let sums = Tensor::stack(&sums, 0)?.to_vec1::<f32>()?;
+        for (place, sum) in places.into_iter().zip(sums) {
+            *place = Some(f64::from(sum));
+        }
     }
-    Ok(total.sqrt())
+    Ok(squares)
+}
+
+/// The L2 norm of the gradients of `parameters` as one vector: √ Σ g².
+///
+/// On other devices than the CPU this waits for the device, once.
+pub fn gradient_norm(parameters: &[(String, Var)], gradients: &GradStore) -> Result<f64> {
+    let squares = squared_gradient_norms(parameters, gradients)?;
+    Ok(squares.into_iter().flatten().sum::<f64>().sqrt())
 }
 
 /// Scales the gradients of `parameters` so that their norm together is at most `max_norm`, and returns the norm from
@@ -42,17 +57,28 @@ pub fn clip_gradient_norm(
     gradients: &mut GradStore,
     max_norm: f64,
 ) -> Result<f64> {
+    let norm = gradient_norm(parameters, gradients)?;
+    clip_gradients_with_norm(parameters, gradients, max_norm, norm)?;
+    Ok(norm)
+}
+
+/// As [`clip_gradient_norm`], for gradients whose `norm` together is known: `torch.nn.utils.clip_grads_with_norm_`.
+pub fn clip_gradients_with_norm(
+    parameters: &[(String, Var)],
+    gradients: &mut GradStore,
+    max_norm: f64,
+    norm: f64,
+) -> Result<()> {
     if max_norm.is_nan() || max_norm <= 0.0 {
         bail!("found the largest norm {max_norm}, wanted a number above 0");
     }
-    let norm = gradient_norm(parameters, gradients)?;
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
         replace(parameters, gradients, |gradient| {
             gradient.affine(factor, 0.0)
         })?;
     }
-    Ok(norm)
+    Ok(())
 }
 
 /// Limits each element of the gradients of `parameters` to -`max_value` … `max_value`:
@@ -141,6 +167,24 @@ mod tests {
             );
         }
         assert!(clip_gradient_value(&parameters, &mut gradients, f64::NAN).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn each_parameter_has_its_own_norm() -> Result<()> {
+        let (parameters, gradients) = parameters()?;
+        let squares = squared_gradient_norms(&parameters, &gradients)?;
+        let gradient = gradients.get(&parameters[0].1).expect("a gradient");
+        let plain: f64 = gradient
+            .flatten_all()?
+            .to_vec1::<f32>()?
+            .iter()
+            .map(|&g| f64::from(g) * f64::from(g))
+            .sum();
+        let [Some(of_a), None] = squares[..] else {
+            panic!("{squares:?}");
+        };
+        assert!((of_a - plain).abs() < 1e-12 * plain, "{of_a} {plain}");
         Ok(())
     }
 

@@ -55,7 +55,10 @@ pub use activation::{
     add, add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,
 };
 pub use attention::{AttentionOptions, join_heads, scaled_dot_product_attention, split_heads};
-pub use clip::{clip_gradient_norm, clip_gradient_value, gradient_norm};
+pub use clip::{
+    clip_gradient_norm, clip_gradient_value, clip_gradients_with_norm, gradient_norm,
+    squared_gradient_norms,
+};
 pub use concat::concat;
 pub use conv::{
     Conv1d, Conv2d, Conv2dConfig, ConvTranspose2d, conv_transpose2d, conv1d, conv2d, conv2d_no_bias,

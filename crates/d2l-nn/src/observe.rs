@@ -14,7 +14,7 @@
 //! If two paths from the same picture meet, in a sum or a concatenation, the wider field counts.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 use candle_core::{Result, Tensor, TensorId};
@@ -205,6 +205,15 @@ impl Observations {
     pub fn has_windows(&self) -> bool {
         let is_window = |report: &Report| matches!(report.sees, Sees::Window { .. });
         self.reports.iter().any(is_window)
+    }
+
+    /// The bytes of all outputs that were reported, each tensor once.
+    pub fn output_bytes(&self) -> u64 {
+        let mut seen = HashSet::new();
+        let outputs = self.reports.iter().map(|report| &report.output);
+        let new = outputs.filter(|output| seen.insert(output.id()));
+        new.map(|output| (output.elem_count() * output.dtype().size_in_bytes()) as u64)
+            .sum()
     }
 
     /// A row for each layer, function or block, in the order in which they computed, for a pass that began with `inputs`.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args as _, Command, FromArgMatches};
 use d2l_log::{BandResult, Status};
 
@@ -13,7 +12,9 @@ use crate::bands::Bands;
 use crate::model::{Experiment, Model, Resolved};
 use crate::settings::Settings;
 use crate::terminal::{print, written};
-use crate::{Args, Band, Interrupted, Recipe, Run, command_line, interrupt, threads, usage};
+use crate::{
+    Args, Band, Interrupted, Recipe, Run, command_line, explain, interrupt, threads, usage,
+};
 
 /// How a chapter ended if nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub struct Chapter {
 impl Chapter {
     /// Carries out the program's arguments. Errors are one line on stderr.
     pub fn main(&self) -> ExitCode {
-        let explain = |error: &clap::Error| self.explain(error);
+        let explain = |error: &clap::Error| explain::explain(self, error);
         d2l_command::main_of(self.command(), explain, |matches| {
             let outcome = self.run(matches)?;
             written()?;
@@ -173,42 +174,6 @@ impl Chapter {
             }
         }
         Ok(())
-    }
-
-    /// The error for a flag that clap does not know here: it may be another model's.
-    fn explain(&self, error: &clap::Error) -> Option<String> {
-        let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
-            return None;
-        };
-        if error.kind() != ErrorKind::UnknownArgument {
-            return None;
-        }
-        let flag = flag.split(['=', ' ']).next()?.strip_prefix("--")?;
-        if flag == "model" {
-            return Some(format!(
-                "found --model; a model is a subcommand: write `{} {}`",
-                self.name,
-                self.models.last()?.name
-            ));
-        }
-        let has_flag = |model: &&Model| {
-            let command = model.command();
-            command
-                .get_arguments()
-                .any(|arg| arg.get_long() == Some(flag))
-        };
-        let owners: Vec<&str> = self
-            .models
-            .iter()
-            .filter(has_flag)
-            .map(|model| model.name)
-            .collect();
-        let first = owners.first()?;
-        Some(format!(
-            "--{flag} belongs to {}: write `{} {first} --{flag} …`",
-            owners.join(", "),
-            self.name
-        ))
     }
 }
 

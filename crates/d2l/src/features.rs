@@ -35,7 +35,7 @@ pub fn draw_features(
     images: &ImageClasses,
     index: usize,
 ) -> Result<()> {
-    let (Some(filters), Some(features)) = (run.figure("filters"), run.figure("features")) else {
+    let (Some(filters), Some(features)) = (run.figure("filters")?, run.figure("features")?) else {
         return Ok(());
     };
     let model = run.settings.model;

@@ -18,7 +18,8 @@ pub fn draw_classification<M: Network>(
     task: &Classifier<M>,
     images: &ImageClasses,
 ) -> Result<()> {
-    let (Some(confusion), Some(predictions)) = (run.figure("confusion"), run.figure("predictions"))
+    let (Some(confusion), Some(predictions)) =
+        (run.figure("confusion")?, run.figure("predictions")?)
     else {
         return Ok(());
     };

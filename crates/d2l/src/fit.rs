@@ -15,10 +15,10 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     optimizer: &mut O,
     run: &mut Run,
 ) -> Result<()> {
+    let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
         let batches = data
             .train
             .training_batches(run.order(), batch_size, run.draws(), &device);
@@ -41,6 +41,10 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             },
         };
         run.record_epoch(&evaluation, optimizer)?;
+        run.examine(data, |set, rows| {
+            let batch = set.batch(rows, &device)?;
+            Ok(task.evaluate(&batch, &mut Scores::default())?)
+        })?;
     }
     run.finish()
 }

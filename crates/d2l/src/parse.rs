@@ -7,8 +7,36 @@ use serde::Serializer;
 /// No size is larger: products of a few of them can still be computed.
 const LARGEST: usize = 1 << 31;
 
+/// No network is deeper. A step through more layers takes so long that the program would seem to hang.
+const DEEPEST: usize = 1000;
+
+/// No picture is higher or wider. Convolutions of one larger picture would take gigabytes.
+const LARGEST_SIDE: usize = 1024;
+
 /// Reads a count or a size that must not be 0.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
+    from_one_to::<LARGEST>(text)
+}
+
+/// Reads a number of layers or blocks in a row.
+pub fn depth(text: &str) -> Result<usize, String> {
+    from_one_to::<DEEPEST>(text)
+}
+
+/// Reads a number of layers that may be 0.
+pub fn depth_or_none(text: &str) -> Result<usize, String> {
+    match text {
+        "0" => Ok(0),
+        text => from_one_to::<DEEPEST>(text).map_err(|wanted| wanted.replace("from 1", "from 0")),
+    }
+}
+
+/// Reads the height and width of a picture in pixels.
+pub fn side(text: &str) -> Result<usize, String> {
+    from_one_to::<LARGEST_SIDE>(text)
+}
+
+fn from_one_to<const LARGEST: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=LARGEST).contains(&number) => Ok(number),
         _ => Err(format!("wanted a whole number from 1 to {LARGEST}")),

@@ -29,6 +29,8 @@ pub(crate) struct Recorder {
     pub folds: Folds,
     /// Numbers that belong to no epoch.
     pub measured: Metrics,
+    /// The first of them that is not finite, as `name is NaN`; a log holds finite ones alone.
+    not_finite: Option<String>,
     /// Early stopping's patience; it decides which epoch's parameters are kept.
     patience: Option<usize>,
     pub clock: Clock,
@@ -115,6 +117,7 @@ impl Recorder {
             epochs: Epochs::default(),
             folds: Folds::default(),
             measured: Metrics::new(),
+            not_finite: None,
             patience,
             clock: Clock { epoch: now, training: 0.0, before: 0.0, run: now },
         }
@@ -139,10 +142,30 @@ impl Recorder {
         }
     }
 
+    /// Adds a number that belongs to no epoch.
+    pub fn measure(&mut self, metric: &str, value: f64) {
+        match value.is_finite() {
+            true => _ = self.measured.insert(metric.to_string(), value),
+            false => {
+                _ = self
+                    .not_finite
+                    .get_or_insert(format!("{metric} is {value}"))
+            }
+        }
+    }
+
     /// Closes the log of a finished run and returns the bands' verdicts.
+    ///
+    /// # Errors
+    /// If a measured number is not finite; the log then ends as a failed run's.
     pub fn close(&mut self, bands: &[Band]) -> Result<Vec<BandResult>> {
         if self.log.is_none() {
             return Ok(Vec::new()); // `--summary`: nothing was trained
+        }
+        if let Some(what) = self.not_finite.take() {
+            let reason = format!("{what}, after all epochs; wanted a finite number");
+            self.close_early(Status::Failed, &reason)?;
+            bail!(reason);
         }
         let verdicts = bands
             .iter()

@@ -5,6 +5,7 @@
 //! another kind makes the same calls: [`Run::start`], [`Run::next_epoch`], [`Run::record_step`] after every step,
 //! [`Run::record_epoch`], [`Run::finish`].
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,10 +19,14 @@ use d2l_nn::{ParamStore, State, Step};
 use d2l_random::{Purpose, Stream};
 
 use crate::checkpoint::Checkpoint;
+use crate::device::memory_bytes;
 use crate::fit::Evaluation;
+use crate::health::Health;
+use crate::memory::Memory;
 use crate::plan::{Length, Plan};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
+use crate::terminal::print;
 use crate::{Interrupted, Scores, folder, identity, interrupt, summary, usage};
 
 /// One training run.
@@ -32,6 +37,9 @@ pub struct Run {
     pub params: ParamStore,
     pub(crate) recorder: Recorder,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) health: Health,
+    /// What training will need, once the model has been observed.
+    memory: OnceCell<Memory>,
     /// Decides the draws of the current fold; the seed itself if there are no folds.
     pub(crate) draws: u64,
     /// The data are the built-in ones, so the book's bands say nothing about the result.
@@ -46,24 +54,34 @@ impl Run {
             params: settings.parameters(settings.seed),
             recorder: Recorder::new(settings.args.quiet, settings.recipe.patience),
             checkpoint: Checkpoint::default(),
+            health: Health::default(),
+            memory: OnceCell::new(),
             draws: settings.seed,
             on_builtin_data: false,
             settings,
         }
     }
 
-    /// With `--summary`: prints the layers that report in `forward`, each with its output's shape and its number of
-    /// parameters, and for convolutional networks also with multiply-adds and receptive field. Returns true, so that
-    /// the chapter can stop there. `inputs` are the inputs of `forward`, batch first.
+    /// Observes the layers that report in `forward`, whose inputs are `inputs`, batch first, to estimate the memory that
+    /// training needs; [`Run::start`] refuses what the machine doesn't have.
+    ///
+    /// With `--summary`, prints the layers, each with its output's shape and its number of parameters, and for
+    /// convolutional networks also with multiply-adds and receptive field. Returns true, so that the chapter can stop
+    /// there.
     pub fn shows_summary(
         &self,
         inputs: &[&Tensor],
         forward: impl FnOnce() -> candle_core::Result<Tensor>,
     ) -> Result<bool> {
+        let (_, observations) = d2l_nn::no_grad(|| d2l_nn::observed(forward))?;
+        let recipe = &self.settings.recipe;
+        let examples = inputs.first().map_or(Ok(1), |input| input.dim(0))?;
+        let memory = Memory::of(recipe, &self.params, &observations, examples)?;
         if self.settings.args.summary {
-            let (_, observations) = d2l_nn::observed(forward)?;
             summary::print_table(inputs, &observations, &self.params)?;
+            print(&memory.text(recipe.batch_size));
         }
+        self.memory.get_or_init(|| memory);
         Ok(self.settings.args.summary)
     }
 
@@ -90,6 +108,7 @@ impl Run {
             bail!("the training set is empty: wanted at least one example");
         }
         self.check_last_minibatch(plan.length)?;
+        self.check_memory(plan.length)?;
         self.on_builtin_data = plan.on_builtin_data;
         if self.settings.args.verify {
             self.settings.check_verifiable(self.on_builtin_data)?;
@@ -124,6 +143,21 @@ impl Run {
             );
         }
         Ok(())
+    }
+
+    /// Refuses a model and a minibatch that this machine's memory cannot hold. A GPU has its own memory.
+    fn check_memory(&self, length: Length) -> Result<()> {
+        let batch_size = self.settings.recipe.batch_size;
+        let batch_size = match length.examples() {
+            0 => batch_size,
+            examples => batch_size.min(examples),
+        };
+        match (self.memory.get(), memory_bytes()) {
+            (Some(memory), Some(available)) if self.settings.device.is_cpu() => {
+                memory.check(batch_size, available)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the run's folder: a new one with a log that begins, or that of the run to resume, which is only read until
@@ -194,6 +228,7 @@ impl Run {
             let batches = self.batches_per_epoch();
             let recorder = &mut self.recorder;
             recorder.terminal.epoch_begins(epoch, epochs, batches, done);
+            self.health.epoch_begins();
             recorder.clock.epoch = Instant::now();
             recorder.clock.training = 0.0;
         }
@@ -322,10 +357,12 @@ impl Run {
     /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one.
     pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
         let parameters = self.params.parameters();
-        let norm = match self.settings.recipe.clip_norm {
-            Some(largest) => d2l_nn::clip_gradient_norm(&parameters, gradients, largest)?,
-            None => d2l_nn::gradient_norm(&parameters, gradients)?,
-        };
+        let squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
+        let norm = squares.iter().flatten().sum::<f64>().sqrt();
+        if let Some(largest) = self.settings.recipe.clip_norm {
+            d2l_nn::clip_gradients_with_norm(&parameters, gradients, largest, norm)?;
+        }
+        self.health.saw_gradients(&squares);
         self.scores().add_value("gradient_norm", norm, 1);
         self.checkpoint
             .progress
@@ -487,36 +524,6 @@ impl Run {
         }
     }
 
-    /// The error if `what` is not a finite number after `step` steps of the current epoch.
-    fn diverged(&self, what: &str, step: usize) -> anyhow::Error {
-        /// A model whose first gradient has this norm is far from anything that a learning rate could mend.
-        const HUGE: f64 = 1e6;
-        let progress = &self.checkpoint.progress;
-        let in_first_step =
-            progress.train.first_non_finite() == Some(1) && progress.epochs_done == 0;
-        let cause = match progress.first_gradient_norm {
-            _ if in_first_step => {
-                "nothing has been learned yet, so the initial values (--initializer) or the data are the cause".to_string()
-            }
-            Some(norm) if !norm.is_finite() || norm > HUGE => format!(
-                "the first gradient already had the norm {norm:.1e}, so the initial values (--initializer) are the likely \
-                 cause"
-            ),
-            _ => {
-                let rate = self.learning_rate();
-                let rate = match (1e-4..1e6).contains(&rate) {
-                    true => rate.to_string(),
-                    false => format!("{rate:e}"),
-                };
-                format!("the learning rate {rate} is the likely cause; try a smaller one")
-            }
-        };
-        anyhow::anyhow!(
-            "the {what} is not a finite number any more at epoch {}, step {step}: {cause}",
-            self.epoch()
-        )
-    }
-
     /// The file of parameters in the run's folder: `model.safetensors`, or `model-fold1.safetensors` for a fold.
     fn file_of(&self, name: &str) -> Result<PathBuf> {
         let folder = self.recorder.folder()?;
@@ -535,13 +542,19 @@ impl Run {
     }
 
     /// The path for a figure of this run: `figures/<name>.svg` in the run's folder. `None` before the run has started.
-    pub fn figure(&self, name: &str) -> Option<PathBuf> {
-        Some(self.folder()?.join("figures").join(format!("{name}.svg")))
+    ///
+    /// # Errors
+    /// [`Interrupted`] after Ctrl-C: no further figure is begun.
+    pub fn figure(&self, name: &str) -> Result<Option<PathBuf>> {
+        interrupt::check_interrupt()?;
+        let path = |folder: &Path| folder.join("figures").join(format!("{name}.svg"));
+        Ok(self.folder().map(path))
     }
 
-    /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`.
+    /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`. A number that is not finite
+    /// makes the run a failed one when it is closed.
     pub fn record_final(&mut self, metric: &str, value: f64) {
-        self.recorder.measured.insert(metric.to_string(), value);
+        self.recorder.measure(metric, value);
     }
 
     /// Prints a line for the reader, unless `--quiet` is given.
@@ -555,6 +568,9 @@ impl Run {
     }
 
     /// Closes the log with the run's results and returns its bands' verdicts.
+    ///
+    /// # Errors
+    /// If a number from [`Run::record_final`] is not finite; the log then ends as a failed run's.
     pub(crate) fn close(&mut self) -> Result<Vec<BandResult>> {
         self.recorder
             .close(self.settings.judged_bands(self.on_builtin_data))

@@ -179,7 +179,7 @@ fn bowl(data: &Dataset<2>) -> Result<Bowl> {
 /// Draws `figures/descent.svg`: the run's path, and plain gradient descent from the same start with a learning rate
 /// that is too small and one that is too large.
 fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Result<()> {
-    let (Some(figure), Some(&start)) = (run.figure("descent"), path.first()) else {
+    let (Some(figure), Some(&start)) = (run.figure("descent")?, path.first()) else {
         return Ok(());
     };
     let line = |name: String, points: Vec<(f64, f64)>| Series { name, points };

@@ -113,7 +113,7 @@ fn report(run: &mut Run, weight: &Tensor) -> Result<()> {
 
 /// Draws `figures/weights.svg`: the learned weights in order of size, beside the true ones.
 fn draw_weights(run: &Run, mut weight: Vec<f32>) -> Result<()> {
-    let Some(path) = run.figure("weights") else {
+    let Some(path) = run.figure("weights")? else {
         return Ok(());
     };
     weight.sort_by(f32::total_cmp);

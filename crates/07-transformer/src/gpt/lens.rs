@@ -60,7 +60,7 @@ pub fn show(model: &Gpt, text: &[u32], tokens: &Tokens, run: &Run) -> Result<()>
     for line in lines(&table) {
         run.say(&line);
     }
-    let Some(path) = run.figure("logit-lens") else {
+    let Some(path) = run.figure("logit-lens")? else {
         return Ok(());
     };
     let values: Vec<f64> = rows.iter().flatten().map(|guess| guess.right).collect();

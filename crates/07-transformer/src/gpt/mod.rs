@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use d2l::PresetName::{Full, Quick, Small};
 use d2l::nn::{Curve, Initializer, Mode, Network, Schedule};
 use d2l::{
-    LanguageModel, Model, OptimizerKind, Preset, Recipe, Run, at_least_one, fit, probability, usage,
+    LanguageModel, Model, OptimizerKind, Preset, Recipe, Run, at_least_one, depth, fit,
+    probability, usage,
 };
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_heads: usize,
     /// Blocks
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
+    #[arg(long, value_name = "N", value_parser = depth, help_heading = "Model")]
     pub num_layers: usize,
     /// Probability of dropout
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]

@@ -219,7 +219,7 @@ pub fn find(model: &Gpt, splits: &Splits<2>, run: &mut Run) -> Result<()> {
     let tokens: Vec<u32> = x.get(0)?.to_vec1()?;
     let names: Vec<String> = tokens.iter().map(ToString::to_string).collect();
     let draw = |figure: &str, title: &str, head: Head| -> Result<()> {
-        let (Some(path), Some(weights)) = (run.figure(figure), layers.get(head.layer)) else {
+        let (Some(path), Some(weights)) = (run.figure(figure)?, layers.get(head.layer)) else {
             return Ok(());
         };
         let queries = 0..weights.steps;
@@ -236,7 +236,7 @@ pub fn find(model: &Gpt, splits: &Splits<2>, run: &mut Run) -> Result<()> {
 
 /// Draws the induction scores of all heads.
 fn draw_scores(heads: &[Head], run: &Run) -> Result<()> {
-    let Some(path) = run.figure("induction-scores") else {
+    let Some(path) = run.figure("induction-scores")? else {
         return Ok(());
     };
     let count = |of: fn(&Head) -> usize| heads.iter().map(of).max().map_or(0, |last| last + 1);

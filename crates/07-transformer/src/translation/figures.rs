@@ -22,7 +22,7 @@ pub fn draw(run: &Run, translation: &Translation) -> Result<()> {
         ("attention1", "decoder-self-attention", &written, &written),
         ("attention2", "cross-attention", &written, read),
     ] {
-        let Some(path) = run.figure(name) else {
+        let Some(path) = run.figure(name)? else {
             return Ok(());
         };
         let layers = translation.attention.iter();

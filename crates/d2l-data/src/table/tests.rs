@@ -26,7 +26,37 @@ fn cells_keep_their_text_and_missing_ones_are_none() -> Result<()> {
     assert_eq!(table.len(), 3);
     assert_eq!(table.numbers("a")?, [Some(1.0), None, Some(-25.0)]);
     assert_eq!(table.texts("b")?, [Some("x, \"y\""), None, Some("N A")]);
-    assert!(table.has_numbers("a")? && !table.has_numbers("b")?);
+    assert_eq!(
+        (table.kind("a")?, table.kind("b")?),
+        (Kind::Numbers, Kind::Words)
+    );
+    Ok(())
+}
+
+/// What `pandas.read_csv` makes of the same columns: float64, bool, object, object, object, float64.
+#[test]
+fn columns_are_taken_for_what_pandas_takes_them_for() -> Result<()> {
+    let table = parse("a,b,c,d,e,f\ninf,true,True,1,x,NA\n2,FALSE,,x,y,\nNA,True,false,2,NA,NA\n")?;
+    let kinds: Result<Vec<Kind>> = table
+        .columns()
+        .iter()
+        .map(|name| table.kind(name))
+        .collect();
+    assert_eq!(
+        kinds?,
+        [
+            Kind::Numbers,
+            Kind::Numbers,
+            Kind::Words,
+            Kind::Mixed(1),
+            Kind::Words,
+            Kind::Nothing
+        ]
+    );
+    assert_eq!(table.numbers("b")?, [Some(1.0), Some(0.0), Some(1.0)]);
+    assert_eq!(table.words("c")?, [Some("True"), None, Some("False")]);
+    assert_eq!(table.words("d")?, [Some("1"), Some("x"), Some("2")]);
+    assert!(message(table.numbers("a")).contains("column \"a\": found \"inf\", wanted a number"));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Features, Tabular, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format};
+use crate::table::{Columns, Format, MISSING};
 use crate::table_forms::airfoil::{COLUMNS, ROWS};
 use crate::{Choice, Loaded};
 
@@ -22,7 +22,7 @@ const FILES: Published<1> = Published {
 const FORMAT: Format = Format {
     delimiter: b'\t',
     columns: Columns::Named(&COLUMNS),
-    missing: &[""],
+    missing: &MISSING,
 };
 
 /// Self-noise of NACA 0012 airfoils (Brooks, Pope, Marcolini 1989): x is `[B, 5]`, y `[B, 1]` the sound pressure level.

@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format, Table};
+use crate::table::{Columns, Format, MISSING, Table};
 use crate::table_forms::diabetes::{COLUMNS, ROWS};
 use crate::{Choice, Loaded};
 
@@ -18,7 +18,7 @@ const ZERO_IS_MISSING: [&str; 5] = ["glucose", "pressure", "skin", "insulin", "b
 pub(super) const FORMAT: Format = Format {
     delimiter: b',',
     columns: Columns::Named(&COLUMNS),
-    missing: &[""],
+    missing: &MISSING,
 };
 const ORIGINAL: Published<1> = Published {
     set: "diabetes",

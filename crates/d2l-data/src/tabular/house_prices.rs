@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::{Features, mean_and_std};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format, Table};
+use crate::table::{Columns, Format, Kind, MISSING, MISSING_BEFORE_2, Table};
 use crate::table_forms::house_prices::{ID, PRICE, ROWS};
 use crate::{Choice, Dataset, Loaded, Provenance};
 
@@ -23,8 +23,8 @@ const FILES: Published<2> = Published {
 /// feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HouseEdition {
-    /// zh 4.10: `NA` and the empty cell are missing. 331 features; `None` in `MasVnrType`, no masonry veneer, is a word
-    /// like others.
+    /// zh 4.10, printed with a pandas before 2.0: `NA`, the empty cell and other words are missing, but not `None`. 331
+    /// features; `None` in `MasVnrType`, no masonry veneer, is a word like others.
     Zh,
     /// en 5.7, printed with a later pandas, which reads the text `None` as missing too. 330 features; they don't
     /// distinguish houses without veneer from houses whose veneer is unknown.
@@ -54,14 +54,16 @@ pub struct HousePrices {
 ///    in use would not have its data.
 /// 2. Any other column becomes one feature of 0 and 1 per word, in the order of the words' bytes, and one more for a
 ///    missing value, even if none is missing.
-/// 3. The columns of numbers come first, then the others, each in the file's order, as in `pandas.get_dummies`.
+/// 3. The columns of numbers come first, then the others, each in the training file's order, as in
+///    `pandas.get_dummies`. The test file may have its columns in another order.
 ///
 /// The built-in set has the same form but fewer columns, so take the number of features from `feature_names`.
 ///
 /// # Errors
 ///
-/// If a file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if one is missing. A column in
-/// which some cells are numbers and some are words is damage (pandas would make each number a word).
+/// If a file is damaged, even under [`Choice::Auto`]; under [`Choice::Real`] also if one is missing. A column with
+/// numbers and words is one of words, as in pandas, and the notice says where the first word is; a column of numbers in
+/// one file and of words in the other is damage.
 pub fn house_prices(
     choice: Choice,
     folder: &Path,
@@ -69,7 +71,12 @@ pub fn house_prices(
 ) -> Result<Loaded<HousePrices>> {
     let loaded = FILES.tables(choice, folder, &format(edition), ROWS, tables::houses)?;
     let (tables, provenance) = loaded.data;
-    Ok(Loaded { data: prepare(&tables, provenance)?, notice: loaded.notice })
+    let notice = loaded.notice.into_iter().chain(mixed_columns(&tables)?);
+    let notice: Vec<String> = notice.collect();
+    Ok(Loaded {
+        data: prepare(&tables, provenance)?,
+        notice: (!notice.is_empty()).then(|| notice.join("\n")),
+    })
 }
 
 pub(super) fn format(edition: HouseEdition) -> Format<'static> {
@@ -77,23 +84,20 @@ pub(super) fn format(edition: HouseEdition) -> Format<'static> {
         delimiter: b',',
         columns: Columns::Header,
         missing: match edition {
-            HouseEdition::Zh => &["", "NA"],
-            HouseEdition::En => &["", "NA", "None"],
+            HouseEdition::Zh => MISSING_BEFORE_2,
+            HouseEdition::En => &MISSING,
         },
     }
 }
 
 pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Result<HousePrices> {
-    let names = |table: &Table| -> Vec<String> {
-        let columns = table.columns().iter();
+    let columns = feature_columns(train);
+    let sorted = |mut columns: Vec<String>| {
+        columns.sort_unstable();
         columns
-            .filter(|&name| name != ID && name != PRICE)
-            .cloned()
-            .collect()
     };
-    let columns = names(train);
     ensure!(
-        columns == names(test),
+        sorted(columns.clone()) == sorted(feature_columns(test)),
         "found other columns in the test file than in the training file of {}, wanted the same but {PRICE}; get both \
          files again, see data/README.md",
         provenance.name
@@ -106,14 +110,21 @@ pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Res
     let mut features = Features::default();
     let mut words = Features::default();
     for name in columns {
-        let cells = [train.texts(&name)?, test.texts(&name)?].concat();
-        // A column without any value counts as numbers, as in pandas.
-        let numeric = train.has_numbers(&name)? || test.has_numbers(&name)?;
-        if numeric || cells.iter().all(Option::is_none) {
-            let numbers = [train.numbers(&name)?, test.numbers(&name)?].concat();
-            features.push(name, standardised(&numbers));
-        } else {
-            one_hot(&name, &cells, &mut words);
+        match (train.kind(&name)?, test.kind(&name)?) {
+            // A column without any value counts as numbers, as in pandas.
+            (Kind::Nothing | Kind::Numbers, Kind::Nothing | Kind::Numbers) => {
+                let numbers = [train.numbers(&name)?, test.numbers(&name)?].concat();
+                features.push(name, standardised(&numbers));
+            }
+            (Kind::Numbers, Kind::Words) | (Kind::Words, Kind::Numbers) => bail!(
+                "{}: found words in column {name:?} of one file and numbers in the other, wanted the same; get both files \
+                 again, see data/README.md",
+                provenance.name
+            ),
+            _ => {
+                let cells = [train.words(&name)?, test.words(&name)?].concat();
+                one_hot(&name, &cells, &mut words);
+            }
         }
     }
     features.names.append(&mut words.names);
@@ -128,6 +139,31 @@ pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Res
         feature_names: features.names,
         provenance,
     })
+}
+
+/// The columns that are features.
+fn feature_columns(table: &Table) -> Vec<String> {
+    let columns = table.columns().iter();
+    columns
+        .filter(|&name| name != ID && name != PRICE)
+        .cloned()
+        .collect()
+}
+
+/// A notice for each column with numbers and words, whose every value becomes a feature.
+fn mixed_columns(tables: &[Table; 2]) -> Result<Vec<String>> {
+    let mut notices = Vec::new();
+    for table in tables {
+        for name in feature_columns(table) {
+            if let Kind::Mixed(row) = table.kind(&name)? {
+                notices.push(format!(
+                    "{} among numbers: each value of the column becomes a feature, as in pandas",
+                    table.found(row, &name)
+                ));
+            }
+        }
+    }
+    Ok(notices)
 }
 
 /// Step 1.

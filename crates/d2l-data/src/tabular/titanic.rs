@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Features, Tabular, held_out_quarter, labels, median, standardise};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format, Table};
+use crate::table::{Columns, Format, MISSING, Table};
 use crate::table_forms::titanic::ROWS;
 use crate::{Choice, Loaded};
 
@@ -22,7 +22,7 @@ const FILES: Published<1> = Published {
     twin: "drawn-passengers",
 };
 pub(super) const FORMAT: Format =
-    Format { delimiter: b',', columns: Columns::Header, missing: &[""] };
+    Format { delimiter: b',', columns: Columns::Header, missing: &MISSING };
 
 /// Passengers of the Titanic: x is `[B, 10]`, y `[B, 1]`, 1 for those who survived.
 ///

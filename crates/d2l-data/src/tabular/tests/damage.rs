@@ -141,9 +141,14 @@ fn damage_is_told_with_its_place_and_never_hidden_by_the_twin() {
     };
     for (train, test, wanted) in [
         (
-            with(16, "12x0"),
+            with(16, "inf"),
             test.clone(),
-            "line 2, column \"GrLivArea\": found \"12x0\", wanted a number",
+            "line 2, column \"GrLivArea\": found \"inf\", wanted a number",
+        ),
+        (
+            numbers_for_words(&train),
+            test.clone(),
+            "found words in column \"MSZoning\" of one file and numbers in the other",
         ),
         (
             with(cells.len() - 1, "0"),
@@ -178,6 +183,57 @@ fn damage_is_told_with_its_place_and_never_hidden_by_the_twin() {
         let error = message(house_prices(Choice::Auto, folder.path(), HouseEdition::En));
         assert!(error.contains(wanted), "{error}");
     }
+}
+
+/// The table with 1 in the place of every word of its third column.
+fn numbers_for_words(table: &str) -> String {
+    let line = |(number, line): (usize, &str)| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        if number > 0 {
+            cells[2] = "1";
+        }
+        cells.join(",") + "\n"
+    };
+    table.lines().enumerate().map(line).collect()
+}
+
+#[test]
+fn a_word_among_numbers_makes_words_of_all_and_the_notice_says_so() -> Result<()> {
+    let [train, test] = tables::houses();
+    let first = train.lines().nth(1).unwrap_or_default();
+    let mut cells: Vec<&str> = first.split(',').collect();
+    cells[16] = "12x0";
+    let train = changed(&train, first, &cells.join(","));
+    let folder = folder(&[
+        ("house-prices", "kaggle_house_pred_train.csv", &train),
+        ("house-prices", "kaggle_house_pred_test.csv", &test),
+    ]);
+    let loaded = house_prices(Choice::Auto, folder.path(), HouseEdition::En)?;
+    let notice = loaded.notice.unwrap_or_default();
+    assert!(
+        notice.contains("line 2, column \"GrLivArea\": found \"12x0\" among numbers"),
+        "{notice}"
+    );
+    let names = loaded.data.feature_names;
+    assert!(names.contains(&"GrLivArea_12x0".to_string()), "{names:?}");
+    Ok(())
+}
+
+#[test]
+fn the_test_file_may_have_its_columns_in_another_order() -> Result<()> {
+    let [train, test] = tables::houses();
+    let backwards = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",") + "\n";
+    let turned: String = test.lines().map(backwards).collect();
+    let features = |test: &str| {
+        let folder = folder(&[
+            ("house-prices", "kaggle_house_pred_train.csv", &train),
+            ("house-prices", "kaggle_house_pred_test.csv", test),
+        ]);
+        let houses = house_prices(Choice::Auto, folder.path(), HouseEdition::En)?.data;
+        anyhow::Ok((floats(houses.test.column(0)).to_vec(), houses.feature_names))
+    };
+    assert_eq!(features(&turned)?, features(&test)?);
+    Ok(())
 }
 
 #[test]
