@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
-use safetensors::{SafeTensors, View};
+use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,9 @@ type Tensors = BTreeMap<String, Tensor>;
 
 /// The metadata's key for the SHA-256 of everything else in the file. Files of other programs have none.
 const CHECKSUM: &str = "d2l.sha256";
+
+/// The types of which candle 0.11 holds the bytes alone: it has no arithmetic for them and panics when it writes them.
+const BYTES_ONLY: [Dtype; 4] = [Dtype::F4, Dtype::F6_E2M3, Dtype::F6_E3M2, Dtype::F8_E8M0];
 
 /// The ending of a temporary file's name, behind the number of the process that writes it.
 const TEMPORARY: &str = ".tmp";
@@ -114,6 +117,13 @@ fn load(path: &Path, device: &Device, is_ours: bool) -> Result<(Tensors, HashMap
     }
     let mut tensors = Tensors::new();
     for (name, view) in file.tensors() {
+        if BYTES_ONLY.contains(&view.dtype()) {
+            bail!(
+                "{}: {name} is of type {}, wanted a type that candle computes with, such as F32 or BF16",
+                path.display(),
+                view.dtype()
+            );
+        }
         let tensor = view
             .load(device)
             .with_context(|| format!("{}: {name}", path.display()))?;
@@ -208,6 +218,7 @@ fn sync_folder(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use candle_core::DType;
+    use safetensors::tensor::TensorView;
 
     use super::*;
 
@@ -344,6 +355,21 @@ mod tests {
             [1.0, 2.0]
         );
         assert!(load_saved_tensors(&file, &Device::Cpu).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn types_without_arithmetic_are_refused() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        for dtype in BYTES_ONLY {
+            let bytes = vec![0; dtype.bitsize()];
+            let w = TensorView::new(dtype, vec![8], &bytes)?;
+            safetensors::serialize_to_file([("w", &w)], None, &file)?;
+            let error = load_tensors(&file, &Device::Cpu).expect_err("no arithmetic");
+            let wanted = format!("tensors.safetensors: w is of type {dtype}, wanted");
+            assert!(format!("{error:#}").contains(&wanted), "{error:#}");
+        }
         Ok(())
     }
 
