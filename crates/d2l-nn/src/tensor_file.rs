@@ -6,9 +6,10 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -117,19 +118,32 @@ fn load(path: &Path, device: &Device, is_ours: bool) -> Result<(Tensors, HashMap
     }
     let mut tensors = Tensors::new();
     for (name, view) in file.tensors() {
-        if BYTES_ONLY.contains(&view.dtype()) {
-            bail!(
-                "{}: {name} is of type {}, wanted a type that candle computes with, such as F32 or BF16",
-                path.display(),
-                view.dtype()
-            );
-        }
+        check(&view).with_context(|| format!("{}: {name}", path.display()))?;
         let tensor = view
             .load(device)
             .with_context(|| format!("{}: {name}", path.display()))?;
         tensors.insert(name, tensor);
     }
     Ok((tensors, metadata))
+}
+
+/// Refuses a tensor that candle cannot hold.
+fn check(tensor: &TensorView) -> Result<()> {
+    ensure!(
+        !BYTES_ONLY.contains(&tensor.dtype()),
+        "found type {}, wanted one that candle computes with, such as F32 or BF16",
+        tensor.dtype()
+    );
+    // A tensor without numbers may have any sizes beside its 0, and candle multiplies them for its strides.
+    let mut sizes = tensor.shape().iter().filter(|&&size| size > 0);
+    ensure!(
+        sizes
+            .try_fold(1usize, |product, &size| product.checked_mul(size))
+            .is_some(),
+        "found shape {:?}, wanted one whose sizes can be multiplied",
+        tensor.shape()
+    );
+    Ok(())
 }
 
 /// The SHA-256 of a file's content, whatever its order in the file.
@@ -218,7 +232,6 @@ fn sync_folder(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use candle_core::DType;
-    use safetensors::tensor::TensorView;
 
     use super::*;
 
@@ -359,16 +372,18 @@ mod tests {
     }
 
     #[test]
-    fn types_without_arithmetic_are_refused() -> Result<()> {
+    fn tensors_that_candle_cannot_hold_are_refused() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("tensors.safetensors");
-        for dtype in BYTES_ONLY {
-            let bytes = vec![0; dtype.bitsize()];
-            let w = TensorView::new(dtype, vec![8], &bytes)?;
+        let mut refused = BYTES_ONLY.map(|dtype| (dtype, vec![8])).to_vec();
+        refused.push((Dtype::F32, vec![0, 1 << 62, 8]));
+        for (dtype, shape) in refused {
+            let bytes = vec![0; shape.iter().product::<usize>() * dtype.bitsize() / 8];
+            let w = TensorView::new(dtype, shape, &bytes)?;
             safetensors::serialize_to_file([("w", &w)], None, &file)?;
-            let error = load_tensors(&file, &Device::Cpu).expect_err("no arithmetic");
-            let wanted = format!("tensors.safetensors: w is of type {dtype}, wanted");
-            assert!(format!("{error:#}").contains(&wanted), "{error:#}");
+            let error = load_tensors(&file, &Device::Cpu).expect_err("candle cannot hold it");
+            let error = format!("{error:#}");
+            assert!(error.contains("tensors.safetensors: w: found"), "{error}");
         }
         Ok(())
     }
