@@ -7,6 +7,7 @@ mod architectures;
 mod bad_input;
 mod bands;
 mod determinism;
+mod fuzz_resume;
 mod interruption;
 mod log_schema;
 mod loops;

@@ -82,8 +82,12 @@ pub fn read(path: &Path, dims: &[usize]) -> Result<Bytes> {
     })
 }
 
-/// [`read`], with errors that don't name the file.
-fn parse(mut file: impl BufRead, dims: &[usize]) -> Result<Bytes> {
+/// [`read`] for content that is at hand.
+///
+/// # Errors
+///
+/// Those of [`read`], without a file's name.
+pub fn parse(mut file: impl BufRead, dims: &[usize]) -> Result<Bytes> {
     let gzipped = file.fill_buf()?.starts_with(&GZIP);
     if gzipped {
         content(MultiGzDecoder::new(file), dims)

@@ -15,8 +15,9 @@
 //! # }
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
@@ -35,6 +36,8 @@ pub const MISSING: [&str; 19] = [
 ];
 /// The same before version 2.0, which kept the text `None`.
 pub const MISSING_BEFORE_2: &[&str] = MISSING.split_at(1).1;
+/// A line that is read behind the content. A quote that is not closed swallows it.
+const BEHIND: &[u8] = b"\nbehind";
 /// The advice for a damaged file.
 pub(crate) const AGAIN: &str = "get the file again, see data/README.md";
 
@@ -91,7 +94,8 @@ impl Table {
     ///
     /// If the file cannot be read, is damaged or empty, holds no rows, or if [`Table::parse`] refuses its content.
     pub fn read(path: &Path, format: &Format) -> Result<Self> {
-        Self::parse(&path.display().to_string(), &content(path)?, format)
+        let content = content(path, LARGEST)?;
+        Self::parse(&path.display().to_string(), &content, format)
     }
 
     /// The table that `content` holds. Cells may be quoted (`"a, b"`, with `""` for a quote); empty lines are skipped.
@@ -124,12 +128,17 @@ impl Table {
             .has_headers(false)
             .flexible(true)
             .delimiter(format.delimiter)
-            .from_reader(content);
+            .from_reader(content.chain(BEHIND));
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record)? {
             let line = line_of(&record, content);
-            let end = reader.position().byte() as usize;
-            check_quotes(&record, content, end).with_context(|| format!("line {line}"))?;
+            if reader.position().byte() as usize == content.len() + BEHIND.len() {
+                ensure!(
+                    record.iter().eq([&BEHIND[1..]]),
+                    "line {line}: found a quote that is not closed, wanted a second one after the cell"
+                );
+                break;
+            }
             if self.columns.is_empty() {
                 self.columns = names(&record).with_context(|| format!("line {line}"))?;
                 continue;
@@ -317,25 +326,26 @@ impl Table {
     }
 }
 
-/// The whole content, decompressed if it is gzipped.
-pub(crate) fn content(path: &Path) -> Result<Vec<u8>> {
+/// The whole content, decompressed if it is gzipped: an error if it has more than `largest` bytes.
+pub(crate) fn content(path: &Path, largest: usize) -> Result<Vec<u8>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
-    decompressed(BufReader::new(file)).map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))
+    decompressed(BufReader::new(file), largest)
+        .map_err(|error| anyhow!("{name}: {error:#}; {AGAIN}"))
 }
 
 /// [`content`], with errors that don't name the file.
-fn decompressed(mut file: impl BufRead) -> Result<Vec<u8>> {
+fn decompressed(mut file: impl BufRead, largest: usize) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let gzipped = file.fill_buf()?.starts_with(&GZIP);
     if gzipped {
-        fill(&mut MultiGzDecoder::new(file), LARGEST + 1, &mut content)?;
+        fill(&mut MultiGzDecoder::new(file), largest + 1, &mut content)?;
     } else {
-        fill(&mut file, LARGEST + 1, &mut content)?;
+        fill(&mut file, largest + 1, &mut content)?;
     }
     ensure!(
-        content.len() <= LARGEST,
-        "found more than {LARGEST} bytes, wanted at most as many"
+        content.len() <= largest,
+        "found more than {largest} bytes, wanted at most as many"
     );
     Ok(content)
 }
@@ -351,26 +361,14 @@ fn line_of(record: &ByteRecord, content: &[u8]) -> u64 {
     position.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// Checks that the last record, which ends at `end`, does not end inside quotes: it would then hold the rest of the
-/// file.
-fn check_quotes(record: &ByteRecord, content: &[u8], end: usize) -> Result<()> {
-    let begin = record.position().map_or(end, |at| at.byte() as usize);
-    let text = content.get(begin..end).unwrap_or_default();
-    let quotes = text.iter().filter(|&&byte| byte == b'"').count();
-    ensure!(
-        end < content.len() || quotes % 2 == 0,
-        "found a quote that is not closed, wanted a second one after the cell"
-    );
-    Ok(())
-}
-
 /// The names in the header.
 fn names(record: &ByteRecord) -> Result<Vec<String>> {
-    let mut names: Vec<String> = Vec::with_capacity(record.len());
+    let mut names = Vec::with_capacity(record.len());
+    let mut seen = BTreeSet::new();
     for (index, cell) in record.iter().enumerate() {
         let name = utf8(cell).with_context(|| format!("column {}", index + 1))?;
         ensure!(
-            names.iter().all(|other| other != name),
+            seen.insert(name),
             "column {}: found the name {name:?} a second time, wanted one column of each name",
             index + 1
         );
@@ -389,13 +387,13 @@ fn utf8(cell: &[u8]) -> Result<&str> {
     }
 }
 
-/// The cell as a finite number; `None` for infinities and NaN.
+/// The cell as a number that is finite as f32 too, which features are; `None` for infinities and NaN.
 fn number(cell: &str) -> Option<f64> {
     if let Some(truth) = truth(cell) {
         return Some(f64::from(truth));
     }
     let number: f64 = cell.trim().parse().ok()?;
-    number.is_finite().then_some(number)
+    (number.abs() <= f64::from(f32::MAX)).then_some(number)
 }
 
 /// Whether pandas reads the cell as a number, infinities among them.

@@ -23,7 +23,49 @@ impl Log {
             path.to_path_buf()
         };
         let bytes = fs::read(&file).with_context(|| format!("log {} not read", file.display()))?;
-        parse(&bytes, file)
+        Self::parse(&bytes, file)
+    }
+
+    /// [`Log::read`] for the content of a log that is at hand; `path` is its place, after which it is named.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::read`].
+    pub fn parse(bytes: &[u8], path: PathBuf) -> Result<Self> {
+        let mut header = None;
+        let mut epochs = Vec::new();
+        let mut end = None;
+        for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            let at = || format!("{}, line {}", path.display(), index + 1);
+            let value = match serde_json::from_slice::<Value>(line) {
+                Ok(value) => value,
+                Err(_) if !line.ends_with(b"\n") => break, // cut off when the run was killed
+                Err(error) => return Err(error).with_context(at),
+            };
+            if end.is_some() {
+                bail!(
+                    "{}: a line after the `end` line; wanted it to be the last",
+                    at()
+                );
+            }
+            match record(value).with_context(at)? {
+                Record::Run(found) if index == 0 => header = Some(found),
+                Record::Run(_) => bail!("{}: a second `run` line; wanted one log per file", at()),
+                _ if index == 0 => bail!("{}: not a `run` line, which comes first", at()),
+                Record::Epoch(found) => epochs.push(found),
+                Record::End(found) => end = Some(found),
+            }
+        }
+        let Some(header) = header else {
+            bail!(
+                "{} holds no complete `run` line: the run was killed as it started; delete its folder, or start it again \
+                 with --overwrite",
+                path.display()
+            );
+        };
+        check_order(&epochs).with_context(|| path.display().to_string())?;
+        let name = format!("{}/{}", header.chapter, run_name(&path));
+        Ok(Self { name, path, header, epochs, end })
     }
 
     /// Reads a log as far as `mark` says. What stands behind may be damaged: it is not looked at.
@@ -36,7 +78,7 @@ impl Log {
         let (header, kept) = mark
             .find(&bytes)
             .with_context(|| file.display().to_string())?;
-        parse(&[header, kept].concat(), file.to_path_buf())
+        Self::parse(&[header, kept].concat(), file.to_path_buf())
     }
 }
 
@@ -57,12 +99,21 @@ impl Outline {
     /// If there is no such log or no complete header.
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("log {} not read", file.display()))?;
+        Self::parse(&bytes).with_context(|| file.display().to_string())
+    }
+
+    /// [`Outline::read`] for the content of a log that is at hand.
+    ///
+    /// # Errors
+    ///
+    /// If there is no complete header.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
         let parsed = |line: &[u8]| record(serde_json::from_slice(line)?);
         let header = match lines.next().map(parsed) {
             Some(Ok(Record::Run(header))) => header,
-            Some(Err(error)) => return Err(error).with_context(|| file.display().to_string()),
-            _ => bail!("{}: no `run` line, which comes first", file.display()),
+            Some(Err(error)) => return Err(error),
+            _ => bail!("no `run` line, which comes first"),
         };
         let status = match lines.next_back().map(parsed) {
             Some(Ok(Record::End(end))) => Some(end.status),
@@ -70,43 +121,6 @@ impl Outline {
         };
         Ok(Self { header, status })
     }
-}
-
-fn parse(bytes: &[u8], path: PathBuf) -> Result<Log> {
-    let mut header = None;
-    let mut epochs = Vec::new();
-    let mut end = None;
-    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let at = || format!("{}, line {}", path.display(), index + 1);
-        let value = match serde_json::from_slice::<Value>(line) {
-            Ok(value) => value,
-            Err(_) if !line.ends_with(b"\n") => break, // cut off when the run was killed
-            Err(error) => return Err(error).with_context(at),
-        };
-        if end.is_some() {
-            bail!(
-                "{}: a line after the `end` line; wanted it to be the last",
-                at()
-            );
-        }
-        match record(value).with_context(at)? {
-            Record::Run(found) if index == 0 => header = Some(found),
-            Record::Run(_) => bail!("{}: a second `run` line; wanted one log per file", at()),
-            _ if index == 0 => bail!("{}: not a `run` line, which comes first", at()),
-            Record::Epoch(found) => epochs.push(found),
-            Record::End(found) => end = Some(found),
-        }
-    }
-    let Some(header) = header else {
-        bail!(
-            "{} holds no complete `run` line: the run was killed as it started; delete its folder, or start it again \
-             with --overwrite",
-            path.display()
-        );
-    };
-    check_order(&epochs).with_context(|| path.display().to_string())?;
-    let name = format!("{}/{}", header.chapter, run_name(&path));
-    Ok(Log { name, path, header, epochs, end })
 }
 
 /// One line's record. The schema's version is checked first, because a newer one may have changed anything else.

@@ -6,10 +6,11 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
-use safetensors::{SafeTensors, View};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,9 @@ type Tensors = BTreeMap<String, Tensor>;
 
 /// The metadata's key for the SHA-256 of everything else in the file. Files of other programs have none.
 const CHECKSUM: &str = "d2l.sha256";
+
+/// The types of which candle 0.11 holds the bytes alone: it has no arithmetic for them and panics when it writes them.
+const BYTES_ONLY: [Dtype; 4] = [Dtype::F4, Dtype::F6_E2M3, Dtype::F6_E3M2, Dtype::F8_E8M0];
 
 /// The ending of a temporary file's name, behind the number of the process that writes it.
 const TEMPORARY: &str = ".tmp";
@@ -114,12 +118,32 @@ fn load(path: &Path, device: &Device, is_ours: bool) -> Result<(Tensors, HashMap
     }
     let mut tensors = Tensors::new();
     for (name, view) in file.tensors() {
+        check(&view).with_context(|| format!("{}: {name}", path.display()))?;
         let tensor = view
             .load(device)
             .with_context(|| format!("{}: {name}", path.display()))?;
         tensors.insert(name, tensor);
     }
     Ok((tensors, metadata))
+}
+
+/// Refuses a tensor that candle cannot hold.
+fn check(tensor: &TensorView) -> Result<()> {
+    ensure!(
+        !BYTES_ONLY.contains(&tensor.dtype()),
+        "found type {}, wanted one that candle computes with, such as F32 or BF16",
+        tensor.dtype()
+    );
+    // A tensor without numbers may have any sizes beside its 0, and candle multiplies them for its strides.
+    let mut sizes = tensor.shape().iter().filter(|&&size| size > 0);
+    ensure!(
+        sizes
+            .try_fold(1usize, |product, &size| product.checked_mul(size))
+            .is_some(),
+        "found shape {:?}, wanted one whose sizes can be multiplied",
+        tensor.shape()
+    );
+    Ok(())
 }
 
 /// The SHA-256 of a file's content, whatever its order in the file.
@@ -344,6 +368,23 @@ mod tests {
             [1.0, 2.0]
         );
         assert!(load_saved_tensors(&file, &Device::Cpu).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn tensors_that_candle_cannot_hold_are_refused() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tensors.safetensors");
+        let mut refused = BYTES_ONLY.map(|dtype| (dtype, vec![8])).to_vec();
+        refused.push((Dtype::F32, vec![0, 1 << 62, 8]));
+        for (dtype, shape) in refused {
+            let bytes = vec![0; shape.iter().product::<usize>() * dtype.bitsize() / 8];
+            let w = TensorView::new(dtype, shape, &bytes)?;
+            safetensors::serialize_to_file([("w", &w)], None, &file)?;
+            let error = load_tensors(&file, &Device::Cpu).expect_err("candle cannot hold it");
+            let error = format!("{error:#}");
+            assert!(error.contains("tensors.safetensors: w: found"), "{error}");
+        }
         Ok(())
     }
 

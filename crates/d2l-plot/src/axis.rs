@@ -95,6 +95,7 @@ impl Axis {
         let ticks = (first..=last)
             .filter(|decade| decade % every == 0)
             .map(|decade| (10f64.powi(decade), power_of_ten(decade)))
+            .filter(|(at, _)| (low..=high).contains(at)) // the smallest powers are rounded to 0
             .collect();
         let digits = if every == 1 { 2..10 } else { 1..2 };
         let minor = (first - 1..=last)
@@ -275,6 +276,16 @@ mod tests {
             "equal factors, equal distances"
         );
         assert!(!axis.holds(0.0) && !axis.holds(-1.0) && !axis.holds(f64::NAN));
+    }
+
+    /// Ten to the power of -323 is rounded to 0, whose logarithm has no place.
+    #[test]
+    fn the_smallest_numbers_have_ticks_within_the_axis() {
+        let axis = Axis::new(Kind::Measured, [5e-324, 2.0].into_iter()).unwrap();
+        assert!(axis.ticks.len() > 3);
+        for (at, label) in &axis.ticks {
+            assert!(axis.holds(*at), "{label} is at {at:e}");
+        }
     }
 
     #[test]

@@ -275,6 +275,18 @@ impl Checkpoint {
     }
 }
 
+/// Gives the run in `folder` a checkpoint with the text `progress`, and reads log and checkpoint as `--resume` does.
+/// `header` is the log's. Returns the header that the resumed run would have.
+///
+/// # Errors
+/// As `--resume`, if what is read doesn't fit.
+pub fn read_checkpoint(folder: &Path, header: &Header, progress: &str) -> Result<Header> {
+    let mut metadata = identity::metadata(header);
+    metadata.insert(PROGRESS.to_string(), progress.to_string());
+    d2l_nn::save_tensors(&folder.join(FILE_NAME), &BTreeMap::new(), metadata)?;
+    Checkpoint::default().read(folder, header, &Device::Cpu)
+}
+
 type Tensors = BTreeMap<String, Tensor>;
 
 type Metadata = HashMap<String, String>;

@@ -1,7 +1,7 @@
 //! Tests of a chapter's model against PyTorch: same parameters, same batch, same loss, gradients and three steps.
 //!
 //! The golden files are made by `scripts/pytorch/golden_models.py` and, those of single layers, by `golden_blocks.py`,
-//! which document them.
+//! which document them. [`read_checkpoint`] is for the fuzz target of checkpoints.
 
 use std::path::Path;
 
@@ -15,6 +15,7 @@ use d2l_nn::{
 use serde_json::Value;
 
 use crate::Loss;
+pub use crate::checkpoint::read_checkpoint;
 
 /// Largest relative difference from PyTorch: both compute in f64, in another order.
 const TOLERANCE: f64 = 1e-9;

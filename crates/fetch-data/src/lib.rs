@@ -25,6 +25,9 @@ mod place;
 mod progress;
 mod report;
 
+#[cfg(test)]
+mod fuzz_corpus;
+
 use std::process::ExitCode;
 
 use anyhow::Result;

@@ -89,7 +89,7 @@ impl Manifest {
         Self::parse(&text).with_context(|| format!("{}: not a list of sets", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)?;
         for (index, set) in manifest.sets.iter().enumerate() {
             set.check().with_context(|| format!("set {:?}", set.name))?;

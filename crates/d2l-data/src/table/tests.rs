@@ -106,6 +106,10 @@ fn every_damage_is_told_with_its_place() -> Result<()> {
             "line 2: found a quote that is not closed",
         ),
         (
+            "a,b\n1\"x,\"2\n3,4\n",
+            "line 2: found a quote that is not closed",
+        ),
+        (
             "a,b,a\n1,2,3\n",
             "line 1: column 3: found the name \"a\" a second time",
         ),
@@ -145,7 +149,10 @@ fn cells_that_are_no_numbers_are_told_with_their_place() -> Result<()> {
         error.contains("a.csv: found no column \"c\" among a, b"),
         "{error}"
     );
-    assert!(message(parse("a\nnan\n")?.numbers("a")).contains("found \"nan\""));
+    for cell in ["nan", "1e999", "-4e38"] {
+        let error = message(parse(&format!("a\n{cell}\n"))?.numbers("a"));
+        assert!(error.contains(&format!("found {cell:?}")), "{error}");
+    }
     let error = message(table.check_len(5));
     assert!(
         error.contains("line 5: found the end of the file after 3 rows, wanted 5 rows"),

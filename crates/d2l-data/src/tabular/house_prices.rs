@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{Features, mean_and_std};
 use crate::choice::Published;
 use crate::drawn::tables;
-use crate::table::{Columns, Format, Kind, MISSING, MISSING_BEFORE_2, Table};
+use crate::table::{AGAIN, Columns, Format, Kind, MISSING, MISSING_BEFORE_2, Table};
 use crate::table_forms::house_prices::{ID, PRICE, ROWS};
 use crate::{Choice, Dataset, Loaded, Provenance};
 
@@ -18,6 +18,10 @@ const FILES: Published<2> = Published {
     files: ["kaggle_house_pred_train.csv", "kaggle_house_pred_test.csv"],
     twin: "drawn-houses",
 };
+
+/// The largest number of words in a column: ten times as many as in any published one. Without a limit, features of a
+/// damaged file would take memory as the square of its size.
+const MOST_WORDS: usize = 256;
 
 /// The edition whose features are made. The editions differ in the words that mean a missing value, and so by one
 /// feature.
@@ -71,10 +75,15 @@ pub fn house_prices(
 ) -> Result<Loaded<HousePrices>> {
     let loaded = FILES.tables(choice, folder, &format(edition), ROWS, tables::houses)?;
     let (tables, provenance) = loaded.data;
-    let notice = loaded.notice.into_iter().chain(mixed_columns(&tables)?);
-    let notice: Vec<String> = notice.collect();
+    let mixed = mixed_columns(&tables)?;
+    let houses = prepare(&tables, provenance);
+    let data = match mixed.is_empty() {
+        true => houses?,
+        false => houses.with_context(|| mixed.join("; "))?,
+    };
+    let notice: Vec<String> = loaded.notice.into_iter().chain(mixed).collect();
     Ok(Loaded {
-        data: prepare(&tables, provenance)?,
+        data,
         notice: (!notice.is_empty()).then(|| notice.join("\n")),
     })
 }
@@ -123,7 +132,7 @@ pub(super) fn prepare([train, test]: &[Table; 2], provenance: Provenance) -> Res
             ),
             _ => {
                 let cells = [train.words(&name)?, test.words(&name)?].concat();
-                one_hot(&name, &cells, &mut words);
+                one_hot(&name, &cells, &mut words)?;
             }
         }
     }
@@ -178,7 +187,7 @@ fn standardised(numbers: &[Option<f64>]) -> Vec<f64> {
 }
 
 /// Step 2.
-fn one_hot(name: &str, cells: &[Option<&str>], features: &mut Features) {
+fn one_hot(name: &str, cells: &[Option<&str>], features: &mut Features) -> Result<()> {
     let is = |wanted| {
         cells
             .iter()
@@ -186,10 +195,16 @@ fn one_hot(name: &str, cells: &[Option<&str>], features: &mut Features) {
             .collect()
     };
     let words: BTreeSet<&str> = cells.iter().copied().flatten().collect();
+    ensure!(
+        words.len() <= MOST_WORDS,
+        "column {name:?}: found {} different words, wanted at most {MOST_WORDS}, because each becomes a feature; {AGAIN}",
+        words.len()
+    );
     for word in words {
         features.push(format!("{name}_{word}"), is(Some(word)));
     }
     features.push(format!("{name}_nan"), is(None));
+    Ok(())
 }
 
 fn ids(test: &Table) -> Result<Vec<u32>> {

@@ -42,6 +42,27 @@ fn all(features: &Features) -> Vec<f32> {
 }
 
 #[test]
+fn a_column_of_countless_words_is_refused() -> Result<()> {
+    let format = house_prices::format(HouseEdition::Zh);
+    let mut text = "Id,Street,SalePrice\n".to_string();
+    for row in 0..257 {
+        text.push_str(&format!("{row},word{row},1\n"));
+    }
+    let table = Table::parse("houses", text.as_bytes(), &format)?;
+    let provenance = house_prices(Choice::Builtin, Path::new(""), HouseEdition::Zh)?
+        .data
+        .provenance;
+    let error = house_prices::prepare(&[table.clone(), table], provenance)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("column \"Street\": found 257 different words, wanted at most 256"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
 fn houses_become_the_features_that_pandas_makes() -> Result<()> {
     for (edition, name) in [(HouseEdition::Zh, "zh"), (HouseEdition::En, "en")] {
         let format = house_prices::format(edition);

@@ -18,7 +18,7 @@ pub(crate) struct BookCopy {
 impl BookCopy {
     /// The content of `file`, plain or gzipped; an error if it is another text.
     pub(crate) fn read(&self, file: &Path) -> Result<String> {
-        let bytes = content(file)?;
+        let bytes = content(file, self.bytes)?;
         let found = format!("{:x}", Sha256::digest(&bytes));
         if found != self.sha256 {
             bail!(

@@ -70,10 +70,6 @@ fn raw_text(text: String, source: Source) -> RawText {
 
 /// [`time_machine_text`] as tokens and their numbers.
 ///
-/// The Chinese edition cleans and strips each line by itself, so there is no space between the last word of a line and
-/// the first of the next if tokens are characters. The English edition cleans the text as a whole, so the end of a line
-/// becomes a space.
-///
 /// # Errors
 /// As [`time_machine_text`].
 pub fn time_machine(
@@ -83,28 +79,34 @@ pub fn time_machine(
     folder: &Path,
 ) -> Result<Loaded<Corpus>> {
     let Loaded { data, notice } = time_machine_text(choice, folder)?;
-    let data = corpus(data, edition, level);
-    Ok(Loaded { data, notice })
+    Ok(Loaded { data: Corpus::new(data, edition, level), notice })
 }
 
-fn corpus(raw: RawText, edition: TextEdition, level: Level) -> Corpus {
-    let text = &raw.text;
-    let parts: Vec<String> = match edition {
-        TextEdition::Zh => text
-            .lines()
-            .map(|line| letters(line).trim().to_string())
-            .collect(),
-        TextEdition::En => vec![letters(text)],
-    };
-    let tokens: Vec<&str> = parts
-        .iter()
-        .flat_map(|part| tokenize(part, level))
-        .collect();
-    let vocabulary = edition.vocabulary(tokens.iter().copied(), 0, &[]);
-    Corpus {
-        tokens: tokens.iter().map(|token| vocabulary.id(token)).collect(),
-        vocabulary,
-        provenance: raw.provenance,
+impl Corpus {
+    /// The tokens of a text.
+    ///
+    /// The Chinese edition cleans and strips each line by itself, so there is no space between the last word of a line
+    /// and the first of the next if tokens are characters. The English edition cleans the text as a whole, so the end of
+    /// a line becomes a space.
+    pub fn new(raw: RawText, edition: TextEdition, level: Level) -> Self {
+        let text = &raw.text;
+        let parts: Vec<String> = match edition {
+            TextEdition::Zh => text
+                .lines()
+                .map(|line| letters(line).trim().to_string())
+                .collect(),
+            TextEdition::En => vec![letters(text)],
+        };
+        let tokens: Vec<&str> = parts
+            .iter()
+            .flat_map(|part| tokenize(part, level))
+            .collect();
+        let vocabulary = edition.vocabulary(tokens.iter().copied(), 0, &[]);
+        Self {
+            tokens: tokens.iter().map(|token| vocabulary.id(token)).collect(),
+            vocabulary,
+            provenance: raw.provenance,
+        }
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
 
     fn read(edition: TextEdition, level: Level) -> String {
         let raw = raw_text(LINES.to_string(), Source::Builtin);
-        let corpus = corpus(raw, edition, level);
+        let corpus = Corpus::new(raw, edition, level);
         let tokens: Vec<&str> = corpus
             .tokens
             .iter()
@@ -150,6 +152,26 @@ mod tests {
         let story = load(Choice::Builtin)?.data;
         assert_eq!(story.provenance.name, "drawn-story");
         assert_eq!(story.provenance.source, Source::Builtin);
+        Ok(())
+    }
+
+    /// 16 kB that would unpack to 16 MB.
+    #[test]
+    fn no_more_than_the_books_size_is_unpacked() -> Result<()> {
+        use std::io::Write;
+        let folder = tempfile::tempdir()?;
+        let set = folder.path().join("time-machine");
+        std::fs::create_dir(&set)?;
+        let file = std::fs::File::create(set.join("timemachine.txt.gz"))?;
+        let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        for _ in 0..16 {
+            encoder.write_all(&vec![b'a'; 1 << 20])?;
+        }
+        encoder.finish()?;
+        let error = time_machine_text(Choice::Real, folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("found more than 178979 bytes"), "{error}");
         Ok(())
     }
 

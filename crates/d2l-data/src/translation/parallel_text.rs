@@ -84,11 +84,7 @@ impl ParallelText {
     ///
     /// # Errors
     /// If sequences have no time steps, or no pair is left to train on.
-    pub(super) fn new(
-        text: &str,
-        provenance: Provenance,
-        options: TranslationOptions,
-    ) -> Result<Self> {
+    pub fn new(text: &str, provenance: Provenance, options: TranslationOptions) -> Result<Self> {
         let TranslationOptions { edition, num_train, num_valid, num_steps, .. } = options;
         ensure!(
             num_steps > 0,

@@ -1,6 +1,6 @@
 //! Properties of every figure's file.
 
-use super::{series, svg};
+use super::{series, svg, texts};
 use anyhow::{Context, Result};
 use d2l_plot::{Picture, Scale, curves, image_grid};
 use std::fs;
@@ -26,6 +26,19 @@ fn folders_are_created_and_nothing_else_is_left() -> Result<()> {
     draw(&path)?;
     assert!(fs::read_to_string(&path)?.starts_with("<svg"));
     assert_eq!(fs::read_dir(folder.path().join("run/figures"))?.count(), 1);
+    Ok(())
+}
+
+#[test]
+fn names_with_control_characters_leave_the_file_well_formed() -> Result<()> {
+    let draw = |path: &Path| {
+        let lines = [series("a\0b", &[1.0, 0.5]), series("\u{ffff}", &[2.0])];
+        curves(path, "\u{1b}[2J", "epoch", "loss", &lines)
+    };
+    let texts = texts(&svg(draw)?)?;
+    for wanted in ["a\u{fffd}b", "\u{fffd}", "\u{fffd}[2J"] {
+        assert!(texts.iter().any(|text| text == wanted), "{texts:?}");
+    }
     Ok(())
 }
 

@@ -197,25 +197,43 @@ fn numbers_for_words(table: &str) -> String {
     table.lines().enumerate().map(line).collect()
 }
 
-#[test]
-fn a_word_among_numbers_makes_words_of_all_and_the_notice_says_so() -> Result<()> {
+/// The houses with `cell` in the first row of a column, or what is wrong with them.
+fn houses_with(column: &str, cell: &str) -> Result<Loaded<HousePrices>> {
     let [train, test] = tables::houses();
-    let first = train.lines().nth(1).unwrap_or_default();
-    let mut cells: Vec<&str> = first.split(',').collect();
-    cells[16] = "12x0";
-    let train = changed(&train, first, &cells.join(","));
+    let mut lines: Vec<String> = train.lines().map(str::to_string).collect();
+    let place = lines[0].split(',').position(|name| name == column);
+    let mut cells: Vec<&str> = lines[1].split(',').collect();
+    cells[place.expect("a column")] = cell;
+    lines[1] = cells.join(",");
     let folder = folder(&[
-        ("house-prices", "kaggle_house_pred_train.csv", &train),
+        (
+            "house-prices",
+            "kaggle_house_pred_train.csv",
+            &lines.join("\n"),
+        ),
         ("house-prices", "kaggle_house_pred_test.csv", &test),
     ]);
-    let loaded = house_prices(Choice::Auto, folder.path(), HouseEdition::En)?;
+    house_prices(Choice::Auto, folder.path(), HouseEdition::En)
+}
+
+#[test]
+fn a_word_among_numbers_makes_words_of_all_and_the_reader_is_told() -> Result<()> {
+    let loaded = houses_with("OverallQual", "good")?;
     let notice = loaded.notice.unwrap_or_default();
     assert!(
-        notice.contains("line 2, column \"GrLivArea\": found \"12x0\" among numbers"),
+        notice.contains("line 2, column \"OverallQual\": found \"good\" among numbers"),
         "{notice}"
     );
     let names = loaded.data.feature_names;
-    assert!(names.contains(&"GrLivArea_12x0".to_string()), "{names:?}");
+    for name in ["OverallQual_5", "OverallQual_good", "OverallQual_nan"] {
+        assert!(names.iter().any(|found| found == name), "{name}: {names:?}");
+    }
+    let error = message(houses_with("GrLivArea", "12x0"));
+    assert!(
+        error.contains("column \"GrLivArea\": found \"12x0\" among numbers")
+            && error.contains("different words, wanted at most 256"),
+        "{error}"
+    );
     Ok(())
 }
 
