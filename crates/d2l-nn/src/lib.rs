@@ -48,8 +48,6 @@ pub mod testing;
 mod upsample;
 mod windows;
 
-use graph::node; // the modules with kernels import it from here
-
 pub use accumulate::Accumulator;
 pub use activation::{
     add, add_relu, elu, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, tanh,

@@ -4,12 +4,10 @@
 //!
 //! Most entries of R and C are 0: the kernel visits only the ranges in which they are not.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
-use crate::graph;
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
 use crate::kernel::{self, Real};
-use crate::node;
 use crate::windows::{Run, Windows, for_planes};
 
 /// The ranges along an axis and the weights in each.
@@ -50,7 +48,7 @@ impl Weighted {
 /// `[N, C, H, W] -> [N, C, H', W']` with these weights along H and W.
 pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        node::apply1(Combine::new(rows, columns), x.contiguous()?)
+        graph::apply(Combine::new(rows, columns), &[x])
     } else {
         composed(&graph::input(x), &rows, &columns)
     }
@@ -92,7 +90,8 @@ impl Combine {
         Self { rows, columns, run }
     }
 
-    fn forward<T: Real>(&self, x: &[T], planes: usize) -> CpuStorage {
+    /// Y of each plane.
+    fn combined<T: Real>(&self, x: &[T], planes: usize) -> Vec<T> {
         let (rows, columns) = (weights::<T>(&self.rows), weights::<T>(&self.columns));
         let (height, width) = (self.rows.windows.inputs, self.columns.windows.inputs);
         let out_width = columns.len();
@@ -116,7 +115,7 @@ impl Combine {
             }
         };
         for_planes(planes, x, &mut y, &mut vec![(); planes], some_planes);
-        T::to_cpu_storage_owned(y)
+        y
     }
 
     /// The weighted sums of the columns of one row.
@@ -147,12 +146,12 @@ impl Combine {
         }
     }
 
-    fn backward<T: Real>(&self, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
+    /// ∂l/∂X of each plane.
+    fn gradient<T: Real>(&self, dy: &[T], planes: usize) -> Vec<T> {
         let (rows, columns) = (weights::<T>(&self.rows), weights::<T>(&self.columns));
         let (height, width) = (self.rows.windows.inputs, self.columns.windows.inputs);
         let (out_height, out_width) = (rows.len(), columns.len());
-        let planes = x.elem_count() / (height * width);
-        let mut dx = vec![T::ZERO; x.elem_count()];
+        let mut dx = vec![T::ZERO; planes * height * width];
         let some_planes = |dy: &[T], dx: &mut [T], _: &mut [()]| {
             let mut row = vec![T::ZERO; width + self.run.stride];
             let planes = dy.chunks_exact(out_height * out_width);
@@ -168,10 +167,8 @@ impl Combine {
                 }
             }
         };
-        kernel::read::<T, _>(&dy.contiguous()?, |dy| {
-            for_planes(planes, dy, &mut dx, &mut vec![(); planes], some_planes);
-        })?;
-        Tensor::from_vec(dx, x.shape(), x.device())
+        for_planes(planes, dy, &mut dx, &mut vec![(); planes], some_planes);
+        dx
     }
 
     /// The transpose of [`Self::along`].
@@ -224,30 +221,31 @@ fn spread_strided<T: Real, const STRIDE: usize>(dy: &[T], dx: &mut [T], weight: 
     pairs.for_each(|(dx, &dy)| dx[0] += weight * dy);
 }
 
-impl CustomOp1 for Combine {
+impl Operation for Combine {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
-        "combine"
+        "pooling or upsampling"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (images, channels, _, _) = layout.shape().dims4()?;
-        let planes = images * channels;
-        let y = match x.dtype() {
-            DType::F32 => self.forward::<f32>(kernel::elements(x, layout)?, planes),
-            DType::F64 => self.forward::<f64>(kernel::elements(x, layout)?, planes),
-            other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
+    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [Input { data: x, dims: &[images, channels, ..], .. }] = *exactly(inputs)? else {
+            bail!("pooling or upsampling: found an input without channels, wanted [N, C, H, W]");
         };
+        let y = self.combined(x, images * channels);
         let (height, width) = (self.rows.weights.len(), self.columns.weights.len());
-        Ok((y, Shape::from((images, channels, height, width))))
+        Ok(Outputs::new(y, (images, channels, height, width)))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dx = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, dy)?,
-            DType::F64 => self.backward::<f64>(x, dy)?,
-            other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
-        };
-        Ok(Some(dx))
+    fn backward<T: Real>(
+        &self,
+        inputs: &[Input<T>],
+        upstream: Upstream<T>,
+        _kept: (),
+    ) -> Result<Vec<Gradient<T>>> {
+        let [x] = exactly(inputs)?;
+        let planes = x.dims.iter().take(2).product();
+        Ok(vec![Gradient::New(self.gradient(upstream.dy, planes))])
     }
 }
 

@@ -24,15 +24,11 @@ pub use silu::silu;
 pub use softplus::softplus;
 pub use tanh::tanh;
 
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{Result, Tensor};
 
 use crate::Sees;
-use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
+use crate::kernel::{self, Real};
 use crate::observe::report_function;
 
 /// A function φ of one number. It is copied into its loops: behind a pointer, a parameter would be read for every
@@ -62,7 +58,7 @@ trait Activation: Copy + Send + Sync + 'static {
 /// φ of every element, by the kernel if there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
-        node::apply1(Forward(function), x.contiguous()?)?
+        graph::apply(Elements(function), &[x])?
     } else {
         function.composed(&graph::input(x))?
     };
@@ -70,73 +66,45 @@ fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     Ok(y)
 }
 
-/// y = φ(x)
-struct Forward<A>(A);
+/// φ of every element, in one pass over memory.
+struct Elements<A>(A);
 
-impl<A: Activation> CustomOp1 for Forward<A> {
+impl<A: Activation> Operation for Elements<A> {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         A::NAME
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
         let function = self.0;
-        let y = match x.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(kernel::map(
-                elements::<f32>(x, layout)?,
-                #[inline(always)] // or the loop around it is not vectorised
-                move |x| function.value(x),
-            )),
-            DType::F64 => f64::to_cpu_storage_owned(kernel::map(
-                elements::<f64>(x, layout)?,
-                #[inline(always)]
-                move |x| function.value(x),
-            )),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
-        };
-        Ok((y, layout.shape().clone()))
+        let y = kernel::map(
+            x.data,
+            #[inline(always)] // or the loop around it is not vectorised
+            move |x| function.value(x),
+        );
+        Ok(Outputs::new(y, x.dims))
     }
 
-    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let known = if A::FROM_OUTPUT { y } else { x };
-        let backward = Backward(self.0);
-        let dx = dy
-            .contiguous()?
-            .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
-        Ok(Some(dx))
+    fn backward<T: Real>(
+        &self,
+        inputs: &[Input<T>],
+        upstream: Upstream<T>,
+        _kept: (),
+    ) -> Result<Vec<Gradient<T>>> {
+        let [x] = exactly(inputs)?;
+        let known = if A::FROM_OUTPUT { upstream.y } else { x.data };
+        Ok(vec![Gradient::New(gradients(self.0, upstream.dy, known))])
     }
 }
 
-/// dx = φ' dy
-struct Backward<A>(A);
-
-impl<A: Activation> CustomOp2 for Backward<A> {
-    fn name(&self) -> &'static str {
-        A::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-        known: &CpuStorage,
-        known_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let function = self.0;
-        let dx = match dy.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(kernel::map2(
-                elements::<f32>(dy, dy_layout)?,
-                elements::<f32>(known, known_layout)?,
-                #[inline(always)]
-                move |dy, known| function.gradient(dy, known),
-            )),
-            DType::F64 => f64::to_cpu_storage_owned(kernel::map2(
-                elements::<f64>(dy, dy_layout)?,
-                elements::<f64>(known, known_layout)?,
-                #[inline(always)]
-                move |dy, known| function.gradient(dy, known),
-            )),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
-        };
-        Ok((dx, dy_layout.shape().clone()))
-    }
+/// φ' dy of every element, where φ' is computed from y or x.
+fn gradients<T: Real>(function: impl Activation, dy: &[T], known: &[T]) -> Vec<T> {
+    kernel::map2(
+        dy,
+        known,
+        #[inline(always)]
+        move |dy, known| function.gradient(dy, known),
+    )
 }

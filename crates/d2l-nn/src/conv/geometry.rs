@@ -168,17 +168,6 @@ impl Geometry {
         )
     }
 
-    /// `[filters, channels / groups, height, width]`
-    pub fn weight_dims(&self) -> (usize, usize, usize, usize) {
-        let per_group = self.channels / self.groups;
-        (
-            self.filters,
-            per_group,
-            self.rows.kernel,
-            self.columns.kernel,
-        )
-    }
-
     /// Numbers in one image of the input.
     pub fn input_len(&self) -> usize {
         self.channels * self.rows.input * self.columns.input

@@ -31,7 +31,6 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::graph;
 use crate::kernel;
-use crate::node;
 pub use geometry::Conv2dConfig;
 use geometry::Geometry;
 pub use layer::{Conv1d, Conv2d, conv1d, conv2d, conv2d_no_bias};
@@ -51,11 +50,10 @@ fn convolve(
     let geometry = Geometry::new(x.dims(), weight.dims(), config)?;
     check(x, weight, bias, geometry.filters)?;
     if kernel::has_kernel(x) {
-        let (x, weight) = (x.contiguous()?, weight.contiguous()?);
         let op = op::Convolution(geometry);
         return match bias {
-            Some(bias) => node::apply3(op, [x, weight, bias.contiguous()?]),
-            None => node::apply2(op, [x, weight]),
+            Some(bias) => graph::apply(op, &[x, weight, bias]),
+            None => graph::apply(op, &[x, weight]),
         };
     }
     let [x, weight] = [x, weight].map(graph::input);

@@ -6,7 +6,6 @@ use candle_nn::VarBuilder;
 use super::geometry::{Conv2dConfig, Geometry};
 use super::{add_bias, check, composed, op};
 use crate::graph;
-use crate::node;
 use crate::observe::report_layer;
 use crate::{Initializer, Sees, kernel};
 
@@ -136,8 +135,7 @@ fn convolve_transposed(
     (geometry.rows.output, geometry.columns.output) = (height, width); // a large output padding would give more
     check(x, weight, bias, filters)?;
     let y = if kernel::has_kernel(x) {
-        let inputs = [x.contiguous()?, weight.contiguous()?];
-        node::apply2(op::Transposed(geometry), inputs)?
+        graph::apply(op::Transposed(geometry), &[x, weight])?
     } else {
         let [x, weight] = [x, weight].map(graph::input);
         composed::transposed(&geometry, &x, &weight)?

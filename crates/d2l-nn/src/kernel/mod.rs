@@ -76,22 +76,6 @@ pub(crate) fn read<T: WithDType, R>(x: &Tensor, f: impl FnOnce(&[T]) -> R) -> Re
     }
 }
 
-/// Calls `f` with the elements of several contiguous tensors on the CPU.
-pub(crate) fn read_each<T: WithDType, R, const N: usize>(
-    tensors: [&Tensor; N],
-    f: impl FnOnce([&[T]; N]) -> R,
-) -> Result<R> {
-    let locked = tensors.map(|tensor| tensor.storage_and_layout());
-    let mut slices: [&[T]; N] = [&[]; N];
-    for (slice, (storage, layout)) in slices.iter_mut().zip(&locked) {
-        *slice = match &**storage {
-            candle_core::Storage::Cpu(storage) => elements(storage, layout)?,
-            _ => bail!("found a tensor on another device, wanted one on the CPU"),
-        };
-    }
-    Ok(f(slices))
-}
-
 /// Calls `f` with the elements of `target`, to be changed in place. Contiguous, on the CPU.
 pub(crate) fn change<T: Real>(
     target: &Tensor,

@@ -1,13 +1,11 @@
 //! The CPU kernel of batch normalisation: each channel is one thread's work, read twice while it is in the cache.
 
-use std::sync::{Arc, Mutex};
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::Result;
 use rayon::prelude::*;
 
 use super::moments::Moments;
-use crate::kernel::{self, Real, elements, sum_pairs, wide};
+use crate::graph::{Gradient, Input, Operation, Outputs, Upstream, exactly};
+use crate::kernel::{self, Real, sum_pairs, wide};
 
 /// Mean and variance (divided by n) of a channel.
 pub(super) type MeanAndVariance = (f64, f64);
@@ -19,8 +17,6 @@ pub(super) struct Planes {
     pub(super) eps: f64,
     /// Whether max(y, 0) is wanted.
     pub(super) relu: bool,
-    /// The statistics that were used.
-    pub(super) used: Arc<Mutex<Vec<MeanAndVariance>>>,
 }
 
 /// A channel's map from x to y.
@@ -60,7 +56,12 @@ fn by_channel<T>(y: &mut [T], channels: usize, inner: usize) -> Vec<Vec<&mut [T]
 }
 
 impl Planes {
-    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T], inner: usize) -> Result<Vec<T>> {
+    /// y, and the statistics of each channel.
+    fn normalised<T: Real>(
+        &self,
+        [x, weight, bias]: [&[T]; 3],
+        inner: usize,
+    ) -> (Vec<T>, Vec<MeanAndVariance>) {
         let channels = weight.len();
         let mut y = vec![T::ZERO; x.len()];
         let one = |(channel, planes, &weight, &bias): (usize, Vec<&mut [T]>, &T, &T)| {
@@ -106,24 +107,17 @@ impl Planes {
                 .map(|(((channel, planes), weight), bias)| one((channel, planes, weight, bias)))
                 .collect()
         };
-        match self.used.lock() {
-            Ok(mut slot) => *slot = used,
-            Err(_) => bail!("batch_norm: a thread ended early"),
-        }
-        Ok(y)
+        (y, used)
     }
 
     /// ∂l/∂x (empty if it is not wanted), ∂l/∂weight and ∂l/∂bias.
-    fn backward<T: Real>(
+    fn gradients<T: Real>(
         &self,
         [x, dy, weight, bias]: [&[T]; 4],
         inner: usize,
+        used: Vec<MeanAndVariance>,
         wants_dx: bool,
-    ) -> Result<[Vec<T>; 3]> {
-        let used = match self.used.lock() {
-            Ok(used) => used.clone(),
-            Err(_) => bail!("batch_norm: a thread ended early"),
-        };
+    ) -> [Vec<T>; 3] {
         let channels = weight.len();
         let n = (x.len() / channels.max(1)) as f64;
         let mut dx = vec![T::ZERO; if wants_dx { x.len() } else { 0 }];
@@ -184,79 +178,52 @@ impl Planes {
             let planes = planes.into_iter().enumerate();
             planes.zip(parameters).map(work).unzip()
         };
-        Ok([dx, dw, db])
-    }
-
-    fn gradients<T: Real>(
-        &self,
-        tensors: [&Tensor; 4],
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let x = tensors[0];
-        let (channels, inner) = (x.dim(1)?, inner(x.shape()));
-        let wants_dx = x.track_op();
-        let gradients =
-            kernel::read_each::<T, _, 4>(tensors, |all| self.backward(all, inner, wants_dx));
-        let [dx, dw, db] = gradients??;
-        let dx = match wants_dx {
-            true => Some(Tensor::from_vec(dx, x.shape(), x.device())?),
-            false => None,
-        };
-        let tensor = |values| Tensor::from_vec(values, channels, x.device());
-        Ok((dx, Some(tensor(dw)?), Some(tensor(db)?)))
+        [dx, dw, db]
     }
 }
 
-/// Elements of a plane: x is `[N, C, …]`.
-fn inner(shape: &Shape) -> usize {
-    shape.dims().iter().skip(2).product()
-}
+impl Operation for Planes {
+    type Kept<T: Real> = Vec<MeanAndVariance>;
 
-impl CustomOp3 for Planes {
     fn name(&self) -> &'static str {
         "batch_norm"
     }
 
-    fn cpu_fwd(
+    /// y, and in training mean and variance of the batch.
+    fn forward<T: Real>(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        fn typed<T: Real>(op: &Planes, all: [(&CpuStorage, &Layout); 3]) -> Result<CpuStorage> {
-            let [x, weight, bias] = all;
-            let inner = inner(x.1.shape());
-            let y = op.forward::<T>(
-                elements(x.0, x.1)?,
-                elements(weight.0, weight.1)?,
-                elements(bias.0, bias.1)?,
-                inner,
-            )?;
-            Ok(T::to_cpu_storage_owned(y))
+        inputs: &[Input<T>],
+        _keeps: bool,
+    ) -> Result<Outputs<T, Vec<MeanAndVariance>>> {
+        let [x, weight, bias] = exactly(inputs)?;
+        let (y, used) = self.normalised([x.data, weight.data, bias.data], inner(x.dims));
+        let mut outputs = Outputs::new(y, x.dims);
+        if self.given.is_none() {
+            let mean = used.iter().map(|&(mean, _)| T::from_f64(mean));
+            let variance = used.iter().map(|&(_, variance)| T::from_f64(variance));
+            outputs = outputs
+                .and(mean.collect(), weight.dims)
+                .and(variance.collect(), weight.dims);
         }
-        let all = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
-        let y = match x.dtype() {
-            DType::F32 => typed::<f32>(self, all)?,
-            DType::F64 => typed::<f64>(self, all)?,
-            other => bail!("batch_norm: found {other:?}, wanted f32 or f64"),
-        };
-        Ok((y, x_layout.shape().clone()))
+        Ok(outputs.keeping(used))
     }
 
-    fn bwd(
+    /// Mean and variance have no gradient of their own: only the running statistics depend on them.
+    fn backward<T: Real>(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        match x.dtype() {
-            DType::F64 => self.gradients::<f64>([x, &dy, weight, bias]),
-            _ => self.gradients::<f32>([x, &dy, weight, bias]),
-        }
+        inputs: &[Input<T>],
+        Upstream { dy, .. }: Upstream<T>,
+        used: Vec<MeanAndVariance>,
+    ) -> Result<Vec<Gradient<T>>> {
+        let [x, weight, bias] = exactly(inputs)?;
+        let slices = [x.data, dy, weight.data, bias.data];
+        let [dx, dw, db] = self.gradients(slices, inner(x.dims), used, x.wants_gradient);
+        let dx = x.gradient(|| dx);
+        Ok(vec![dx, Gradient::New(dw), Gradient::New(db)])
     }
+}
+
+/// Elements of a plane: x is `[N, C, …]`.
+fn inner(dims: &[usize]) -> usize {
+    dims.iter().skip(2).product()
 }

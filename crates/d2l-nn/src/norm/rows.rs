@@ -1,20 +1,18 @@
 //! The CPU kernel of layer, group and RMS normalisation, whose values lie side by side. Each row is normalised while it
 //! is in the cache.
 
-use std::sync::Mutex;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::Result;
 use rayon::prelude::*;
 
 use super::moments::Moments;
-use crate::kernel::{self, Real, elements, sum_of, sum_pairs, wide};
+use crate::graph::{Gradient, Input, Operation, Outputs, Upstream, exactly};
+use crate::kernel::{self, Real, sum_of, sum_pairs, wide};
 
 /// Elements between two partial sums of the parameters' gradients: fixed, whatever the number of threads.
 const BLOCK: usize = 1 << 15;
 
 /// Mean and 1 / √(variance + ε) of a row.
-type Used = (f64, f64);
+pub(super) type Used = (f64, f64);
 
 /// y = (x - mean) / √(variance + ε) · weight + bias, row by row: x of any shape, read as rows of `dim`, weight and bias
 /// `[C]`. Row r has the weights of its group, r modulo the number of groups; each weight belongs to `segment` elements.
@@ -24,8 +22,6 @@ pub(super) struct Rows {
     pub(super) centered: bool,
     pub(super) dim: usize,
     pub(super) segment: usize,
-    /// The statistics of each row.
-    pub(super) used: Mutex<Vec<Used>>,
 }
 
 impl Rows {
@@ -41,7 +37,8 @@ impl Rows {
         (mean, 1.0 / (variance + self.eps).sqrt())
     }
 
-    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> Result<Vec<T>> {
+    /// y, and the statistics of each row.
+    fn normalised<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> (Vec<T>, Vec<Used>) {
         let dim = self.dim;
         let of_row = dim / self.segment; // weights
         let mut y = vec![T::ZERO; x.len()];
@@ -89,19 +86,11 @@ impl Rows {
             let blocks = blocks.zip(used.chunks_mut(rows)).enumerate();
             blocks.for_each(|(block, ((y, x), used))| one((block, y, x, used)));
         }
-        match self.used.lock() {
-            Ok(mut slot) => *slot = used,
-            Err(_) => bail!("a thread of the normalisation ended early"),
-        }
-        Ok(y)
+        (y, used)
     }
 
     /// ∂l/∂x, ∂l/∂weight and ∂l/∂bias.
-    fn backward<T: Real>(&self, x: &[T], dy: &[T], weight: &[T]) -> Result<[Vec<T>; 3]> {
-        let used = match self.used.lock() {
-            Ok(used) => used.clone(),
-            Err(_) => bail!("a thread of the normalisation ended early"),
-        };
+    fn gradients<T: Real>(&self, [x, dy, weight]: [&[T]; 3], used: &[Used]) -> [Vec<T>; 3] {
         let dim = self.dim;
         let of_row = dim / self.segment;
         let mut dx = vec![T::ZERO; x.len()];
@@ -160,7 +149,7 @@ impl Rows {
             total.1.iter_mut().zip(db).for_each(add);
         }
         let numbers = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
-        Ok([dx, numbers(total.0), numbers(total.1)])
+        [dx, numbers(total.0), numbers(total.1)]
     }
 
     /// dx = (g - mean(g) - x̂ mean(g x̂)) / √(variance + ε) with g = dy · weight, where each element has a weight.
@@ -217,70 +206,29 @@ impl Rows {
             }
         }
     }
-
-    fn gradients<T: Real>(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradients = kernel::read_each::<T, _, 3>([x, dy, weight], |[x, dy, weight]| {
-            self.backward(x, dy, weight)
-        });
-        let [dx, dw, db] = gradients??;
-        let tensor = |values| Tensor::from_vec(values, weight.shape(), x.device());
-        Ok((
-            Some(Tensor::from_vec(dx, x.shape(), x.device())?),
-            Some(tensor(dw)?),
-            Some(tensor(db)?),
-        ))
-    }
 }
 
-impl CustomOp3 for Rows {
+impl Operation for Rows {
+    type Kept<T: Real> = Vec<Used>;
+
     fn name(&self) -> &'static str {
-        "normalise-rows"
+        "normalisation of rows"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        fn typed<T: Real>(op: &Rows, all: [(&CpuStorage, &Layout); 3]) -> Result<CpuStorage> {
-            let [x, weight, bias] = all;
-            let y = op.forward::<T>(
-                elements(x.0, x.1)?,
-                elements(weight.0, weight.1)?,
-                elements(bias.0, bias.1)?,
-            )?;
-            Ok(T::to_cpu_storage_owned(y))
-        }
-        let all = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
-        let y = match x.dtype() {
-            DType::F32 => typed::<f32>(self, all)?,
-            DType::F64 => typed::<f64>(self, all)?,
-            other => bail!("normalisation: found {other:?}, wanted f32 or f64"),
-        };
-        Ok((y, x_layout.shape().clone()))
+    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, Vec<Used>>> {
+        let [x, weight, bias] = exactly(inputs)?;
+        let (y, used) = self.normalised(x.data, weight.data, bias.data);
+        Ok(Outputs::new(y, x.dims).keeping(used))
     }
 
-    fn bwd(
+    fn backward<T: Real>(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        match x.dtype() {
-            DType::F64 => self.gradients::<f64>(x, weight, &dy),
-            _ => self.gradients::<f32>(x, weight, &dy),
-        }
+        inputs: &[Input<T>],
+        Upstream { dy, .. }: Upstream<T>,
+        used: Vec<Used>,
+    ) -> Result<Vec<Gradient<T>>> {
+        let [x, weight, _] = exactly(inputs)?;
+        let gradients = self.gradients([x.data, dy, weight.data], &used);
+        Ok(gradients.map(Gradient::New).into())
     }
 }

@@ -5,16 +5,12 @@
 //! Of equal elements the first in row-major order wins, as in PyTorch. A NaN wins over all numbers; of several NaNs the
 //! last wins. Padding is -∞ and never wins.
 
-use std::sync::OnceLock;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{Pool1d, Pool2d, as_images, sides};
-use crate::graph;
+use super::{Pool1d, Pool2d, as_images};
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
 use crate::kernel::{self, Real};
-use crate::node;
 use crate::observe::report_function;
 use crate::windows::{Run, Windows, for_planes};
 
@@ -43,14 +39,8 @@ pub fn max_pool1d(x: &Tensor, pool: &Pool1d) -> Result<Tensor> {
 /// The maximum over each pooling region, a range of rows and a range of columns of `[N, C, H, W]`.
 pub(super) fn max_over(x: &Tensor, rows: Windows, columns: Windows) -> Result<Tensor> {
     if kernel::has_kernel(x) && u32::try_from(rows.inputs * columns.inputs).is_ok() {
-        let op = MaxOver {
-            wants_gradient: graph::tracks(x),
-            run: columns.run(),
-            rows,
-            columns,
-            winners: OnceLock::new(),
-        };
-        node::apply1(op, x.contiguous()?)
+        let run = columns.run();
+        graph::apply(MaxOver { rows, columns, run }, &[x])
     } else {
         composed(&graph::input(x), &rows, &columns)
     }
@@ -92,9 +82,6 @@ struct MaxOver {
     columns: Windows,
     /// The run of `columns`.
     run: Run,
-    wants_gradient: bool,
-    /// For each output, the row-major index in the plane of the element that won.
-    winners: OnceLock<Vec<u32>>,
 }
 
 /// What is kept of the element that wins a region: its index, or nothing if no gradient is wanted.
@@ -131,24 +118,6 @@ fn step<T: Real, W: Winner>(best: (T, W), x: T, winner: W) -> (T, W) {
 }
 
 impl MaxOver {
-    fn forward<T: Real>(&self, x: &[T], planes: usize) -> CpuStorage {
-        let outputs = planes * self.rows.ranges.len() * self.columns.ranges.len();
-        let mut y = vec![T::ZERO; outputs];
-        if self.wants_gradient {
-            let mut winners = vec![0u32; outputs];
-            for_planes(planes, x, &mut y, &mut winners, |x, y, w| {
-                self.planes(x, y, w)
-            });
-            self.winners.get_or_init(|| winners);
-        } else {
-            let mut nothing = vec![(); outputs];
-            for_planes(planes, x, &mut y, &mut nothing, |x, y, w| {
-                self.planes(x, y, w)
-            });
-        }
-        T::to_cpu_storage_owned(y)
-    }
-
     /// First the maximum along each row, then over the rows of a region: equal elements stay in row-major order, and a
     /// row that several regions share is read once.
     fn planes<T: Real, W: Winner>(&self, x: &[T], y: &mut [T], winners: &mut [W]) {
@@ -265,18 +234,50 @@ impl MaxOver {
             (values[o], places[o]) = best;
         }
     }
+}
+
+impl Operation for MaxOver {
+    /// For each output, the row-major index in the plane of the element that won.
+    type Kept<T: Real> = Vec<u32>;
+
+    fn name(&self) -> &'static str {
+        "max pooling"
+    }
+
+    fn forward<T: Real>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<u32>>> {
+        let [Input { data: x, dims: &[images, channels, ..], .. }] = *exactly(inputs)? else {
+            bail!("max pooling: found an input without channels, wanted [N, C, H, W]");
+        };
+        let planes = images * channels;
+        let (height, width) = (self.rows.ranges.len(), self.columns.ranges.len());
+        let mut y = vec![T::ZERO; planes * height * width];
+        let mut winners = vec![0u32; if keeps { y.len() } else { 0 }];
+        if keeps {
+            for_planes(planes, x, &mut y, &mut winners, |x, y, w| {
+                self.planes(x, y, w)
+            });
+        } else {
+            let mut nothing = vec![(); y.len()];
+            for_planes(planes, x, &mut y, &mut nothing, |x, y, w| {
+                self.planes(x, y, w)
+            });
+        }
+        Ok(Outputs::new(y, (images, channels, height, width)).keeping(winners))
+    }
 
     /// Each output's gradient goes to the element that won.
-    fn backward<T: Real>(&self, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
-        let Some(winners) = self.winners.get() else {
-            bail!("max pooling: the input had no gradient when the forward pass ran");
-        };
-        let (height, width) = sides(x, "max pooling")?;
-        let (inputs, outputs) = (
-            height * width,
+    fn backward<T: Real>(
+        &self,
+        inputs: &[Input<T>],
+        Upstream { dy, .. }: Upstream<T>,
+        winners: Vec<u32>,
+    ) -> Result<Vec<Gradient<T>>> {
+        let [x] = exactly(inputs)?;
+        let (of_input, of_output) = (
+            self.rows.inputs * self.columns.inputs,
             self.rows.ranges.len() * self.columns.ranges.len(),
         );
-        let mut dx = vec![T::ZERO; x.elem_count()];
+        let mut dx = vec![T::ZERO; x.data.len()];
         let scatter = |(dx, (dy, winners)): (&mut [T], (&[T], &[u32]))| {
             for (&dy, &winner) in dy.iter().zip(winners) {
                 if let Some(dx) = dx.get_mut(winner as usize) {
@@ -284,45 +285,16 @@ impl MaxOver {
                 }
             }
         };
-        kernel::read::<T, _>(&dy.contiguous()?, |dy| {
-            if kernel::pays_to_share(dx.len()) {
-                let pairs = dy.par_chunks(outputs).zip(winners.par_chunks(outputs));
-                let planes = dx.par_chunks_mut(inputs).zip(pairs);
-                let some = (kernel::CHUNK / inputs).max(1);
-                planes.with_min_len(some).for_each(scatter);
-            } else {
-                let pairs = dy.chunks(outputs).zip(winners.chunks(outputs));
-                dx.chunks_mut(inputs).zip(pairs).for_each(scatter);
-            }
-        })?;
-        Tensor::from_vec(dx, x.shape(), x.device())
-    }
-}
-
-impl CustomOp1 for MaxOver {
-    fn name(&self) -> &'static str {
-        "max-pool"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (images, channels, _, _) = layout.shape().dims4()?;
-        let planes = images * channels;
-        let y = match x.dtype() {
-            DType::F32 => self.forward::<f32>(kernel::elements(x, layout)?, planes),
-            DType::F64 => self.forward::<f64>(kernel::elements(x, layout)?, planes),
-            other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
-        };
-        let (height, width) = (self.rows.ranges.len(), self.columns.ranges.len());
-        Ok((y, Shape::from((images, channels, height, width))))
-    }
-
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dx = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, dy)?,
-            DType::F64 => self.backward::<f64>(x, dy)?,
-            other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
-        };
-        Ok(Some(dx))
+        if kernel::pays_to_share(dx.len()) {
+            let pairs = dy.par_chunks(of_output).zip(winners.par_chunks(of_output));
+            let planes = dx.par_chunks_mut(of_input).zip(pairs);
+            let some = (kernel::CHUNK / of_input).max(1);
+            planes.with_min_len(some).for_each(scatter);
+        } else {
+            let pairs = dy.chunks(of_output).zip(winners.chunks(of_output));
+            dx.chunks_mut(of_input).zip(pairs).for_each(scatter);
+        }
+        Ok(vec![Gradient::New(dx)])
     }
 }
 

@@ -81,8 +81,8 @@ pub(super) struct Inputs<'a, T> {
 
 impl<'a, T: Real> Inputs<'a, T> {
     /// Those of `all`, in the order of the fields.
-    pub fn new<C: Cell>(sizes: Sizes, all: &[&'a [T]; INPUTS]) -> Result<Self> {
-        let &[x, w_ih, w_hh, bias, further, h, c] = all;
+    pub fn new<C: Cell>(sizes: Sizes, all: [&'a [T]; INPUTS]) -> Result<Self> {
+        let [x, w_ih, w_hh, bias, further, h, c] = all;
         let Sizes { steps, batch, input, hidden, gates } = sizes;
         let state = batch * hidden;
         let found = [x, w_ih, w_hh, bias, h, c].map(<[T]>::len);

@@ -5,7 +5,8 @@ use super::gradients;
 use super::rows::{self, Group, Inputs, Sizes};
 use crate::kernel::{self, Matrix, Panels, Real};
 
-/// What the backward pass needs from the forward pass.
+/// What the backward pass needs from the forward pass. Empty if it was not asked for.
+#[derive(Default)]
 pub(super) struct Kept<T> {
     gates: Vec<T>,
     more: Vec<T>,
@@ -36,18 +37,14 @@ impl<C: Cell> Steps<C> {
         }
     }
 
-    /// The outputs, the last c, and what is kept if the operation is `tracked`.
-    pub fn forward<T: Real>(
-        &self,
-        inputs: &Inputs<T>,
-        tracked: bool,
-    ) -> (Vec<T>, Vec<T>, Option<Kept<T>>) {
+    /// The outputs, the last c, and what is kept, if the operation `keeps` anything.
+    pub fn outputs<T: Real>(&self, inputs: &Inputs<T>, keeps: bool) -> (Vec<T>, Vec<T>, Kept<T>) {
         let sizes = inputs.sizes;
         let rows = sizes.steps * sizes.batch;
         let room =
             |wanted: bool, width: usize| vec![T::ZERO; if wanted { rows * width } else { 0 }];
-        let mut gates = room(tracked && C::KEEPS_GATES, sizes.gates);
-        let mut more = room(tracked && C::KEEPS_MORE, sizes.hidden);
+        let mut gates = room(keeps && C::KEEPS_GATES, sizes.gates);
+        let mut more = room(keeps && C::KEEPS_MORE, sizes.hidden);
         let mut y = room(true, sizes.hidden);
         let mut c = inputs.c.to_vec();
         let (w, w_last) = inputs.w_hh.split_at(self.first_gates(sizes) * sizes.hidden);
@@ -69,7 +66,7 @@ impl<C: Cell> Steps<C> {
         rows::for_each(groups, |group| {
             self.forward_group(inputs, &weights, &input, group)
         });
-        (y, c, tracked.then_some(Kept { gates, more }))
+        (y, c, Kept { gates, more })
     }
 
     fn forward_group<T: Real>(
@@ -132,12 +129,11 @@ impl<C: Cell> Steps<C> {
 
     /// The gradients of x and the parameters, if they are `wanted`, and of the state. `dc` is ∂l/∂c after the last
     /// step.
-    pub fn backward<T: Real>(
+    pub fn gradients<T: Real>(
         &self,
         inputs: &Inputs<T>,
         kept: Kept<T>,
-        y: &[T],
-        dy: &[T],
+        [y, dy]: [&[T]; 2],
         mut dc: Vec<T>,
         wanted: [bool; 2],
     ) -> Gradients<T> {

@@ -1,15 +1,12 @@
 //! Softmax on the CPU: along the last axis row by row, along another one some columns at a time, so that memory is read
 //! in order.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::row;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
+use crate::kernel::{self, Real};
 
 /// What is computed along the axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +37,7 @@ pub(super) enum Seen {
 }
 
 pub(super) fn run(x: &Tensor, axis: usize, function: Function, seen: Seen) -> Result<Tensor> {
-    let op = Softmax { axis, function, seen };
-    node::apply1(op, x.contiguous()?)
+    graph::apply(Softmax { axis, function, seen }, &[x])
 }
 
 struct Softmax {
@@ -50,36 +46,31 @@ struct Softmax {
     seen: Seen,
 }
 
-impl CustomOp1 for Softmax {
+impl Operation for Softmax {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         self.function.name()
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let shape = layout.shape();
-        let y = match x.dtype() {
-            DType::F32 => {
-                f32::to_cpu_storage_owned(self.forward(elements::<f32>(x, layout)?, shape.dims()))
-            }
-            DType::F64 => {
-                f64::to_cpu_storage_owned(self.forward(elements::<f64>(x, layout)?, shape.dims()))
-            }
-            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
-        };
-        Ok((y, shape.clone()))
+    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
+        Ok(Outputs::new(self.values(x.data, x.dims), x.dims))
     }
 
-    fn bwd(&self, _x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let backward = Backward { axis: self.axis, function: self.function };
-        let dx = y
-            .contiguous()?
-            .apply_op2_no_bwd(&dy.contiguous()?, &backward)?;
-        Ok(Some(dx))
+    /// Positions that don't count have y = 0, so they get no gradient.
+    fn backward<T: Real>(
+        &self,
+        _inputs: &[Input<T>],
+        Upstream { y, dims, dy, .. }: Upstream<T>,
+        _kept: (),
+    ) -> Result<Vec<Gradient<T>>> {
+        Ok(vec![Gradient::New(self.gradient(y, dy, dims))])
     }
 }
 
 impl Softmax {
-    fn forward<T: Real>(&self, x: &[T], dims: &[usize]) -> Vec<T> {
+    fn values<T: Real>(&self, x: &[T], dims: &[usize]) -> Vec<T> {
         let mut y = vec![T::ZERO; x.len()];
         let sizes = Sizes::new(dims, self.axis);
         let function = self.function;
@@ -121,6 +112,38 @@ impl Softmax {
             },
         );
         y
+    }
+
+    fn gradient<T: Real>(&self, y: &[T], dy: &[T], dims: &[usize]) -> Vec<T> {
+        let mut dx = vec![T::ZERO; y.len()];
+        let sizes = Sizes::new(dims, self.axis);
+        let function = self.function;
+        sizes.share(
+            &mut dx,
+            #[inline(always)]
+            |dx, number| {
+                let at = number * sizes.block()..(number + 1) * sizes.block();
+                let (y, dy) = (&y[at.clone()], &dy[at]);
+                if sizes.inner > 1 {
+                    return columns_gradient(dx, y, dy, sizes.inner, function);
+                }
+                match function {
+                    Function::Softmax => {
+                        let sum = row::sum_of_both(y, dy, |y, dy| y * dy);
+                        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+                            *dx = y * (dy - sum);
+                        }
+                    }
+                    Function::LogSoftmax => {
+                        let sum = row::sum_of(dy, |dy| dy);
+                        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+                            *dx = dy - y.exp() * sum;
+                        }
+                    }
+                }
+            },
+        );
+        dx
     }
 }
 
@@ -206,46 +229,6 @@ fn columns<T: Real>(y: &mut [T], x: &[T], inner: usize, function: Function) {
     }
 }
 
-/// dx from y and dy. Positions that don't count have y = 0, so they get no gradient.
-struct Backward {
-    axis: usize,
-    function: Function,
-}
-
-impl Backward {
-    fn gradient<T: Real>(&self, y: &[T], dy: &[T], dims: &[usize]) -> Vec<T> {
-        let mut dx = vec![T::ZERO; y.len()];
-        let sizes = Sizes::new(dims, self.axis);
-        let function = self.function;
-        sizes.share(
-            &mut dx,
-            #[inline(always)]
-            |dx, number| {
-                let at = number * sizes.block()..(number + 1) * sizes.block();
-                let (y, dy) = (&y[at.clone()], &dy[at]);
-                if sizes.inner > 1 {
-                    return columns_gradient(dx, y, dy, sizes.inner, function);
-                }
-                match function {
-                    Function::Softmax => {
-                        let sum = row::sum_of_both(y, dy, |y, dy| y * dy);
-                        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                            *dx = y * (dy - sum);
-                        }
-                    }
-                    Function::LogSoftmax => {
-                        let sum = row::sum_of(dy, |dy| dy);
-                        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                            *dx = dy - y.exp() * sum;
-                        }
-                    }
-                }
-            },
-        );
-        dx
-    }
-}
-
 #[inline(always)]
 fn columns_gradient<T: Real>(dx: &mut [T], y: &[T], dy: &[T], inner: usize, function: Function) {
     let mut sums = [T::ZERO; COLUMNS];
@@ -274,36 +257,6 @@ fn columns_gradient<T: Real>(dx: &mut [T], y: &[T], dy: &[T], inner: usize, func
                 }
             }
         }
-    }
-}
-
-impl CustomOp2 for Backward {
-    fn name(&self) -> &'static str {
-        self.function.name()
-    }
-
-    fn cpu_fwd(
-        &self,
-        y: &CpuStorage,
-        layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let shape = layout.shape();
-        let dx = match y.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(self.gradient::<f32>(
-                elements(y, layout)?,
-                elements(dy, dy_layout)?,
-                shape.dims(),
-            )),
-            DType::F64 => f64::to_cpu_storage_owned(self.gradient::<f64>(
-                elements(y, layout)?,
-                elements(dy, dy_layout)?,
-                shape.dims(),
-            )),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
-        };
-        Ok((dx, shape.clone()))
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{CpuStorage, Device, Layout, Module, Shape, Var};
+use candle_core::{Device, Module, Shape, Var};
 
-use super::node::Operation;
 use super::*;
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
+use crate::kernel::Real;
 use crate::linear::Linear;
 use crate::testing::{filled, hash};
 use crate::{add_relu, boundary, mse_loss, relu, tanh};
@@ -223,19 +224,28 @@ fn states_that_are_used_after_the_recurrence_share_one_pass() -> Result<()> {
 struct Counted(Arc<AtomicUsize>);
 
 impl Operation for Counted {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         "counted"
     }
 
-    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
-        let [(x, layout)] = node::exactly(inputs)?;
-        let y = kernel::elements::<f64>(x, layout)?.iter().map(|x| x.tanh());
-        Ok((CpuStorage::F64(y.collect()), layout.shape().clone()))
+    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
+        let y = x.data.iter().map(|x| x.tanh());
+        Ok(Outputs::new(y.collect(), x.dims))
     }
 
-    fn backward(&self, _: &[Tensor], y: &Tensor, dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn backward<T: Real>(
+        &self,
+        _inputs: &[Input<T>],
+        Upstream { y, dy, .. }: Upstream<T>,
+        _kept: (),
+    ) -> Result<Vec<Gradient<T>>> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(vec![Some((dy * (1.0 - y.sqr()?)?)?)])
+        let both = y.iter().zip(dy);
+        let dx = both.map(|(&y, &dy)| dy * (T::ONE - y * y));
+        Ok(vec![Gradient::New(dx.collect())])
     }
 }
 
@@ -264,7 +274,7 @@ fn any_graph_has_candles_gradients_and_each_operation_goes_back_once() -> Result
                     4 => (a + b)?,
                     _ if ours => {
                         let counter = Arc::new(AtomicUsize::new(0));
-                        let y = node::apply(Counted(Arc::clone(&counter)), vec![a.contiguous()?])?;
+                        let y = graph::apply(Counted(Arc::clone(&counter)), &[&a])?;
                         counters.borrow_mut().push((counter, y.clone()));
                         y
                     }

@@ -1,16 +1,12 @@
 //! Cross-entropy on the CPU: value and gradient in one pass over the logits.
 
-use std::sync::Mutex;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::CrossEntropyOptions;
-use crate::graph;
+use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
 use crate::kernel::{self, Real};
 use crate::loss::{Reduction, scaled};
-use crate::node;
 use crate::softmax::row::{exponentials, largest, sum_of, sum_of_both};
 
 /// Shapes and types must fit.
@@ -33,27 +29,26 @@ pub(super) fn run(
         weights,
         lens,
         reduction: options.reduction,
-        wants_gradient: graph::tracks(logits),
-        gradient: Mutex::new(None),
+        targets: targets.flatten_all()?.to_vec1()?,
     };
-    node::apply2(op, [logits.contiguous()?, targets.contiguous()?])
+    graph::apply(op, &[logits])
 }
 
 struct CrossEntropy {
+    /// The class of each row.
+    targets: Vec<u32>,
     ignored: Option<u32>,
     smoothing: f64,
     weights: Option<Vec<f64>>,
     lens: Option<Vec<u32>>,
     reduction: Reduction,
-    wants_gradient: bool,
-    gradient: Mutex<Option<Tensor>>,
 }
 
 impl CrossEntropy {
     /// The weight of each row's class; nothing for a row that does not count.
-    fn row_weights(&self, targets: &[u32], classes: usize) -> Result<Vec<Option<f64>>> {
+    fn row_weights(&self, classes: usize) -> Result<Vec<Option<f64>>> {
         let steps = match &self.lens {
-            Some(lens) => targets.len() / lens.len().max(1),
+            Some(lens) => self.targets.len() / lens.len().max(1),
             None => 1,
         };
         let weight = |(row, &target): (usize, &u32)| {
@@ -74,25 +69,31 @@ impl CrossEntropy {
                 None => 1.0,
             }))
         };
-        targets.iter().enumerate().map(weight).collect()
+        self.targets.iter().enumerate().map(weight).collect()
+    }
+}
+
+impl Operation for CrossEntropy {
+    /// ∂l/∂o
+    type Kept<T: Real> = Vec<T>;
+
+    fn name(&self) -> &'static str {
+        "cross_entropy"
     }
 
-    fn forward<T: Real>(
-        &self,
-        logits: &[T],
-        targets: &[u32],
-        shape: &Shape,
-    ) -> Result<(CpuStorage, Shape)> {
-        let classes = shape.dim(D::Minus1)?;
-        let weights = self.row_weights(targets, classes)?;
-        let rows = &shape.dims()[..shape.rank() - 1];
+    fn forward<T: Real>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<T>>> {
+        let [Input { data: logits, dims: [rows @ .., classes], .. }] = *exactly(inputs)? else {
+            bail!("cross_entropy: found a number, wanted logits […, classes]");
+        };
+        let (classes, targets) = (*classes, &self.targets);
+        let weights = self.row_weights(classes)?;
         let divisor = match self.reduction {
             Reduction::Mean => weights.iter().flatten().sum(),
             other => other.divisor(rows).unwrap_or(1.0),
         };
         let smoothing = Smoothing::<T>::new(self.smoothing, self.weights.as_deref(), classes);
 
-        let mut gradient = match self.wants_gradient {
+        let mut gradient = match keeps {
             true => vec![T::ZERO; logits.len()],
             false => Vec::new(),
         };
@@ -119,24 +120,23 @@ impl CrossEntropy {
                 .zip(targets.iter().zip(&weights))
                 .for_each(one);
         }
-        if self.wants_gradient
-            && let Ok(mut slot) = self.gradient.lock()
-        {
-            *slot = Some(Tensor::from_vec(gradient, shape.clone(), &Device::Cpu)?);
-        }
-        Ok(match self.reduction {
-            Reduction::None => (
-                T::to_cpu_storage_owned(losses.into_iter().map(T::from_f64).collect()),
-                Shape::from(rows),
-            ),
+        let outputs = match self.reduction {
+            Reduction::None => Outputs::new(losses.into_iter().map(T::from_f64).collect(), rows),
             _ => {
                 let loss = losses.iter().sum::<f64>() / divisor;
-                (
-                    T::to_cpu_storage_owned(vec![T::from_f64(loss)]),
-                    Shape::from(()),
-                )
+                Outputs::new(vec![T::from_f64(loss)], ())
             }
-        })
+        };
+        Ok(outputs.keeping(gradient))
+    }
+
+    fn backward<T: Real>(
+        &self,
+        _inputs: &[Input<T>],
+        upstream: Upstream<T>,
+        gradient: Vec<T>,
+    ) -> Result<Vec<Gradient<T>>> {
+        Ok(vec![Gradient::New(scaled(gradient, upstream.dy))])
     }
 }
 
@@ -221,47 +221,4 @@ fn row<T: Real>(
         loss += smoothing.share * (smoothing.sum * sum.ln() - shifted.to_f64());
     }
     loss
-}
-
-impl CustomOp2 for CrossEntropy {
-    fn name(&self) -> &'static str {
-        "cross-entropy"
-    }
-
-    fn cpu_fwd(
-        &self,
-        logits: &CpuStorage,
-        layout: &Layout,
-        targets: &CpuStorage,
-        targets_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let targets = kernel::elements::<u32>(targets, targets_layout)?;
-        match logits.dtype() {
-            DType::F32 => {
-                self.forward::<f32>(kernel::elements(logits, layout)?, targets, layout.shape())
-            }
-            DType::F64 => {
-                self.forward::<f64>(kernel::elements(logits, layout)?, targets, layout.shape())
-            }
-            other => bail!("cross_entropy: found logits of type {other:?}, wanted f32 or f64"),
-        }
-    }
-
-    fn bwd(
-        &self,
-        _logits: &Tensor,
-        _targets: &Tensor,
-        _loss: &Tensor,
-        upstream: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let kept = self.gradient.lock().ok().and_then(|slot| slot.clone());
-        let Some(gradient) = kept else {
-            bail!("cross_entropy: the logits had no gradient to compute in the forward pass")
-        };
-        let gradient = match self.reduction {
-            Reduction::None => gradient.broadcast_mul(&upstream.unsqueeze(D::Minus1)?)?,
-            _ => scaled(&gradient, upstream)?,
-        };
-        Ok((Some(gradient), None))
-    }
 }
