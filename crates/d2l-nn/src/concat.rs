@@ -1,6 +1,9 @@
 //! Tensors put side by side. D2L zh 7.4.1 and 7.7.2, en 8.4.1 and 8.7.2.
 //!
 //! y = [x₁, x₂, …] along one axis; ∂l/∂xᵢ is the part of ∂l/∂y where xᵢ lies.
+//!
+//! Candle's gradient of each xᵢ is a sum with zeros of its size; here it is a copy of its part, made only if it is
+//! wanted.
 
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;

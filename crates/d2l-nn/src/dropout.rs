@@ -1,6 +1,10 @@
 //! Dropout whose draws are a function of the place in the run. D2L zh 4.6, en 5.6; Srivastava et al. 2014.
 //!
 //! candle's own dropout draws from a generator that can't be seeded on the CPU (huggingface/candle#2651).
+//!
+//! y = x ∘ m / (1 - p),   ∂l/∂x = ∂l/∂y ∘ m / (1 - p),   m_i = 0 with probability p, else 1
+//!
+//! The mask m is a byte for each element. The definition makes it a tensor of x's type first, four bytes.
 
 use candle_core::{Device, Result, Tensor, bail};
 use d2l_random::{Purpose, Rng, Stream};

@@ -1,6 +1,14 @@
 //! Exchanges two axes and writes the result out: time steps and examples, or time steps and heads.
 //!
 //! y[o, j, i, …] = x[o, i, j, …];   ∂l/∂x is ∂l/∂y with the axes exchanged back
+//!
+//! ```text
+//! [[a b c]        [[a d]
+//!  [d e f]]   ->   [b e]      where each letter is a run of numbers that stay together
+//!                  [c f]]
+//! ```
+//!
+//! The kernel copies runs on all threads; candle's copy, the definition, is on one.
 
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;

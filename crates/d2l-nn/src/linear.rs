@@ -3,7 +3,8 @@
 //! y = x Wᵀ + b,   ∂l/∂x = ∂l/∂y W,   ∂l/∂W = (∂l/∂y)ᵀ x,   ∂l/∂b = Σ over the rows of ∂l/∂y
 //!
 //! candle-nn's own layer computes ∂l/∂x even for the data, which need no gradient (a third of the first layer's work),
-//! and transposes ∂l/∂Wᵀ afterwards. On the CPU this layer is a single operation that does neither.
+//! and transposes ∂l/∂Wᵀ afterwards. On the CPU this layer is a single operation that does neither; it takes 0.81 of
+//! PyTorch's time (one thread; see the README's table).
 
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;

@@ -2,7 +2,8 @@
 //!
 //! Y = R X Cᵀ for each plane X,   ∂l/∂X = Rᵀ ∂l/∂Y C
 //!
-//! Most entries of R and C are 0: the kernel visits only the ranges in which they are not.
+//! Most entries of R and C are 0. The definition multiplies by them; the kernel visits only the ranges in which they
+//! are not.
 
 use candle_core::{DType, Result, Tensor, bail};
 

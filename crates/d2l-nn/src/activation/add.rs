@@ -1,7 +1,9 @@
 //! The sum of two paths, and its rectified form: the end of a residual block. He et al. 2016,
 //! <https://arxiv.org/abs/1512.03385>; D2L zh 7.6.2 and 10.7.4, en 8.6.2 and 11.7.3.
 //!
-//! Both paths get one gradient: ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified. The rectified sum is a single
+//! z = x + y or max(x + y, 0),   ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified
+//!
+//! Both paths get the same gradient, without a copy. Candle would add it to zeros twice. The rectified sum is a single
 //! pass; a sum and an activation take two.
 
 use candle_core::{Result, Tensor, bail};

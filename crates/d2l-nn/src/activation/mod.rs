@@ -1,6 +1,9 @@
 //! Activation functions: element by element, with the gradient in one pass too. D2L zh 4.1.2, en 5.1.2.
 //!
 //! y = φ(x),   ∂l/∂x = φ'(x) ∂l/∂y
+//!
+//! A definition takes a pass over memory for each of its operations; a kernel takes one, for eight numbers side by
+//! side, and one back. tanh takes 0.29 of PyTorch's time, ELU 0.33, sigmoid 0.79 (one thread; see the README's table).
 
 mod add;
 mod elu;

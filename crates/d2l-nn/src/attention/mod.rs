@@ -6,9 +6,9 @@
 //!
 //! On the CPU ([`kernel`]) one thread takes a head, a block of queries at a time. P is never stored: for each query one
 //! number is kept, from which the backward pass computes its row again (Dao et al. 2022, arXiv:2205.14135). The memory
-//! grows with the length, not with its square; this costs one product of the five in the backward pass. With dropout, P ∘ M
-//! takes the place of P where it is multiplied by V, and dO Vᵀ ∘ M that of dO Vᵀ; M is 0 or 1 / (1 - p), a byte for each
-//! weight.
+//! grows with the length, not with its square; this costs one product of the five in the backward pass. The step takes
+//! 0.84 of PyTorch's time, a causal one 0.70 (one thread; see the README's table). With dropout, P ∘ M takes the place
+//! of P where it is multiplied by V, and dO Vᵀ ∘ M that of dO Vᵀ; M is 0 or 1 / (1 - p), a byte for each weight.
 
 mod head;
 mod heads;

@@ -1,4 +1,14 @@
-//! The convolution as one operation on the CPU, and its transpose as another: each is the other's gradient.
+//! The convolution as one operation on the CPU, and its transpose as another.
+//!
+//! ```text
+//!              y = w ∗ x + b                       ∂l/∂x = wᵀ ∗ ∂l/∂y
+//!    x ------------------------> y      ∂l/∂x <------------------------ ∂l/∂y
+//!        the transpose's gradient              the transpose itself
+//! ```
+//!
+//! The definition computes a product for each entry of the kernel, over copies of the image. Here shapes choose one of
+//! four kernels. The convolutions of 3 × 3 take 0.64 to 0.87 of PyTorch's time, LeNet's step 0.68 (one thread; see the
+//! README's table).
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;

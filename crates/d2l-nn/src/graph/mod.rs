@@ -48,8 +48,9 @@
 //! pieces of one step, and the time grows in proportion to the steps. Without it, a recurrence of many steps is an
 //! error.
 //!
-//! Reading order: [`operation`] (what an operation is), [`apply`](mod@apply) (how it runs on tensors), [`node`] (what is recorded), [`backward`](mod@backward) (the order of the passes), [`walk`] (candle's
-//! part of them), [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
+//! Reading order: [`operation`] (what an operation is), [`apply`](mod@apply) (how it runs on tensors), [`node`] (what
+//! is recorded), [`backward`](mod@backward) (the order of the passes), [`walk`] (candle's part of them),
+//! [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
 
 mod apply;
 mod backward;

@@ -1,4 +1,9 @@
-//! Losses that are sums over elements: value and gradient in one pass on the CPU.
+//! Losses that are sums over elements.
+//!
+//! l = 1/n Σ_i f(ŷ_i, y_i),   ∂l/∂ŷ_i = 1/n ∂f/∂ŷ (ŷ_i, y_i)
+//!
+//! f and its slope share their work, so the kernel computes both in one pass. The backward pass only hands the slopes
+//! on.
 
 use candle_core::{Result, Tensor, bail};
 

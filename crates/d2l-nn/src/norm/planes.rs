@@ -1,4 +1,14 @@
-//! The CPU kernel of batch normalisation: each channel is one thread's work, read twice while it is in the cache.
+//! The CPU kernel of batch normalisation: each channel is one thread's work.
+//!
+//! ```text
+//!    x [N, C, H W]:   image 0   | channel 0 | channel 1 | channel 2 |
+//!                     image 1   | channel 0 | channel 1 | channel 2 |      μ, σ² of a channel: over a column of these
+//! ```
+//!
+//! y = (x - μ) s + β with s = γ / √(σ² + ε)
+//!
+//! The definition writes a tensor of x's size for each of its operations; the kernel reads x twice, for the moments and
+//! for y, and may write max(y, 0) at once: 0.51 of PyTorch's time (one thread; see the README's table).
 
 use candle_core::Result;
 use rayon::prelude::*;

@@ -1,5 +1,9 @@
-//! The CPU kernel of layer, group and RMS normalisation, whose values lie side by side. Each row is normalised while it
-//! is in the cache.
+//! The CPU kernel of layer, group and RMS normalisation, whose values lie side by side.
+//!
+//! y = x̂ γ + β with x̂ = (x - μ) / √(σ² + ε),   ∂l/∂x = (g - mean g - x̂ mean(g x̂)) / √(σ² + ε) with g = γ ∂l/∂y
+//!
+//! The definition writes a tensor of x's size for each of its operations; the kernel does all of them to one row while
+//! it is in the cache. Layer normalisation takes 0.80 of PyTorch's time (one thread; see the README's table).
 
 use candle_core::Result;
 use rayon::prelude::*;

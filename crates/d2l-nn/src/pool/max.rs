@@ -4,6 +4,10 @@
 //!
 //! Of equal elements the first in row-major order wins, as in PyTorch. A NaN wins over all numbers; of several NaNs the
 //! last wins. Padding is -∞ and never wins.
+//!
+//! The definition compares copies of the image, one for each place in a region. The kernel takes the maximum along each
+//! row first and then over the rows, so a row that several regions share is read once. It keeps the winners' places, so
+//! the backward pass compares nothing.
 
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;

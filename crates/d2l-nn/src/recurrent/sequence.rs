@@ -1,9 +1,18 @@
 //! All time steps of one layer and direction as one operation on the CPU, and its definition.
 //!
-//! Rows of a batch don't depend on each other, forward or backward, so groups of rows go through all steps on one
-//! thread each. A step is one product with weights that were packed once, into the memory of the gates, and one pass
-//! over them. Going back, the gradients of the gates take the place of the gates; when all steps are done, the
-//! gradient of a weight is a single product over all rows of all steps.
+//! ```text
+//!            x_1             x_2             x_3
+//!             |               |               |          gates_t = W_ih x_t + b + W_hh h_{t-1}
+//!    h_0 -> gates_1 -> h_1 -> gates_2 -> h_2 -> gates_3 -> h_3
+//!    c_0 -> ---------- c_1 ------------- c_2 ------------- c_3
+//! ```
+//!
+//! The definition computes each step with several operations of candle. The kernel uses that rows of a batch don't
+//! depend on each other, forward or backward: groups of rows go through all steps on one thread each. A step is one
+//! product with weights that were packed once, into the memory of the gates, and one pass over them. Going back, the
+//! gradients of the gates take the place of the gates; when all steps are done, the gradient of a weight is a single
+//! product over all rows of all steps. An RNN takes 0.52 of PyTorch's time, a GRU 0.54, an LSTM of 1024 rows 0.52 (one
+//! thread; see the README's table).
 
 use candle_core::{Module, Result, Tensor, bail};
 
@@ -110,8 +119,8 @@ pub(super) fn composed<C: Cell>(
     Ok((Tensor::stack(&outputs, 0)?, state))
 }
 
-/// x `[T, B, I]`, parameters and state, as [`Inputs`] has them, to the outputs `[T, B, H]` and, if the cell has one, the
-/// last c `[B, H]`.
+/// x `[T, B, I]`, parameters and state, as [`Inputs`] has them, to the outputs `[T, B, H]` and, if the cell has one,
+/// the last c `[B, H]`.
 impl<C: Cell> Operation for Steps<C> {
     type Kept<T: Real> = Kept<T>;
 
