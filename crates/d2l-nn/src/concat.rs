@@ -8,8 +8,8 @@
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream};
-use crate::kernel::{self, Real, pays_to_share};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs};
+use crate::kernel::{self, Kernels, Real, pays_to_share};
 use crate::observe::report_path;
 
 /// The tensors `xs` side by side along `axis`; their other sides are equal. As [`Tensor::cat`] in candle, but on all
@@ -76,7 +76,7 @@ impl Operation for Concat {
         "concat"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [first, ..] = inputs else {
             bail!("concat: found no tensors, wanted one at least");
         };
@@ -102,12 +102,8 @@ impl Operation for Concat {
         Ok(Outputs::new(y, dims))
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        Upstream { dy, dims, .. }: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, dims, .. } = pass;
         let together = self.run(dims);
         let mut start = 0;
         let places = inputs.iter().map(|x| {

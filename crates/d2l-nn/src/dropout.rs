@@ -7,11 +7,12 @@
 //! The mask m is a byte for each element. The definition makes it a tensor of x's type first, four bytes.
 
 use candle_core::{Device, Result, Tensor, bail};
+use d2l_kernels::dropout::Dropped;
 use d2l_random::{Purpose, Rng, Stream};
 use rayon::prelude::*;
 
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{Sees, report_layer};
 use crate::{Mode, Step};
 
@@ -58,7 +59,7 @@ impl Dropout {
         if kernel::has_kernel(x) {
             graph::apply(dropped, &[x])
         } else {
-            dropped.composed(&graph::input(x))
+            composed(&dropped, &graph::input(x))
         }
     }
 
@@ -116,34 +117,11 @@ impl Dropout {
     }
 }
 
-/// Multiplication by a mask and a factor. It is linear, so that the gradient is the same operation.
-pub(crate) struct Dropped {
-    /// For each element, whether it stays (1) or is dropped (0).
-    pub kept: Vec<u8>,
-    /// The factor of those that stay.
-    pub scale: f64,
-}
-
-impl Dropped {
-    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
-    fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let mask = Tensor::from_slice(&self.kept, x.shape(), &Device::Cpu)?;
-        let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
-        x * (mask * self.scale)?
-    }
-}
-
-impl Dropped {
-    fn of<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let scale = T::from_f64(self.scale);
-        kernel::map2(
-            x,
-            &self.kept,
-            |x, kept| {
-                if kept == 1 { x * scale } else { T::ZERO }
-            },
-        )
-    }
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
+fn composed(dropped: &Dropped, x: &Tensor) -> Result<Tensor> {
+    let mask = Tensor::from_slice(&dropped.kept, x.shape(), &Device::Cpu)?;
+    let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
+    x * (mask * dropped.scale)?
 }
 
 impl Operation for Dropped {
@@ -153,18 +131,14 @@ impl Operation for Dropped {
         "dropout"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [x] = exactly(inputs)?;
-        Ok(Outputs::new(self.of(x.data), x.dims))
+        Ok(Outputs::new(T::dropout(self, x.data), x.dims))
     }
 
-    fn backward<T: Real>(
-        &self,
-        _inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
-        Ok(vec![Gradient::New(self.of(upstream.dy))])
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, .. } = pass;
+        Ok(vec![Gradient::New(T::dropout(self, dy))])
     }
 }
 
@@ -276,7 +250,10 @@ mod tests {
         let layer = Dropout::new(0.3, "d")?;
         let dropped = Dropped { kept: layer.kept(HERE, x.elem_count()), scale: layer.scale() };
         let y = layer.forward_t(&x, Mode::Train(HERE))?;
-        assert_eq!(y.to_vec2::<f32>()?, dropped.composed(&x)?.to_vec2::<f32>()?);
+        assert_eq!(
+            y.to_vec2::<f32>()?,
+            composed(&dropped, &x)?.to_vec2::<f32>()?
+        );
         Ok(())
     }
 }

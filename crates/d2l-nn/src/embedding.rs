@@ -14,8 +14,8 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{Sees, report_layer};
 
 /// An embedding of `num_embeddings` things as vectors, ids `[…] -> […, embedding_dim]`: `weight`
@@ -211,23 +211,19 @@ impl Operation for Lookup {
         "embedding"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [Input { data: weight, dims: &[_, dim], .. }] = *exactly(inputs)? else {
             bail!("embedding: found another weight, wanted [num_embeddings, embedding_dim]");
         };
         Ok(Outputs::new(self.vectors(weight, dim), self.shape.clone()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, .. } = pass;
         let [Input { dims: &[num_embeddings, dim], .. }] = *exactly(inputs)? else {
             bail!("embedding: found another weight, wanted [num_embeddings, embedding_dim]");
         };
-        let dw = self.gradient(upstream.dy, num_embeddings, dim);
+        let dw = self.gradient(dy, num_embeddings, dim);
         Ok(vec![Gradient::New(dw)])
     }
 }

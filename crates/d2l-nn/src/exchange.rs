@@ -13,8 +13,8 @@
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real, pays_to_share};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real, pays_to_share};
 use crate::observe::report_path;
 
 /// `[T, B, F] -> [B, T, F]`: examples first instead of time steps, or back again. As `x.transpose(0, 1)?.contiguous()`
@@ -77,20 +77,16 @@ impl Operation for Exchange {
         "exchange"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [x] = exactly(inputs)?;
         let y = exchanged(x.data, self.sizes);
         Ok(Outputs::new(y, self.shape.clone()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        _inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, .. } = pass;
         let [first, second, run] = self.sizes;
-        let dx = exchanged(upstream.dy, [second, first, run]);
+        let dx = exchanged(dy, [second, first, run]);
         Ok(vec![Gradient::New(dx)])
     }
 }

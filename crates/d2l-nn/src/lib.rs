@@ -46,7 +46,6 @@ mod softmax;
 mod tensor_file;
 pub mod testing;
 mod upsample;
-mod windows;
 
 pub use accumulate::Accumulator;
 pub use activation::{

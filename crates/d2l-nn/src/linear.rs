@@ -8,11 +8,10 @@
 
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use rayon::prelude::*;
+use d2l_kernels::matmul::{Sizes, Transposed};
 
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream};
-use crate::kernel::{self, Real};
-use crate::matmul::{Sizes, Transposed, products};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, and_perhaps_one};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::report_layer;
 use crate::{Initializer, Sees};
 
@@ -120,28 +119,16 @@ impl Module for Linear {
 /// The layer as one operation, with a bias (three inputs) or without (two).
 struct Affine;
 
-impl Affine {
-    /// x, W and b, and the sizes of x Wᵀ.
-    fn apart<'a, T>(
-        inputs: &[Input<'a, T>],
-    ) -> Result<([Input<'a, T>; 2], Option<Input<'a, T>>, Sizes)>
-    where
-        T: Copy,
-    {
-        let (x, weight, bias) = match *inputs {
-            [x, weight] => (x, weight, None),
-            [x, weight, bias] => (x, weight, Some(bias)),
-            _ => bail!("linear: found {} inputs, wanted 2 or 3", inputs.len()),
-        };
-        let &[n, k] = weight.dims else {
-            bail!(
-                "linear: found a weight {:?}, wanted [out_dim, in_dim]",
-                weight.dims
-            );
-        };
-        let m = x.dims.iter().rev().skip(1).product();
-        Ok(([x, weight], bias, Sizes { batch: 1, m, k, n }))
-    }
+/// The sizes of x Wᵀ.
+fn sizes<T>(x: &Input<T>, weight: &Input<T>) -> Result<Sizes> {
+    let &[n, k] = weight.dims else {
+        bail!(
+            "linear: found a weight {:?}, wanted [out_dim, in_dim]",
+            weight.dims
+        );
+    };
+    let m = x.dims.iter().rev().skip(1).product();
+    Ok(Sizes { batch: 1, m, k, n })
 }
 
 impl Operation for Affine {
@@ -151,68 +138,33 @@ impl Operation for Affine {
         "linear"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
-        let ([x, weight], bias, sizes) = Self::apart(inputs)?;
-        let mut y = products(x.data, weight.data, sizes, Transposed::Second);
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let ([x, weight], bias) = and_perhaps_one(inputs)?;
+        let sizes = sizes(x, weight)?;
+        let mut y = T::products(x.data, weight.data, sizes, Transposed::Second);
         if let Some(bias) = bias {
-            add_bias(&mut y, bias.data);
+            T::add_bias(&mut y, bias.data);
         }
         let front = &x.dims[..x.dims.len() - 1];
         Ok(Outputs::new(y, [front, &[sizes.n]].concat()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        Upstream { dy, .. }: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
-        let ([x, weight], bias, Sizes { batch, m, k, n }) = Self::apart(inputs)?;
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, .. } = pass;
+        let ([x, weight], bias) = and_perhaps_one(inputs)?;
+        let Sizes { batch, m, k, n } = sizes(x, weight)?;
         // x may be data: a third of the work saved
         let dx = x.gradient(|| {
             let sizes = Sizes { batch, m, k: n, n: k };
-            products(dy, weight.data, sizes, Transposed::Neither)
+            T::products(dy, weight.data, sizes, Transposed::Neither)
         });
         let dw = weight.gradient(|| {
             let sizes = Sizes { batch, m: n, k: m, n: k };
-            products(dy, x.data, sizes, Transposed::First)
+            T::products(dy, x.data, sizes, Transposed::First)
         });
-        let db = bias.map(|bias| bias.gradient(|| column_sums(dy, n)));
+        let db = bias.map(|bias| bias.gradient(|| T::column_sums(dy, n)));
         Ok([dx, dw].into_iter().chain(db).collect())
     }
-}
-
-/// Adds the bias to every row, in place.
-fn add_bias<T: Real>(y: &mut [T], bias: &[T]) {
-    let add = |row: &mut [T]| row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
-    let out_dim = bias.len().max(1);
-    if kernel::pays_to_share(y.len()) {
-        y.par_chunks_mut(out_dim)
-            .with_min_len((kernel::CHUNK / out_dim).max(1))
-            .for_each(add);
-    } else {
-        y.chunks_mut(out_dim).for_each(add);
-    }
-}
-
-/// ∂l/∂b: the sums of the columns of ∂l/∂y, each added from the first row to the last, in f64.
-fn column_sums<T: Real>(dy: &[T], out_dim: usize) -> Vec<T> {
-    const COLUMNS: usize = 512;
-    let mut sums = vec![0f64; out_dim];
-    let add = |(part, sums): (usize, &mut [f64])| {
-        for row in dy.chunks_exact(out_dim.max(1)) {
-            let row = row.iter().skip(part * COLUMNS);
-            sums.iter_mut()
-                .zip(row)
-                .for_each(|(sum, dy)| *sum += dy.to_f64());
-        }
-    };
-    if kernel::pays_to_share(dy.len()) {
-        sums.par_chunks_mut(COLUMNS).enumerate().for_each(add);
-    } else {
-        sums.chunks_mut(COLUMNS).enumerate().for_each(add);
-    }
-    sums.into_iter().map(T::from_f64).collect()
 }
 
 #[cfg(test)]

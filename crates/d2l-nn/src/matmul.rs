@@ -7,10 +7,10 @@
 //! and a sum once (FMA).
 
 use candle_core::{Result, Tensor, bail};
-use rayon::prelude::*;
+use d2l_kernels::matmul::{Sizes, Transposed};
 
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Matrix, Real, multiply, multiply_shared};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
 /// `[…, m, k]` and `[…, k, n]` to `[…, m, n]`, with the same axes in front.
 ///
@@ -39,50 +39,6 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The sizes of `batch` products `[m, k]` · `[k, n]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    pub batch: usize,
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-}
-
-/// Which of the two factors lies there as its transpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transposed {
-    Neither,
-    First,
-    Second,
-}
-
-/// The products, one behind the other.
-pub(crate) fn products<T: Real>(a: &[T], b: &[T], sizes: Sizes, transposed: Transposed) -> Vec<T> {
-    let Sizes { batch, m, k, n } = sizes;
-    let mut c = vec![T::ZERO; batch * m * n];
-    let one = |number: usize, c: &mut [T], multiply: fn(Matrix<T>, Matrix<T>, &mut [T], usize)| {
-        let (a, b) = (&a[number * m * k..][..m * k], &b[number * k * n..][..k * n]);
-        let a = match transposed {
-            Transposed::First => Matrix::new(a, k, m).t(),
-            _ => Matrix::new(a, m, k),
-        };
-        let b = match transposed {
-            Transposed::Second => Matrix::new(b, n, k).t(),
-            _ => Matrix::new(b, k, n),
-        };
-        multiply(a, b, c, n);
-    };
-    let each = (m * n).max(1);
-    if batch > 1 && kernel::pays_to_share(batch * m * n * k) {
-        let all = c.par_chunks_mut(each).enumerate();
-        all.for_each(|(number, c)| one(number, c, multiply));
-    } else {
-        let all = c.chunks_mut(each).enumerate();
-        all.for_each(|(number, c)| one(number, c, multiply_shared));
-    }
-    c
-}
-
 struct Product;
 
 impl Product {
@@ -100,29 +56,25 @@ impl Operation for Product {
         "matmul"
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [a, b] = exactly(inputs)?;
         let sizes = Self::sizes(a.dims, b.dims);
-        let c = products(a.data, b.data, sizes, Transposed::Neither);
+        let c = T::products(a.data, b.data, sizes, Transposed::Neither);
         let front = &a.dims[..a.dims.len() - 2];
         Ok(Outputs::new(c, [front, &[sizes.m, sizes.n]].concat()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        Upstream { dy: dc, .. }: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy: dc, .. } = pass;
         let [a, b] = exactly(inputs)?;
         let Sizes { batch, m, k, n } = Self::sizes(a.dims, b.dims);
         let da = a.gradient(|| {
             let sizes = Sizes { batch, m, k: n, n: k };
-            products(dc, b.data, sizes, Transposed::Second)
+            T::products(dc, b.data, sizes, Transposed::Second)
         });
         let db = b.gradient(|| {
             let sizes = Sizes { batch, m: k, k: m, n };
-            products(a.data, dc, sizes, Transposed::First)
+            T::products(a.data, dc, sizes, Transposed::First)
         });
         Ok(vec![da, db])
     }

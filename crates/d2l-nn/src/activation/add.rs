@@ -10,8 +10,8 @@ use candle_core::{Result, Tensor, bail};
 
 use super::{Activation, gradients, relu::Relu};
 use crate::Sees;
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{report_function, report_path};
 
 /// z = x + y for x and y of one shape: as `x + y` in candle, but on all threads and without copies of the gradient.
@@ -79,7 +79,7 @@ impl Operation for Sum {
         }
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [x, y] = exactly(inputs)?;
         let z = match self.rectified {
             true => kernel::map2(
@@ -98,12 +98,8 @@ impl Operation for Sum {
         Ok(Outputs::new(z, x.dims))
     }
 
-    fn backward<T: Real>(
-        &self,
-        _inputs: &[Input<T>],
-        Upstream { y: z, dy: dz, .. }: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { y: z, dy: dz, .. } = pass;
         Ok(match self.rectified {
             true => vec![Gradient::New(gradients(Relu, dz, z)), Gradient::SameAs(0)],
             false => vec![Gradient::Upstream, Gradient::Upstream],

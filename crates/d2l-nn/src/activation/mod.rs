@@ -30,8 +30,8 @@ pub use tanh::tanh;
 use candle_core::{Result, Tensor};
 
 use crate::Sees;
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::report_function;
 
 /// A function φ of one number. It is copied into its loops: behind a pointer, a parameter would be read for every
@@ -79,7 +79,7 @@ impl<A: Activation> Operation for Elements<A> {
         A::NAME
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
         let [x] = exactly(inputs)?;
         let function = self.0;
         let y = kernel::map(
@@ -90,15 +90,11 @@ impl<A: Activation> Operation for Elements<A> {
         Ok(Outputs::new(y, x.dims))
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        _kept: (),
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, y, dy, .. } = pass;
         let [x] = exactly(inputs)?;
-        let known = if A::FROM_OUTPUT { upstream.y } else { x.data };
-        Ok(vec![Gradient::New(gradients(self.0, upstream.dy, known))])
+        let known = if A::FROM_OUTPUT { y } else { x.data };
+        Ok(vec![Gradient::New(gradients(self.0, dy, known))])
     }
 }
 

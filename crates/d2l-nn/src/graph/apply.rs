@@ -11,9 +11,9 @@ use candle_core::{
 
 use super::no_grad::tracks;
 use super::node::{GoesBack, Node, Output};
-use super::operation::{Gradient, Input, Operation, Upstream};
+use super::operation::{Backward, Gradient, Input, Operation};
 use super::walk::arrive;
-use crate::kernel::{Real, elements};
+use crate::kernel::{Number, elements};
 
 /// The output of `operation` for `inputs`, recorded if one of them needs a gradient.
 ///
@@ -35,7 +35,10 @@ pub(crate) fn apply_all(
     }
 }
 
-fn typed<T: Real, O: Operation>(operation: O, inputs: &[&Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
+fn typed<T: Number, O: Operation>(
+    operation: O,
+    inputs: &[&Tensor],
+) -> Result<(Tensor, Vec<Tensor>)> {
     let inputs = inputs.iter().map(|x| x.contiguous());
     let inputs = inputs.collect::<Result<Vec<Tensor>>>()?;
     let is_recorded = inputs.iter().any(tracks);
@@ -67,7 +70,7 @@ fn lock(tensor: &Tensor) -> Locked<'_, impl Deref<Target = Storage>> {
 }
 
 impl<S: Deref<Target = Storage>> Locked<'_, S> {
-    fn read<T: Real>(&self) -> Result<Input<'_, T>> {
+    fn read<T: Number>(&self) -> Result<Input<'_, T>> {
         let Storage::Cpu(storage) = &*self.storage else {
             bail!("found a tensor on another device, wanted all on the CPU");
         };
@@ -80,21 +83,21 @@ impl<S: Deref<Target = Storage>> Locked<'_, S> {
 }
 
 /// Calls `f` with the numbers of `tensors`.
-fn read<T: Real, R>(tensors: &[Tensor], f: impl FnOnce(&[Input<T>]) -> Result<R>) -> Result<R> {
+fn read<T: Number, R>(tensors: &[Tensor], f: impl FnOnce(&[Input<T>]) -> Result<R>) -> Result<R> {
     let locked: Vec<_> = tensors.iter().map(lock).collect();
     let inputs = locked.iter().map(Locked::read);
     f(&inputs.collect::<Result<Vec<Input<T>>>>()?)
 }
 
 /// A recorded operation on numbers of the type `T`.
-struct Recorded<T: Real, O: Operation> {
+struct Recorded<T: Number, O: Operation> {
     operation: O,
     /// The first backward pass takes it and may compute in its memory. Another pass over the same graph computes it
     /// anew, so it makes no difference to a pass whether one before it ended well or failed.
     kept: Once<O::Kept<T>>,
 }
 
-impl<T: Real, O: Operation> Recorded<T, O> {
+impl<T: Number, O: Operation> Recorded<T, O> {
     fn kept(&self, inputs: &[Input<T>]) -> Result<O::Kept<T>> {
         match self.kept.take() {
             Some(kept) => Ok(kept),
@@ -117,13 +120,18 @@ impl<T: Real, O: Operation> Recorded<T, O> {
             None => Ok(None),
         });
         let further = further.collect::<Result<Vec<Option<&[T]>>>>()?;
-        let upstream = Upstream { y: y.data, dims: y.dims, dy: dy.data, further: &further };
-        self.operation
-            .backward(inputs, upstream, self.kept(inputs)?)
+        self.operation.backward(Backward {
+            inputs,
+            y: y.data,
+            dims: y.dims,
+            dy: dy.data,
+            further: &further,
+            kept: self.kept(inputs)?,
+        })
     }
 }
 
-impl<T: Real, O: Operation> GoesBack for Recorded<T, O> {
+impl<T: Number, O: Operation> GoesBack for Recorded<T, O> {
     fn name(&self) -> &'static str {
         self.operation.name()
     }

@@ -65,4 +65,6 @@ pub use backward::backward;
 pub use boundary::boundary;
 pub use no_grad::no_grad;
 pub(crate) use no_grad::{input, tracks};
-pub(crate) use operation::{Gradient, Input, Operation, Outputs, Upstream, exactly};
+pub(crate) use operation::{
+    Backward, Gradient, Input, Operation, Outputs, and_perhaps_one, exactly,
+};

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, bail};
 
-use crate::kernel::Real;
+use crate::kernel::{Kernels, Real};
 
 /// An operation of any number of tensors, in f32 and f64 alike.
 ///
@@ -16,19 +16,14 @@ pub(crate) trait Operation: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The outputs, with what the backward pass needs if it `keeps` that. The outputs are the same bits in both cases.
-    fn forward<T: Real>(
+    fn forward<T: Kernels>(
         &self,
         inputs: &[Input<T>],
         keeps: bool,
     ) -> Result<Outputs<T, Self::Kept<T>>>;
 
     /// The gradient with respect to each input.
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        kept: Self::Kept<T>,
-    ) -> Result<Vec<Gradient<T>>>;
+    fn backward<T: Kernels>(&self, pass: Backward<T, Self::Kept<T>>) -> Result<Vec<Gradient<T>>>;
 }
 
 /// The numbers of a tensor, in row-major order.
@@ -56,6 +51,20 @@ pub(crate) fn exactly<'a, 'b, T, const N: usize>(
     match inputs.try_into() {
         Ok(inputs) => Ok(inputs),
         Err(_) => bail!("found {} inputs, wanted {N}", inputs.len()),
+    }
+}
+
+/// `N` inputs of an operation, and one that it has or hasn't.
+type Optional<'b, 'a, T, const N: usize> = (&'b [Input<'a, T>; N], Option<&'b Input<'a, T>>);
+
+/// `inputs` as `N` inputs, and one more if there are so many.
+pub(crate) fn and_perhaps_one<'b, 'a, T, const N: usize>(
+    inputs: &'b [Input<'a, T>],
+) -> Result<Optional<'b, 'a, T, N>> {
+    match inputs.split_first_chunk() {
+        Some((first, [])) => Ok((first, None)),
+        Some((first, [one])) => Ok((first, Some(one))),
+        _ => bail!("found {} inputs, wanted {N} or {}", inputs.len(), N + 1),
     }
 }
 
@@ -88,15 +97,17 @@ impl<T, K: Default> Outputs<T, K> {
     }
 }
 
-/// The output y and the gradients of all outputs.
-#[derive(Clone, Copy)]
-pub(crate) struct Upstream<'a, T> {
+/// What a backward pass begins with.
+pub(crate) struct Backward<'a, T, K> {
+    pub inputs: &'a [Input<'a, T>],
     pub y: &'a [T],
+    /// The shape of y.
     pub dims: &'a [usize],
     /// ∂l/∂y
     pub dy: &'a [T],
     /// The gradients of the outputs besides y, as far as l depends on them.
     pub further: &'a [Option<&'a [T]>],
+    pub kept: K,
 }
 
 /// The gradient with respect to an input.

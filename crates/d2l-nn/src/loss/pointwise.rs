@@ -8,8 +8,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::{Reduction, scaled};
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
 /// l_i = f(ŷ_i, y_i)
 pub(super) trait Pointwise: Send + Sync + 'static {
@@ -77,7 +77,7 @@ impl<P: Pointwise> Operation for Losses<P> {
         P::NAME
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<T>>> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<T>>> {
         let [prediction, target] = exactly(inputs)?;
         let (x, y, loss) = (prediction.data, target.data, &self.loss);
         let Some(divisor) = self.divisor else {
@@ -122,13 +122,9 @@ impl<P: Pointwise> Operation for Losses<P> {
         Ok(Outputs::new(vec![T::from_f64(sum / divisor)], ()).keeping(slopes))
     }
 
-    fn backward<T: Real>(
-        &self,
-        _inputs: &[Input<T>],
-        upstream: Upstream<T>,
-        slopes: Vec<T>,
-    ) -> Result<Vec<Gradient<T>>> {
-        let gradient = scaled(slopes, upstream.dy);
+    fn backward<T: Kernels>(&self, pass: Backward<T, Vec<T>>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, kept: slopes, .. } = pass;
+        let gradient = scaled(slopes, dy);
         Ok(vec![Gradient::New(gradient), Gradient::Unwanted])
     }
 }

@@ -7,8 +7,8 @@
 
 use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
+use d2l_kernels::norm::{MeanAndVariance, Planes};
 
-use super::planes::{MeanAndVariance, Planes};
 use crate::graph;
 use crate::observe::{is_observed, report_layer};
 use crate::{Mode, Sees, kernel};

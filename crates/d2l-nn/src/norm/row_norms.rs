@@ -11,8 +11,8 @@
 
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use d2l_kernels::norm::Rows;
 
-use super::rows::Rows;
 use crate::graph;
 use crate::kernel;
 use crate::observe::{Sees, report_layer};

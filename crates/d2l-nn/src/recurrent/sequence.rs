@@ -1,27 +1,20 @@
 //! All time steps of one layer and direction as one operation on the CPU, and its definition.
 //!
-//! ```text
-//!            x_1             x_2             x_3
-//!             |               |               |          gates_t = W_ih x_t + b + W_hh h_{t-1}
-//!    h_0 -> gates_1 -> h_1 -> gates_2 -> h_2 -> gates_3 -> h_3
-//!    c_0 -> ---------- c_1 ------------- c_2 ------------- c_3
-//! ```
+//! h_t = cell(W_ih x_t + b, h_{t-1}) for t = 1 … T, or from T to 1
 //!
-//! The definition computes each step with several operations of candle. The kernel uses that rows of a batch don't
-//! depend on each other, forward or backward: groups of rows go through all steps on one thread each. A step is one
-//! product with weights that were packed once, into the memory of the gates, and one pass over them. Going back, the
-//! gradients of the gates take the place of the gates; when all steps are done, the gradient of a weight is a single
-//! product over all rows of all steps. An RNN takes 0.52 of PyTorch's time, a GRU 0.54, an LSTM of 1024 rows 0.52 (one
-//! thread; see the README's table).
+//! The definition computes each step with several operations of candle. The kernel ([`d2l_kernels::recurrent`]) takes
+//! groups of a batch's rows through all steps on one thread each, and sums the gradient of a weight in one product at the
+//! end. An RNN takes 0.52 of PyTorch's time, a GRU 0.54, an LSTM of 1024 rows 0.52 (one thread; see the README's table).
 
-use candle_core::{Module, Result, Tensor, bail};
+use std::marker::PhantomData;
 
-use super::cell::{Cell, Definition, State};
-use super::rows::{INPUTS, Inputs, Sizes};
-use super::steps::{Kept, Steps};
+use candle_core::{Error, Module, Result, Tensor, bail};
+use d2l_kernels::recurrent::{INPUTS, Inputs, Kept, Layer, Sizes};
+
+use super::cell::{Composed, Definition, State};
 use crate::Linear;
-use crate::graph::{self, Gradient, Input, Operation, Outputs, Upstream, exactly};
-use crate::kernel::{self, Real};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
 /// The parameters of a layer and direction, as the step uses them.
 pub(super) struct Parameters {
@@ -48,7 +41,7 @@ impl Parameters {
 }
 
 /// Runs `cell` over `x` `[T, B, I]` from the state `past`: outputs `[T, B, H]` and the last state.
-pub(super) fn run<C: Cell>(
+pub(super) fn run<C: Composed>(
     cell: C,
     x: &Tensor,
     parameters: &Parameters,
@@ -83,13 +76,15 @@ pub(super) fn run<C: Cell>(
         &past.h,
         past.c.as_ref().unwrap_or(&none),
     ];
-    let (y, last_c) = graph::apply_all(Steps { cell, reverse, hidden }, &inputs)?;
+    let layer = Layer { kind: cell.into(), reverse };
+    let op = Sequence { layer, hidden, cell: PhantomData::<C> };
+    let (y, last_c) = graph::apply_all(op, &inputs)?;
     let h = y.get(if reverse { 0 } else { y.dim(0)? - 1 })?;
     Ok((y, State { h, c: last_c.into_iter().next() }))
 }
 
 /// The definition in candle's own operations: the kernel's reference, and what other devices run.
-pub(super) fn composed<C: Cell>(
+pub(super) fn composed<C: Composed>(
     cell: C,
     x: &Tensor,
     parameters: &Parameters,
@@ -119,21 +114,40 @@ pub(super) fn composed<C: Cell>(
     Ok((Tensor::stack(&outputs, 0)?, state))
 }
 
-/// x `[T, B, I]`, parameters and state, as [`Inputs`] has them, to the outputs `[T, B, H]` and, if the cell has one,
-/// the last c `[B, H]`.
-impl<C: Cell> Operation for Steps<C> {
+/// x `[T, B, I]`, parameters and state, as [`Inputs`] has them, to the outputs `[T, B, H]` and, if the cell has one, the
+/// last c `[B, H]`.
+struct Sequence<C> {
+    layer: Layer,
+    hidden: usize,
+    cell: PhantomData<C>,
+}
+
+impl<C: Composed> Sequence<C> {
+    fn inputs<'a, T: Real>(&self, all: &[Input<'a, T>; INPUTS]) -> Result<Inputs<'a, T>> {
+        let &[steps, batch, input] = all[0].dims else {
+            bail!(
+                "{}: found an input of shape {:?}, wanted [steps, batch, features]",
+                C::NAME,
+                all[0].dims
+            );
+        };
+        let (hidden, gates) = (self.hidden, C::GATES * self.hidden);
+        let sizes = Sizes { steps, batch, input, hidden, gates };
+        Inputs::new::<C>(sizes, all.map(|input| input.data)).map_err(Error::wrap)
+    }
+}
+
+impl<C: Composed> Operation for Sequence<C> {
     type Kept<T: Real> = Kept<T>;
 
     fn name(&self) -> &'static str {
         C::NAME
     }
 
-    fn forward<T: Real>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Kept<T>>> {
-        let all: &[Input<T>; INPUTS] = exactly(inputs)?;
-        let sizes = Sizes::new::<C>(all[0].dims, self.hidden)?;
-        let inputs = Inputs::new::<C>(sizes, all.map(|input| input.data))?;
-        let (y, last_c, kept) = self.outputs(&inputs, keeps);
-        let Sizes { steps, batch, hidden, .. } = sizes;
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Kept<T>>> {
+        let inputs = self.inputs(exactly(inputs)?)?;
+        let (y, last_c, kept) = T::recurrent(self.layer, &inputs, keeps);
+        let Sizes { steps, batch, hidden, .. } = inputs.sizes;
         let outputs = Outputs::new(y, (steps, batch, hidden)).keeping(kept);
         Ok(match C::HAS_CELL {
             true => outputs.and(last_c, (batch, hidden)),
@@ -141,16 +155,10 @@ impl<C: Cell> Operation for Steps<C> {
         })
     }
 
-    fn backward<T: Real>(
-        &self,
-        inputs: &[Input<T>],
-        Upstream { y, dy, further, .. }: Upstream<T>,
-        kept: Kept<T>,
-    ) -> Result<Vec<Gradient<T>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, Kept<T>>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, y, dy, further, kept, .. } = pass;
         let all: &[Input<T>; INPUTS] = exactly(inputs)?;
         let [x, parameters @ .., _, c] = all;
-        let sizes = Sizes::new::<C>(x.dims, self.hidden)?;
-        let inputs = Inputs::new::<C>(sizes, all.map(|input| input.data))?;
         let dc = match further {
             [Some(dc)] => dc.to_vec(),
             _ => vec![T::ZERO; c.data.len()],
@@ -159,7 +167,8 @@ impl<C: Cell> Operation for Steps<C> {
             x.wants_gradient,
             parameters.iter().any(|parameter| parameter.wants_gradient),
         ];
-        let gradients = self.gradients(&inputs, kept, [y, dy], dc, wanted);
+        let inputs = self.inputs(all)?;
+        let gradients = T::recurrent_gradients(self.layer, &inputs, kept, [y, dy], dc, wanted);
         let of_parameters = match gradients.parameters {
             Some(gradients) => gradients.map(Gradient::New),
             None => [const { Gradient::Unwanted }; 4],
