@@ -33,7 +33,7 @@ step 'storm' scripts/storm.sh --short
 # crates that count and index, and candle stays as `cargo test` built it. d2l is in the selection for that reason too:
 # without it cargo would choose fewer features of shared dependencies and rebuild candle.
 packages=() settings=()
-for package in d2l-random d2l-nn d2l-data d2l-log d2l; do
+for package in d2l-random d2l-kernels d2l-nn d2l-data d2l-log d2l; do
   packages+=(-p "$package")
   for check in overflow-checks debug-assertions; do
     settings+=(--config "profile.dev.package.$package.$check=true")

@@ -1,14 +1,15 @@
 //! Tensors put side by side. D2L zh 7.4.1 and 7.7.2, en 8.4.1 and 8.7.2.
 //!
 //! y = [x₁, x₂, …] along one axis; ∂l/∂xᵢ is the part of ∂l/∂y where xᵢ lies.
+//!
+//! Candle's gradient of each xᵢ is a sum with zeros of its size; here it is a copy of its part, made only if it is
+//! wanted.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::graph;
-use crate::kernel::{self, Real, elements, pays_to_share};
-use crate::node::{self, Operation};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs};
+use crate::kernel::{self, Kernels, Real, pays_to_share};
 use crate::observe::report_path;
 
 /// The tensors `xs` side by side along `axis`; their other sides are equal. As [`Tensor::cat`] in candle, but on all
@@ -19,8 +20,7 @@ use crate::observe::report_path;
 pub fn concat(xs: &[&Tensor], axis: usize) -> Result<Tensor> {
     check(xs, axis)?;
     let y = if xs.iter().all(|x| kernel::has_kernel(x)) {
-        let contiguous: Result<Vec<Tensor>> = xs.iter().map(|x| x.contiguous()).collect();
-        node::apply(Concat { axis }, contiguous?)?
+        graph::apply(Concat { axis }, xs)?
     } else {
         let xs: Vec<Tensor> = xs.iter().map(|x| graph::input(x)).collect();
         Tensor::cat(&xs, axis)?
@@ -59,11 +59,29 @@ impl Concat {
         dims.iter().skip(self.axis).product()
     }
 
-    fn forward<T: Real>(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<CpuStorage> {
-        let xs = inputs
-            .iter()
-            .map(|(x, layout)| Ok((elements::<T>(x, layout)?, self.run(layout.dims()))));
-        let xs = xs.collect::<Result<Vec<(&[T], usize)>>>()?;
+    /// The part of `dy` that belongs to one tensor. `dy` has `together` numbers for each run; the tensor's runs begin
+    /// at `start` and hold `run` numbers.
+    fn part<T: Real>(dy: &[T], together: usize, start: usize, run: usize) -> Vec<T> {
+        let parts = dy.chunks_exact(together.max(1));
+        let mut dx = Vec::with_capacity(parts.len() * run);
+        parts.for_each(|part| dx.extend_from_slice(&part[start..][..run]));
+        dx
+    }
+}
+
+impl Operation for Concat {
+    type Kept<T: Real> = ();
+
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [first, ..] = inputs else {
+            bail!("concat: found no tensors, wanted one at least");
+        };
+        let xs = inputs.iter().map(|x| (x.data, self.run(x.dims)));
+        let xs: Vec<(&[T], usize)> = xs.collect();
         let together: usize = xs.iter().map(|&(_, run)| run).sum();
         let mut y = vec![T::ZERO; xs.iter().map(|(x, _)| x.len()).sum()];
         let one = |(number, mut y): (usize, &mut [T])| {
@@ -79,73 +97,34 @@ impl Concat {
         } else {
             y.chunks_mut(size).enumerate().for_each(one);
         }
-        Ok(T::to_cpu_storage_owned(y))
+        let mut dims = first.dims.to_vec();
+        dims[self.axis] = inputs.iter().map(|x| x.dims[self.axis]).sum();
+        Ok(Outputs::new(y, dims))
     }
 
-    /// The part of `dy` that belongs to one tensor. `dy` has `together` numbers for each run; the tensor's runs begin
-    /// at `start` and hold `run` numbers.
-    fn part<T: Real>(dy: &[T], together: usize, start: usize, run: usize) -> Vec<T> {
-        let parts = dy.chunks_exact(together.max(1));
-        let mut dx = Vec::with_capacity(parts.len() * run);
-        parts.for_each(|part| dx.extend_from_slice(&part[start..][..run]));
-        dx
-    }
-
-    fn gradients<T: Real>(&self, inputs: &[Tensor], dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let together = self.run(dy.dims());
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, dims, .. } = pass;
+        let together = self.run(dims);
         let mut start = 0;
         let places = inputs.iter().map(|x| {
-            let run = self.run(x.dims());
+            let run = self.run(x.dims);
             start += run;
             (x, start - run, run)
         });
-        let places: Vec<(&Tensor, usize, usize)> = places.collect();
-        let one = |&(x, start, run): &(&Tensor, usize, usize)| match x.track_op() {
-            true => {
-                let dx = kernel::read::<T, _>(dy, |dy| Self::part(dy, together, start, run))?;
-                Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
-            }
-            false => Ok(None),
+        let places: Vec<(&Input<T>, usize, usize)> = places.collect();
+        let one = |&(x, start, run): &(&Input<T>, usize, usize)| {
+            x.gradient(|| Self::part(dy, together, start, run))
         };
-        match pays_to_share(dy.elem_count()) {
+        Ok(match pays_to_share(dy.len()) {
             true => places.par_iter().map(one).collect(),
             false => places.iter().map(one).collect(),
-        }
-    }
-}
-
-impl Operation for Concat {
-    fn name(&self) -> &'static str {
-        "concat"
-    }
-
-    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
-        let Some(((first, layout), others)) = inputs.split_first() else {
-            bail!("concat: found no tensors, wanted one at least");
-        };
-        let mut dims = layout.dims().to_vec();
-        for (_, other) in others {
-            dims[self.axis] += other.dims()[self.axis];
-        }
-        let y = match first.dtype() {
-            DType::F64 => self.forward::<f64>(inputs)?,
-            _ => self.forward::<f32>(inputs)?,
-        };
-        Ok((y, Shape::from(dims)))
-    }
-
-    fn backward(&self, inputs: &[Tensor], _y: &Tensor, dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let dy = dy.contiguous()?;
-        match dy.dtype() {
-            DType::F64 => self.gradients::<f64>(inputs, &dy),
-            _ => self.gradients::<f32>(inputs, &dy),
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

@@ -1,17 +1,18 @@
 //! Dropout whose draws are a function of the place in the run. D2L zh 4.6, en 5.6; Srivastava et al. 2014.
 //!
 //! candle's own dropout draws from a generator that can't be seeded on the CPU (huggingface/candle#2651).
+//!
+//! y = x ∘ m / (1 - p),   ∂l/∂x = ∂l/∂y ∘ m / (1 - p),   m_i = 0 with probability p, else 1
+//!
+//! The mask m is a byte for each element. The definition makes it a tensor of x's type first, four bytes.
 
-use std::sync::Arc;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
+use d2l_kernels::dropout::Dropped;
 use d2l_random::{Purpose, Rng, Stream};
 use rayon::prelude::*;
 
-use crate::graph;
-use crate::kernel::{self, Real};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{Sees, report_layer};
 use crate::{Mode, Step};
 
@@ -56,9 +57,9 @@ impl Dropout {
             return Ok(graph::input(x));
         };
         if kernel::has_kernel(x) {
-            node::apply1(dropped, x.contiguous()?)
+            graph::apply(dropped, &[x])
         } else {
-            dropped.composed(&graph::input(x))
+            composed(&dropped, &graph::input(x))
         }
     }
 
@@ -66,7 +67,7 @@ impl Dropout {
     pub(crate) fn draw(&self, mode: Mode, n: usize) -> Option<Dropped> {
         match mode {
             Mode::Train(step) if self.probability > 0.0 => {
-                Some(Dropped { kept: Arc::new(self.kept(step, n)), scale: self.scale() })
+                Some(Dropped { kept: self.kept(step, n), scale: self.scale() })
             }
             _ => None,
         }
@@ -116,53 +117,34 @@ impl Dropout {
     }
 }
 
-/// Multiplication by a mask and a factor. It is linear, so that the gradient is the same operation.
-#[derive(Clone)]
-pub(crate) struct Dropped {
-    /// For each element, whether it stays (1) or is dropped (0).
-    pub kept: Arc<Vec<u8>>,
-    /// The factor of those that stay.
-    pub scale: f64,
+/// The definition in candle's own operations: the kernel's reference, and what other devices run.
+fn composed(dropped: &Dropped, x: &Tensor) -> Result<Tensor> {
+    let mask = Tensor::from_slice(&dropped.kept, x.shape(), &Device::Cpu)?;
+    let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
+    x * (mask * dropped.scale)?
 }
 
-impl Dropped {
-    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
-    fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let mask = Tensor::from_slice(&self.kept, x.shape(), &Device::Cpu)?;
-        let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
-        x * (mask * self.scale)?
-    }
-}
+impl Operation for Dropped {
+    type Kept<T: Real> = ();
 
-impl CustomOp1 for Dropped {
     fn name(&self) -> &'static str {
         "dropout"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn forward<T: Real>(dropped: &Dropped, x: &[T]) -> CpuStorage {
-            let scale = T::from_f64(dropped.scale);
-            let y = kernel::map2(x, &dropped.kept, |x, kept| {
-                if kept == 1 { x * scale } else { T::ZERO }
-            });
-            T::to_cpu_storage_owned(y)
-        }
-        let y = match x.dtype() {
-            DType::F32 => forward::<f32>(self, kernel::elements(x, layout)?),
-            DType::F64 => forward::<f64>(self, kernel::elements(x, layout)?),
-            other => bail!("dropout: found {other:?}, wanted f32 or f64"),
-        };
-        Ok((y, layout.shape().clone()))
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
+        Ok(Outputs::new(T::dropout(self, x.data), x.dims))
     }
 
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(dy.contiguous()?.apply_op1_no_bwd(self)?))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, .. } = pass;
+        Ok(vec![Gradient::New(T::dropout(self, dy))])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{DType, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};
@@ -266,12 +248,12 @@ mod tests {
     fn the_kernel_and_the_definition_agree() -> Result<()> {
         let x = filled((300, 257), 1, 2.0, DType::F32, &Device::Cpu)?;
         let layer = Dropout::new(0.3, "d")?;
-        let dropped = Dropped {
-            kept: Arc::new(layer.kept(HERE, x.elem_count())),
-            scale: layer.scale(),
-        };
+        let dropped = Dropped { kept: layer.kept(HERE, x.elem_count()), scale: layer.scale() };
         let y = layer.forward_t(&x, Mode::Train(HERE))?;
-        assert_eq!(y.to_vec2::<f32>()?, dropped.composed(&x)?.to_vec2::<f32>()?);
+        assert_eq!(
+            y.to_vec2::<f32>()?,
+            composed(&dropped, &x)?.to_vec2::<f32>()?
+        );
         Ok(())
     }
 }

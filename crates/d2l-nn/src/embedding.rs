@@ -5,21 +5,17 @@
 //!
 //! A row's gradients are added in the order of the ids, whatever the number of threads. The gradient is that of the
 //! whole weight, with zeros in the rows that no id names.
+//!
+//! The definition's gradient is added up on one thread. In the kernel each thread takes some rows of the weight and
+//! looks through the ids for them. Rows of a table `[10000, 512]` take 0.44 of PyTorch's time on one thread.
 
-use std::sync::Arc;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CustomOp1, DType, Device, Layout, Module, Result, Shape, Tensor, Var, WithDType,
-    bail,
-};
+use candle_core::{DType, Module, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
-use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{Sees, report_layer};
 
 /// An embedding of `num_embeddings` things as vectors, ids `[…] -> […, embedding_dim]`: `weight`
@@ -134,11 +130,11 @@ impl Embedding {
         }
         let (num_embeddings, dim) = self.weight.dims2()?;
         let lookup = Lookup {
-            rows: Arc::new(rows(ids, num_embeddings)?),
-            shape: Shape::from([ids.dims(), &[dim]].concat()),
+            rows: rows(ids, num_embeddings)?,
+            shape: [ids.dims(), &[dim]].concat(),
             padding: self.padding_idx.map(|padding| padding as usize),
         };
-        node::apply1(lookup, self.weight.contiguous()?)
+        graph::apply(lookup, &[&self.weight])
     }
 }
 
@@ -156,14 +152,14 @@ fn rows(ids: &Tensor, num_embeddings: usize) -> Result<Vec<usize>> {
 
 /// Rows of a weight, one after the other.
 struct Lookup {
-    rows: Arc<Vec<usize>>,
+    rows: Vec<usize>,
     /// `[…, embedding_dim]`
-    shape: Shape,
+    shape: Vec<usize>,
     padding: Option<usize>,
 }
 
 impl Lookup {
-    fn forward<T: Real>(&self, weight: &[T], dim: usize) -> Vec<T> {
+    fn vectors<T: Real>(&self, weight: &[T], dim: usize) -> Vec<T> {
         let mut y = vec![T::ZERO; self.rows.len() * dim];
         let copy = |(y, &row): (&mut [T], &usize)| {
             if let Some(from) = weight.get(row * dim..(row + 1) * dim) {
@@ -173,11 +169,11 @@ impl Lookup {
         let dim = dim.max(1);
         if kernel::pays_to_share(y.len()) {
             y.par_chunks_mut(dim)
-                .zip(&*self.rows)
+                .zip(&self.rows)
                 .with_min_len((kernel::CHUNK / dim).max(1))
                 .for_each(copy);
         } else {
-            y.chunks_mut(dim).zip(&*self.rows).for_each(copy);
+            y.chunks_mut(dim).zip(&self.rows).for_each(copy);
         }
         y
     }
@@ -208,45 +204,34 @@ impl Lookup {
     }
 }
 
-impl CustomOp1 for Lookup {
+impl Operation for Lookup {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         "embedding"
     }
 
-    fn cpu_fwd(&self, weight: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, dim) = layout.shape().dims2()?;
-        let y = match weight.dtype() {
-            DType::F32 => {
-                f32::to_cpu_storage_owned(self.forward(elements::<f32>(weight, layout)?, dim))
-            }
-            DType::F64 => {
-                f64::to_cpu_storage_owned(self.forward(elements::<f64>(weight, layout)?, dim))
-            }
-            other => bail!("embedding: found {other:?}, wanted f32 or f64"),
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [Input { data: weight, dims: &[_, dim], .. }] = *exactly(inputs)? else {
+            bail!("embedding: found another weight, wanted [num_embeddings, embedding_dim]");
         };
-        Ok((y, self.shape.clone()))
+        Ok(Outputs::new(self.vectors(weight, dim), self.shape.clone()))
     }
 
-    fn bwd(&self, weight: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let (num_embeddings, dim) = weight.dims2()?;
-        let shape = weight.shape();
-        let dy = dy.contiguous()?;
-        let dw = match weight.dtype() {
-            DType::F64 => {
-                let dw = kernel::read(&dy, |dy| self.gradient::<f64>(dy, num_embeddings, dim))?;
-                Tensor::from_vec(dw, shape, &Device::Cpu)?
-            }
-            _ => {
-                let dw = kernel::read(&dy, |dy| self.gradient::<f32>(dy, num_embeddings, dim))?;
-                Tensor::from_vec(dw, shape, &Device::Cpu)?
-            }
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, .. } = pass;
+        let [Input { dims: &[num_embeddings, dim], .. }] = *exactly(inputs)? else {
+            bail!("embedding: found another weight, wanted [num_embeddings, embedding_dim]");
         };
-        Ok(Some(dw))
+        let dw = self.gradient(dy, num_embeddings, dim);
+        Ok(vec![Gradient::New(dw)])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
     use crate::ParamStore;
     use crate::testing::{check_gradients, filled, hash};

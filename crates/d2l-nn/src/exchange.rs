@@ -1,14 +1,20 @@
 //! Exchanges two axes and writes the result out: time steps and examples, or time steps and heads.
 //!
 //! y[o, j, i, …] = x[o, i, j, …];   ∂l/∂x is ∂l/∂y with the axes exchanged back
+//!
+//! ```text
+//! [[a b c]        [[a d]
+//!  [d e f]]   ->   [b e]      where each letter is a run of numbers that stay together
+//!                  [c f]]
+//! ```
+//!
+//! The kernel copies runs on all threads; candle's copy, the definition, is on one.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, WithDType, bail};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::graph;
-use crate::kernel::{self, Real, elements, pays_to_share};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real, pays_to_share};
 use crate::observe::report_path;
 
 /// `[T, B, F] -> [B, T, F]`: examples first instead of time steps, or back again. As `x.transpose(0, 1)?.contiguous()`
@@ -33,68 +39,61 @@ pub(crate) fn exchange(
     [first, second, run]: [usize; 3],
     shape: impl Into<Shape>,
 ) -> Result<Tensor> {
-    let op = Exchange { first, second, run, shape: shape.into() };
-    node::apply1(op, x.contiguous()?)
+    let op = Exchange { sizes: [first, second, run], shape: shape.into() };
+    graph::apply(op, &[x])
 }
 
 struct Exchange {
-    first: usize,
-    second: usize,
-    run: usize,
+    /// [first, second, run]
+    sizes: [usize; 3],
     shape: Shape,
 }
 
-impl Exchange {
-    fn of<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let Self { first, second, run, .. } = *self;
-        let mut y = vec![T::ZERO; x.len()];
-        let one = |(number, y): (usize, &mut [T])| {
-            let (outer, j) = (number / second, number % second);
-            for (i, y) in y.chunks_exact_mut(run).enumerate() {
-                y.copy_from_slice(&x[((outer * first + i) * second + j) * run..][..run]);
-            }
-        };
-        let size = (first * run).max(1);
-        if pays_to_share(x.len()) {
-            let parts = y.par_chunks_exact_mut(size).enumerate();
-            parts
-                .with_min_len((kernel::CHUNK / size).max(1))
-                .for_each(one);
-        } else {
-            y.chunks_exact_mut(size).enumerate().for_each(one);
+/// x `[…, first, second, run]` as `[…, second, first, run]`.
+fn exchanged<T: Real>(x: &[T], [first, second, run]: [usize; 3]) -> Vec<T> {
+    let mut y = vec![T::ZERO; x.len()];
+    let one = |(number, y): (usize, &mut [T])| {
+        let (outer, j) = (number / second, number % second);
+        for (i, y) in y.chunks_exact_mut(run).enumerate() {
+            y.copy_from_slice(&x[((outer * first + i) * second + j) * run..][..run]);
         }
-        y
+    };
+    let size = (first * run).max(1);
+    if pays_to_share(x.len()) {
+        let parts = y.par_chunks_exact_mut(size).enumerate();
+        parts
+            .with_min_len((kernel::CHUNK / size).max(1))
+            .for_each(one);
+    } else {
+        y.chunks_exact_mut(size).enumerate().for_each(one);
     }
+    y
 }
 
-impl CustomOp1 for Exchange {
+impl Operation for Exchange {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         "exchange"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = match x.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(self.of(elements(x, layout)?)),
-            DType::F64 => f64::to_cpu_storage_owned(self.of(elements(x, layout)?)),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
-        };
-        Ok((y, self.shape.clone()))
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
+        let y = exchanged(x.data, self.sizes);
+        Ok(Outputs::new(y, self.shape.clone()))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let back = Self {
-            first: self.second,
-            second: self.first,
-            run: self.run,
-            shape: x.shape().clone(),
-        };
-        Ok(Some(dy.contiguous()?.apply_op1_no_bwd(&back)?))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, .. } = pass;
+        let [first, second, run] = self.sizes;
+        let dx = exchanged(dy, [second, first, run]);
+        Ok(vec![Gradient::New(dx)])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

@@ -46,9 +46,6 @@ mod softmax;
 mod tensor_file;
 pub mod testing;
 mod upsample;
-mod windows;
-
-use graph::node; // the modules with kernels import it from here
 
 pub use accumulate::Accumulator;
 pub use activation::{

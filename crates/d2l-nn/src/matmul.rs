@@ -6,13 +6,11 @@
 //! vectors. Here it doesn't: with the same numbers a layer gives the same bits on every processor that rounds a product
 //! and a sum once (FMA).
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
+use candle_core::{Result, Tensor, bail};
+use d2l_kernels::matmul::{Sizes, Transposed};
 
-use crate::graph;
-use crate::kernel::{self, Matrix, Real, elements, multiply, multiply_shared};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
 /// `[…, m, k]` and `[…, k, n]` to `[…, m, n]`, with the same axes in front.
 ///
@@ -33,100 +31,11 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         );
     }
     if kernel::has_kernel(a) && kernel::has_kernel(b) {
-        node::apply2(Product, [a.contiguous()?, b.contiguous()?])
+        graph::apply(Product, &[a, b])
     } else {
         graph::input(a)
             .contiguous()?
             .matmul(&graph::input(b).contiguous()?)
-    }
-}
-
-/// The sizes of `batch` products `[m, k]` · `[k, n]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    pub batch: usize,
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-}
-
-/// Which of the two factors lies there as its transpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transposed {
-    Neither,
-    First,
-    Second,
-}
-
-/// The products, one behind the other.
-pub(crate) fn products<T: Real>(a: &[T], b: &[T], sizes: Sizes, transposed: Transposed) -> Vec<T> {
-    let Sizes { batch, m, k, n } = sizes;
-    let mut c = vec![T::ZERO; batch * m * n];
-    let one = |number: usize, c: &mut [T], multiply: fn(Matrix<T>, Matrix<T>, &mut [T], usize)| {
-        let (a, b) = (&a[number * m * k..][..m * k], &b[number * k * n..][..k * n]);
-        let a = match transposed {
-            Transposed::First => Matrix::new(a, k, m).t(),
-            _ => Matrix::new(a, m, k),
-        };
-        let b = match transposed {
-            Transposed::Second => Matrix::new(b, n, k).t(),
-            _ => Matrix::new(b, k, n),
-        };
-        multiply(a, b, c, n);
-    };
-    let each = (m * n).max(1);
-    if batch > 1 && kernel::pays_to_share(batch * m * n * k) {
-        let all = c.par_chunks_mut(each).enumerate();
-        all.for_each(|(number, c)| one(number, c, multiply));
-    } else {
-        let all = c.chunks_mut(each).enumerate();
-        all.for_each(|(number, c)| one(number, c, multiply_shared));
-    }
-    c
-}
-
-/// The same for contiguous storages.
-pub(crate) fn product_of_storages(
-    a: (&CpuStorage, &Layout),
-    b: (&CpuStorage, &Layout),
-    sizes: Sizes,
-    transposed: Transposed,
-) -> Result<CpuStorage> {
-    fn typed<T: Real>(
-        a: (&CpuStorage, &Layout),
-        b: (&CpuStorage, &Layout),
-        sizes: Sizes,
-        transposed: Transposed,
-    ) -> Result<CpuStorage> {
-        let (a, b) = (elements(a.0, a.1)?, elements(b.0, b.1)?);
-        let c = products::<T>(a, b, sizes, transposed);
-        Ok(T::to_cpu_storage_owned(c))
-    }
-    match a.0.dtype() {
-        DType::F64 => typed::<f64>(a, b, sizes, transposed),
-        _ => typed::<f32>(a, b, sizes, transposed),
-    }
-}
-
-/// The same for contiguous tensors on the CPU, as a tensor of this shape.
-pub(crate) fn product(
-    [a, b]: [&Tensor; 2],
-    sizes: Sizes,
-    transposed: Transposed,
-    shape: &Shape,
-) -> Result<Tensor> {
-    fn typed<T: Real>(
-        both: [&Tensor; 2],
-        sizes: Sizes,
-        transposed: Transposed,
-        shape: &Shape,
-    ) -> Result<Tensor> {
-        let c = kernel::read_each(both, |[a, b]| products::<T>(a, b, sizes, transposed))?;
-        Tensor::from_vec(c, shape, both[0].device())
-    }
-    match a.dtype() {
-        DType::F64 => typed::<f64>([a, b], sizes, transposed, shape),
-        _ => typed::<f32>([a, b], sizes, transposed, shape),
     }
 }
 
@@ -140,58 +49,40 @@ impl Product {
     }
 }
 
-impl CustomOp2 for Product {
+impl Operation for Product {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         "matmul"
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let sizes = Self::sizes(a_layout.dims(), b_layout.dims());
-        let mut shape = a_layout.dims().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = sizes.n;
-        }
-        let (a, b) = ((a, a_layout), (b, b_layout));
-        let c = product_of_storages(a, b, sizes, Transposed::Neither)?;
-        Ok((c, Shape::from(shape)))
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [a, b] = exactly(inputs)?;
+        let sizes = Self::sizes(a.dims, b.dims);
+        let c = T::products(a.data, b.data, sizes, Transposed::Neither);
+        let front = &a.dims[..a.dims.len() - 2];
+        Ok(Outputs::new(c, [front, &[sizes.m, sizes.n]].concat()))
     }
 
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _c: &Tensor,
-        dc: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Sizes { batch, m, k, n } = Self::sizes(a.dims(), b.dims());
-        let dc = dc.contiguous()?;
-        let da = match a.track_op() {
-            true => {
-                let sizes = Sizes { batch, m, k: n, n: k };
-                Some(product([&dc, b], sizes, Transposed::Second, a.shape())?)
-            }
-            false => None,
-        };
-        let db = match b.track_op() {
-            true => {
-                let sizes = Sizes { batch, m: k, k: m, n };
-                Some(product([a, &dc], sizes, Transposed::First, b.shape())?)
-            }
-            false => None,
-        };
-        Ok((da, db))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy: dc, .. } = pass;
+        let [a, b] = exactly(inputs)?;
+        let Sizes { batch, m, k, n } = Self::sizes(a.dims, b.dims);
+        let da = a.gradient(|| {
+            let sizes = Sizes { batch, m, k: n, n: k };
+            T::products(dc, b.data, sizes, Transposed::Second)
+        });
+        let db = b.gradient(|| {
+            let sizes = Sizes { batch, m: k, k: m, n };
+            T::products(a.data, dc, sizes, Transposed::First)
+        });
+        Ok(vec![da, db])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled, without_kernels};

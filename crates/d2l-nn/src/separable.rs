@@ -2,55 +2,37 @@
 //!
 //! Y = R X Cᵀ for each plane X,   ∂l/∂X = Rᵀ ∂l/∂Y C
 //!
-//! Most entries of R and C are 0: the kernel visits only the ranges in which they are not.
+//! Most entries of R and C are 0. The definition multiplies by them; the kernel visits only the ranges in which they
+//! are not.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
+use d2l_kernels::pool::{Combine, Weighted};
 
-use crate::graph;
-use crate::kernel::{self, Real};
-use crate::node;
-use crate::windows::{Run, Windows, for_planes};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
-/// The ranges along an axis and the weights in each.
-pub(crate) struct Weighted {
-    pub(crate) windows: Windows,
-    pub(crate) weights: Vec<Vec<f64>>,
-}
-
-impl Weighted {
-    /// Sums divided by `divisor(output, inputs in its range)`.
-    pub(crate) fn means(windows: Windows, divisor: impl Fn(usize, usize) -> usize) -> Self {
-        let weights = |(o, range): (usize, &std::ops::Range<usize>)| {
-            vec![1.0 / divisor(o, range.len()) as f64; range.len()]
-        };
-        let weights = windows.ranges.iter().enumerate().map(weights).collect();
-        Self { windows, weights }
+/// The weights as a matrix `[outputs, inputs]`.
+fn matrix(axis: &Weighted, like: &Tensor) -> Result<Tensor> {
+    let (inputs, outputs) = (axis.windows.inputs, axis.windows.ranges.len());
+    let mut matrix = vec![0f64; outputs * inputs];
+    let rows = matrix.chunks_mut(inputs).zip(&axis.windows.ranges);
+    for ((row, range), weights) in rows.zip(&axis.weights) {
+        row[range.clone()].copy_from_slice(weights);
     }
-
-    /// The weights as a matrix `[outputs, inputs]`.
-    fn matrix(&self, like: &Tensor) -> Result<Tensor> {
-        let (inputs, outputs) = (self.windows.inputs, self.windows.ranges.len());
-        let mut matrix = vec![0f64; outputs * inputs];
-        let rows = matrix.chunks_mut(inputs).zip(&self.windows.ranges);
-        for ((row, range), weights) in rows.zip(&self.weights) {
-            row[range.clone()].copy_from_slice(weights);
+    let matrix = match like.dtype() {
+        DType::F64 => Tensor::from_vec(matrix, (outputs, inputs), like.device())?,
+        dtype => {
+            let matrix: Vec<f32> = matrix.into_iter().map(|weight| weight as f32).collect();
+            Tensor::from_vec(matrix, (outputs, inputs), like.device())?.to_dtype(dtype)?
         }
-        let matrix = match like.dtype() {
-            DType::F64 => Tensor::from_vec(matrix, (outputs, inputs), like.device())?,
-            dtype => {
-                let matrix: Vec<f32> = matrix.into_iter().map(|weight| weight as f32).collect();
-                Tensor::from_vec(matrix, (outputs, inputs), like.device())?.to_dtype(dtype)?
-            }
-        };
-        Ok(matrix)
-    }
+    };
+    Ok(matrix)
 }
 
 /// `[N, C, H, W] -> [N, C, H', W']` with these weights along H and W.
 pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        node::apply1(Combine::new(rows, columns), x.contiguous()?)
+        graph::apply(Combine::new(rows, columns), &[x])
     } else {
         composed(&graph::input(x), &rows, &columns)
     }
@@ -63,191 +45,37 @@ fn composed(x: &Tensor, rows: &Weighted, columns: &Weighted) -> Result<Tensor> {
     let (out_height, out_width) = (rows.windows.ranges.len(), columns.windows.ranges.len());
     let planes = images * channels;
     x.reshape((planes * height, width))?
-        .matmul(&columns.matrix(x)?.t()?)? // [N C H, W']
+        .matmul(&matrix(columns, x)?.t()?)? // [N C H, W']
         .reshape((planes, height, out_width))?
         .transpose(1, 2)?
         .reshape((planes * out_width, height))?
-        .matmul(&rows.matrix(x)?.t()?)? // [N C W', H']
+        .matmul(&matrix(rows, x)?.t()?)? // [N C W', H']
         .reshape((planes, out_width, out_height))?
         .transpose(1, 2)?
         .reshape((images, channels, out_height, out_width))
 }
 
-struct Combine {
-    rows: Weighted,
-    columns: Weighted,
-    /// The run of the columns, as far as all their ranges have the same weights.
-    run: Run,
-}
+impl Operation for Combine {
+    type Kept<T: Real> = ();
 
-impl Combine {
-    fn new(rows: Weighted, columns: Weighted) -> Self {
-        let mut run = columns.windows.run();
-        let weights = columns.weights.get(run.outputs.clone()).unwrap_or_default();
-        let equal = |weights_o: &&Vec<f64>| Some(*weights_o) == weights.first();
-        run.outputs.end = run.outputs.start + weights.iter().take_while(equal).count();
-        if !(1..=4).contains(&run.stride) {
-            run.outputs.end = run.outputs.start;
-        }
-        Self { rows, columns, run }
-    }
-
-    fn forward<T: Real>(&self, x: &[T], planes: usize) -> CpuStorage {
-        let (rows, columns) = (weights::<T>(&self.rows), weights::<T>(&self.columns));
-        let (height, width) = (self.rows.windows.inputs, self.columns.windows.inputs);
-        let out_width = columns.len();
-        let mut y = vec![T::ZERO; planes * rows.len() * out_width];
-        let some_planes = |x: &[T], y: &mut [T], _: &mut [()]| {
-            let mut sum = vec![T::ZERO; width + self.run.stride];
-            let planes = x.chunks_exact(height * width);
-            for (x, y) in planes.zip(y.chunks_exact_mut(rows.len() * out_width)) {
-                for ((first, weights), y) in rows.iter().zip(y.chunks_exact_mut(out_width)) {
-                    let x = x[first * width..].chunks_exact(width);
-                    for (i, (&weight, x)) in weights.iter().zip(x).enumerate() {
-                        let sum = sum.iter_mut().zip(x);
-                        if i == 0 {
-                            sum.for_each(|(sum, &x)| *sum = weight * x);
-                        } else {
-                            sum.for_each(|(sum, &x)| *sum += weight * x);
-                        }
-                    }
-                    self.along(&columns, &sum, y);
-                }
-            }
-        };
-        for_planes(planes, x, &mut y, &mut vec![(); planes], some_planes);
-        T::to_cpu_storage_owned(y)
-    }
-
-    /// The weighted sums of the columns of one row.
-    fn along<T: Real>(&self, columns: &[(usize, Vec<T>)], x: &[T], y: &mut [T]) {
-        let run = self.run.outputs.clone();
-        let one_by_one = |outputs: std::ops::Range<usize>, y: &mut [T]| {
-            for ((first, weights), y) in columns[outputs.clone()].iter().zip(&mut y[outputs]) {
-                let mut sum = T::ZERO;
-                for (&weight, &x) in weights.iter().zip(&x[*first..]) {
-                    sum += weight * x;
-                }
-                *y = sum;
-            }
-        };
-        one_by_one(0..run.start, y);
-        one_by_one(run.end..columns.len(), y);
-        let Some((_, weights)) = columns.get(run.start).filter(|_| !run.is_empty()) else {
-            return;
-        };
-        for (tap, &weight) in weights.iter().enumerate() {
-            let (x, y) = (&x[self.run.start + tap..], &mut y[run.clone()]);
-            match self.run.stride {
-                1 => add_strided::<T, 1>(x, y, weight, tap == 0),
-                2 => add_strided::<T, 2>(x, y, weight, tap == 0),
-                3 => add_strided::<T, 3>(x, y, weight, tap == 0),
-                _ => add_strided::<T, 4>(x, y, weight, tap == 0),
-            }
-        }
-    }
-
-    fn backward<T: Real>(&self, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
-        let (rows, columns) = (weights::<T>(&self.rows), weights::<T>(&self.columns));
-        let (height, width) = (self.rows.windows.inputs, self.columns.windows.inputs);
-        let (out_height, out_width) = (rows.len(), columns.len());
-        let planes = x.elem_count() / (height * width);
-        let mut dx = vec![T::ZERO; x.elem_count()];
-        let some_planes = |dy: &[T], dx: &mut [T], _: &mut [()]| {
-            let mut row = vec![T::ZERO; width + self.run.stride];
-            let planes = dy.chunks_exact(out_height * out_width);
-            for (dy, dx) in planes.zip(dx.chunks_exact_mut(height * width)) {
-                for ((first, weights), dy) in rows.iter().zip(dy.chunks_exact(out_width)) {
-                    row.fill(T::ZERO);
-                    self.spread(&columns, dy, &mut row);
-                    let dx = dx[first * width..].chunks_exact_mut(width);
-                    for (&weight, dx) in weights.iter().zip(dx) {
-                        let dx = dx.iter_mut().zip(&row);
-                        dx.for_each(|(dx, &row)| *dx += weight * row);
-                    }
-                }
-            }
-        };
-        kernel::read::<T, _>(&dy.contiguous()?, |dy| {
-            for_planes(planes, dy, &mut dx, &mut vec![(); planes], some_planes);
-        })?;
-        Tensor::from_vec(dx, x.shape(), x.device())
-    }
-
-    /// The transpose of [`Self::along`].
-    fn spread<T: Real>(&self, columns: &[(usize, Vec<T>)], dy: &[T], dx: &mut [T]) {
-        let run = self.run.outputs.clone();
-        let mut one_by_one = |outputs: std::ops::Range<usize>| {
-            for ((first, weights), &dy) in columns[outputs.clone()].iter().zip(&dy[outputs]) {
-                for (&weight, dx) in weights.iter().zip(&mut dx[*first..]) {
-                    *dx += weight * dy;
-                }
-            }
-        };
-        one_by_one(0..run.start);
-        one_by_one(run.end..columns.len());
-        let Some((_, weights)) = columns.get(run.start).filter(|_| !run.is_empty()) else {
-            return;
-        };
-        for (tap, &weight) in weights.iter().enumerate() {
-            let (dx, dy) = (&mut dx[self.run.start + tap..], &dy[run.clone()]);
-            match self.run.stride {
-                1 => spread_strided::<T, 1>(dy, dx, weight),
-                2 => spread_strided::<T, 2>(dy, dx, weight),
-                3 => spread_strided::<T, 3>(dy, dx, weight),
-                _ => spread_strided::<T, 4>(dy, dx, weight),
-            }
-        }
-    }
-}
-
-/// First input and weights of each range, in the kernel's type.
-fn weights<T: Real>(axis: &Weighted) -> Vec<(usize, Vec<T>)> {
-    let convert = |weights: &Vec<f64>| weights.iter().map(|&weight| T::from_f64(weight)).collect();
-    let ranges = axis.windows.ranges.iter().zip(&axis.weights);
-    ranges
-        .map(|(range, weights)| (range.start, convert(weights)))
-        .collect()
-}
-
-fn add_strided<T: Real, const STRIDE: usize>(x: &[T], y: &mut [T], weight: T, first: bool) {
-    let pairs = y.iter_mut().zip(x.as_chunks::<STRIDE>().0);
-    if first {
-        pairs.for_each(|(y, x)| *y = weight * x[0]);
-    } else {
-        pairs.for_each(|(y, x)| *y += weight * x[0]);
-    }
-}
-
-fn spread_strided<T: Real, const STRIDE: usize>(dy: &[T], dx: &mut [T], weight: T) {
-    let pairs = dx.as_chunks_mut::<STRIDE>().0.iter_mut().zip(dy);
-    pairs.for_each(|(dx, &dy)| dx[0] += weight * dy);
-}
-
-impl CustomOp1 for Combine {
     fn name(&self) -> &'static str {
-        "combine"
+        "pooling or upsampling"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (images, channels, _, _) = layout.shape().dims4()?;
-        let planes = images * channels;
-        let y = match x.dtype() {
-            DType::F32 => self.forward::<f32>(kernel::elements(x, layout)?, planes),
-            DType::F64 => self.forward::<f64>(kernel::elements(x, layout)?, planes),
-            other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [Input { data: x, dims: &[images, channels, ..], .. }] = *exactly(inputs)? else {
+            bail!("pooling or upsampling: found an input without channels, wanted [N, C, H, W]");
         };
-        let (height, width) = (self.rows.weights.len(), self.columns.weights.len());
-        Ok((y, Shape::from((images, channels, height, width))))
+        let y = T::combined(self, x, images * channels);
+        let (height, width) = self.output();
+        Ok(Outputs::new(y, (images, channels, height, width)))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dx = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, dy)?,
-            DType::F64 => self.backward::<f64>(x, dy)?,
-            other => bail!("pooling or upsampling: found {other:?}, wanted f32 or f64"),
-        };
-        Ok(Some(dx))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, dy, .. } = pass;
+        let [x] = exactly(inputs)?;
+        let planes = x.dims.iter().take(2).product();
+        Ok(vec![Gradient::New(T::combined_gradient(self, dy, planes))])
     }
 }
 
@@ -255,11 +83,13 @@ impl CustomOp1 for Combine {
 mod tests {
     use candle_core::{Device, Var};
 
+    use d2l_kernels::windows::Windows;
+
     use super::*;
     use crate::testing::{check_gradients, filled};
 
     /// Uneven weights, even ones, and ranges that leave inputs out or share them.
-    fn axes(inputs: usize) -> Result<Vec<Weighted>> {
+    fn axes(inputs: usize) -> anyhow::Result<Vec<Weighted>> {
         let mut axes = Vec::new();
         for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (1, 5, 0), (4, 3, 2)] {
             let windows = Windows::sliding(inputs, kernel, stride, padding, true)?;
@@ -278,7 +108,11 @@ mod tests {
         let x = Var::from_tensor(&filled((2, 7, 3, 6), 1, 2.0, DType::F64, &Device::Cpu)?)?;
         for pair in 0..axes(7)?.len() {
             let input = || x.narrow(0, 1, 1)?.transpose(1, 2); // [1, 3, 7, 6]
-            let axis = |inputs| Ok::<_, candle_core::Error>(axes(inputs)?.swap_remove(pair));
+            let axis = |inputs| {
+                axes(inputs)
+                    .map(|mut axes| axes.swap_remove(pair))
+                    .map_err(candle_core::Error::msg)
+            };
             let kernel = || combine(&input()?, axis(7)?, axis(6)?);
             let definition = || composed(&input()?, &axis(7)?, &axis(6)?);
             let y = kernel()?;

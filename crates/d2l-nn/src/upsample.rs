@@ -5,10 +5,11 @@
 //! axes.
 
 use candle_core::{DType, Result, Tensor, bail};
+use d2l_kernels::pool::Weighted;
+use d2l_kernels::windows::Windows;
 
 use crate::pool::sides;
-use crate::separable::{Weighted, combine};
-use crate::windows::Windows;
+use crate::separable::combine;
 
 /// The nearest element: `[N, C, H, W] -> [N, C, H', W']`, as PyTorch's `interpolate(mode="nearest")`.
 ///

@@ -1,17 +1,17 @@
 //! The sum of two paths, and its rectified form: the end of a residual block. He et al. 2016,
 //! <https://arxiv.org/abs/1512.03385>; D2L zh 7.6.2 and 10.7.4, en 8.6.2 and 11.7.3.
 //!
-//! Both paths get one gradient: ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified. The rectified sum is a single
+//! z = x + y or max(x + y, 0),   ∂l/∂x = ∂l/∂y = ∂l/∂z, where z > 0 if it is rectified
+//!
+//! Both paths get the same gradient, without a copy. Candle would add it to zeros twice. The rectified sum is a single
 //! pass; a sum and an activation take two.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::{Activation, Backward, relu::Relu};
+use super::{Activation, gradients, relu::Relu};
 use crate::Sees;
-use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::{report_function, report_path};
 
 /// z = x + y for x and y of one shape: as `x + y` in candle, but on all threads and without copies of the gradient.
@@ -48,7 +48,7 @@ impl Sum {
             );
         }
         let z = if kernel::has_kernel(x) && y.device().is_cpu() {
-            node::apply2(self, [x.contiguous()?, y.contiguous()?])?
+            graph::apply(self, &[x, y])?
         } else {
             self.composed(&graph::input(x), &graph::input(y))?
         };
@@ -67,31 +67,11 @@ impl Sum {
             false => Ok(sum),
         }
     }
-
-    fn forward<T: Real>(
-        self,
-        [(x, x_layout), (y, y_layout)]: [(&CpuStorage, &Layout); 2],
-    ) -> Result<CpuStorage> {
-        let (x, y) = (elements::<T>(x, x_layout)?, elements::<T>(y, y_layout)?);
-        let z = match self.rectified {
-            true => kernel::map2(
-                x,
-                y,
-                #[inline(always)]
-                |x, y| Relu.value(x + y),
-            ),
-            false => kernel::map2(
-                x,
-                y,
-                #[inline(always)]
-                |x, y| x + y,
-            ),
-        };
-        Ok(T::to_cpu_storage_owned(z))
-    }
 }
 
-impl CustomOp2 for Sum {
+impl Operation for Sum {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         match self.rectified {
             true => "add_relu",
@@ -99,40 +79,37 @@ impl CustomOp2 for Sum {
         }
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        y: &CpuStorage,
-        y_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let both = [(x, x_layout), (y, y_layout)];
-        let z = match x.dtype() {
-            DType::F32 => self.forward::<f32>(both)?,
-            DType::F64 => self.forward::<f64>(both)?,
-            other => bail!("{}: found {other:?}, wanted f32 or f64", self.name()),
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x, y] = exactly(inputs)?;
+        let z = match self.rectified {
+            true => kernel::map2(
+                x.data,
+                y.data,
+                #[inline(always)]
+                |x, y| Relu.value(x + y),
+            ),
+            false => kernel::map2(
+                x.data,
+                y.data,
+                #[inline(always)]
+                |x, y| x + y,
+            ),
         };
-        Ok((z, x_layout.shape().clone()))
+        Ok(Outputs::new(z, x.dims))
     }
 
-    fn bwd(
-        &self,
-        _x: &Tensor,
-        _y: &Tensor,
-        z: &Tensor,
-        dz: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = match self.rectified {
-            true => dz.contiguous()?.apply_op2_no_bwd(z, &Backward(Relu))?,
-            false => dz.clone(),
-        };
-        Ok((Some(gradient.clone()), Some(gradient)))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { y: z, dy: dz, .. } = pass;
+        Ok(match self.rectified {
+            true => vec![Gradient::New(gradients(Relu, dz, z)), Gradient::SameAs(0)],
+            false => vec![Gradient::Upstream, Gradient::Upstream],
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

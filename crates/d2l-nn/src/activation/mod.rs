@@ -1,6 +1,9 @@
 //! Activation functions: element by element, with the gradient in one pass too. D2L zh 4.1.2, en 5.1.2.
 //!
 //! y = φ(x),   ∂l/∂x = φ'(x) ∂l/∂y
+//!
+//! A definition takes a pass over memory for each of its operations; a kernel takes one, for eight numbers side by
+//! side, and one back. tanh takes 0.29 of PyTorch's time, ELU 0.33, sigmoid 0.79 (one thread; see the README's table).
 
 mod add;
 mod elu;
@@ -24,15 +27,11 @@ pub use silu::silu;
 pub use softplus::softplus;
 pub use tanh::tanh;
 
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{Result, Tensor};
 
 use crate::Sees;
-use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::report_function;
 
 /// A function φ of one number. It is copied into its loops: behind a pointer, a parameter would be read for every
@@ -62,7 +61,7 @@ trait Activation: Copy + Send + Sync + 'static {
 /// φ of every element, by the kernel if there is one.
 fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
-        node::apply1(Forward(function), x.contiguous()?)?
+        graph::apply(Elements(function), &[x])?
     } else {
         function.composed(&graph::input(x))?
     };
@@ -70,73 +69,41 @@ fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     Ok(y)
 }
 
-/// y = φ(x)
-struct Forward<A>(A);
+/// φ of every element, in one pass over memory.
+struct Elements<A>(A);
 
-impl<A: Activation> CustomOp1 for Forward<A> {
+impl<A: Activation> Operation for Elements<A> {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         A::NAME
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
         let function = self.0;
-        let y = match x.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(kernel::map(
-                elements::<f32>(x, layout)?,
-                #[inline(always)] // or the loop around it is not vectorised
-                move |x| function.value(x),
-            )),
-            DType::F64 => f64::to_cpu_storage_owned(kernel::map(
-                elements::<f64>(x, layout)?,
-                #[inline(always)]
-                move |x| function.value(x),
-            )),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
-        };
-        Ok((y, layout.shape().clone()))
+        let y = kernel::map(
+            x.data,
+            #[inline(always)] // or the loop around it is not vectorised
+            move |x| function.value(x),
+        );
+        Ok(Outputs::new(y, x.dims))
     }
 
-    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let known = if A::FROM_OUTPUT { y } else { x };
-        let backward = Backward(self.0);
-        let dx = dy
-            .contiguous()?
-            .apply_op2_no_bwd(&known.contiguous()?, &backward)?;
-        Ok(Some(dx))
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { inputs, y, dy, .. } = pass;
+        let [x] = exactly(inputs)?;
+        let known = if A::FROM_OUTPUT { y } else { x.data };
+        Ok(vec![Gradient::New(gradients(self.0, dy, known))])
     }
 }
 
-/// dx = φ' dy
-struct Backward<A>(A);
-
-impl<A: Activation> CustomOp2 for Backward<A> {
-    fn name(&self) -> &'static str {
-        A::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-        known: &CpuStorage,
-        known_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let function = self.0;
-        let dx = match dy.dtype() {
-            DType::F32 => f32::to_cpu_storage_owned(kernel::map2(
-                elements::<f32>(dy, dy_layout)?,
-                elements::<f32>(known, known_layout)?,
-                #[inline(always)]
-                move |dy, known| function.gradient(dy, known),
-            )),
-            DType::F64 => f64::to_cpu_storage_owned(kernel::map2(
-                elements::<f64>(dy, dy_layout)?,
-                elements::<f64>(known, known_layout)?,
-                #[inline(always)]
-                move |dy, known| function.gradient(dy, known),
-            )),
-            other => bail!("{}: found {other:?}, wanted f32 or f64", A::NAME),
-        };
-        Ok((dx, dy_layout.shape().clone()))
-    }
+/// φ' dy of every element, where φ' is computed from y or x.
+fn gradients<T: Real>(function: impl Activation, dy: &[T], known: &[T]) -> Vec<T> {
+    kernel::map2(
+        dy,
+        known,
+        #[inline(always)]
+        move |dy, known| function.gradient(dy, known),
+    )
 }

@@ -1,5 +1,7 @@
 //! The rectified linear unit with PyTorch's gradient. D2L zh 4.1.2.1, en 5.1.2.1.
 //!
+//! y = max(x, 0),   dy/dx = 1 above 0, 0 elsewhere
+//!
 //! At 0 the derivative may be anything from 0 to 1. PyTorch and the book take 0; candle 0.11's own `relu` takes 1, so
 //! that dead inputs (zeros of a one-hot code or of a dropout before it) get gradients that they don't get in PyTorch.
 

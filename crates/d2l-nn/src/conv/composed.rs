@@ -5,7 +5,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::geometry::{Axis, Geometry};
+use d2l_kernels::conv::{Axis, Geometry};
 
 /// y = Σ over the kernel's entries (i, j) of w[:, :, i, j] x[cells that (i, j) reads]: one matrix product each.
 pub(super) fn convolution(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {

@@ -4,9 +4,9 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use super::convolve;
-use super::geometry::Conv2dConfig;
 use crate::observe::report_layer;
 use crate::{Initializer, Sees};
+use d2l_kernels::conv::Conv2dConfig;
 
 /// A convolutional layer `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[O, C / groups, k, k]` and
 /// `bias` `[O]`.

@@ -13,27 +13,18 @@
 //! stay in the cache.
 
 mod composed;
-mod direct;
-mod geometry;
 mod layer;
 mod op;
-mod product;
-mod runs;
-mod share;
 #[cfg(test)]
 mod tests;
-mod transform;
 mod transposed;
-mod unfold;
-mod winograd;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Error, Result, Tensor, bail};
 
 use crate::graph;
 use crate::kernel;
-use crate::node;
-pub use geometry::Conv2dConfig;
-use geometry::Geometry;
+pub use d2l_kernels::conv::Conv2dConfig;
+use d2l_kernels::conv::Geometry;
 pub use layer::{Conv1d, Conv2d, conv1d, conv2d, conv2d_no_bias};
 pub use transposed::{ConvTranspose2d, conv_transpose2d};
 
@@ -48,14 +39,13 @@ fn convolve(
     bias: Option<&Tensor>,
     config: &Conv2dConfig,
 ) -> Result<Tensor> {
-    let geometry = Geometry::new(x.dims(), weight.dims(), config)?;
+    let geometry = Geometry::new(x.dims(), weight.dims(), config).map_err(Error::wrap)?;
     check(x, weight, bias, geometry.filters)?;
     if kernel::has_kernel(x) {
-        let (x, weight) = (x.contiguous()?, weight.contiguous()?);
         let op = op::Convolution(geometry);
         return match bias {
-            Some(bias) => node::apply3(op, [x, weight, bias.contiguous()?]),
-            None => node::apply2(op, [x, weight]),
+            Some(bias) => graph::apply(op, &[x, weight, bias]),
+            None => graph::apply(op, &[x, weight]),
         };
     }
     let [x, weight] = [x, weight].map(graph::input);

@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 
-use super::geometry::{Conv2dConfig, Geometry};
 use super::transposed::ConvTranspose2d;
 use super::{Conv1d, Conv2d, add_bias, composed, convolve};
 use crate::testing::{check_gradients, filled};
+use d2l_kernels::conv::{Conv2dConfig, Geometry};
 
 const CPU: Device = Device::Cpu;
 

@@ -1,14 +1,13 @@
 //! The transposed convolution: a convolution's gradient as a layer, which makes images larger. D2L zh 13.10, en 14.10.
 
-use candle_core::{Module, Result, Tensor, bail};
+use candle_core::{Error, Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
-use super::geometry::{Conv2dConfig, Geometry};
 use super::{add_bias, check, composed, op};
 use crate::graph;
-use crate::node;
 use crate::observe::report_layer;
 use crate::{Initializer, Sees, kernel};
+use d2l_kernels::conv::{Conv2dConfig, Geometry};
 
 /// A transposed convolution `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[C, O / groups, k, k]` and
 /// `bias` `[O]`; initial values as PyTorch's, which takes the fan from the weight's second dimension.
@@ -132,12 +131,12 @@ fn convolve_transposed(
     );
     let filters = per_group * config.groups;
     // The convolution whose gradient this is: from the output's size to the input's.
-    let mut geometry = Geometry::new(&[images, filters, out_h, out_w], weight.dims(), config)?;
+    let mut geometry = Geometry::new(&[images, filters, out_h, out_w], weight.dims(), config)
+        .map_err(Error::wrap)?;
     (geometry.rows.output, geometry.columns.output) = (height, width); // a large output padding would give more
     check(x, weight, bias, filters)?;
     let y = if kernel::has_kernel(x) {
-        let inputs = [x.contiguous()?, weight.contiguous()?];
-        node::apply2(op::Transposed(geometry), inputs)?
+        graph::apply(op::Transposed(geometry), &[x, weight])?
     } else {
         let [x, weight] = [x, weight].map(graph::input);
         composed::transposed(&geometry, &x, &weight)?

@@ -49,7 +49,7 @@ fn empty_store(like: &Tensor) -> Result<GradStore> {
 /// is one that the tensor was computed from. Tensors that wait for the same operation share one pass of candle's.
 #[derive(Default)]
 struct Pass {
-    /// The recorded operations whose output has a gradient, by their order.
+    /// The recorded operations of which an output has a gradient, by their order.
     operations: BTreeMap<u64, Waiting>,
     /// Tensors that candle computed and recorded operations used, with their gradients.
     candles: BTreeMap<Place, (Tensor, Gradient)>,
@@ -61,11 +61,24 @@ struct Pass {
     parameters: HashMap<TensorId, (Tensor, Gradient)>,
 }
 
-/// An operation and the gradient of its output `y`.
+/// An operation, its output y, and the gradients of y and the outputs besides it.
 struct Waiting {
     node: Arc<Node>,
     y: Tensor,
-    dy: Gradient,
+    dys: Vec<Option<Gradient>>,
+}
+
+impl Waiting {
+    /// Adds a part of the gradient of the output with this number.
+    fn add(&mut self, number: usize, part: Gradient) -> Result<()> {
+        if self.dys.len() <= number {
+            self.dys.resize_with(number + 1, || None);
+        }
+        if let Some(dy) = self.dys.get_mut(number) {
+            *dy = Some(part.and(dy.take())?);
+        }
+        Ok(())
+    }
 }
 
 /// When candle's pass goes on from a tensor.
@@ -114,8 +127,8 @@ impl Gradient {
 impl Pass {
     fn run(&mut self, loss: &Tensor) -> Result<()> {
         match node::of(loss) {
-            Some(node) => {
-                self.discover(vec![node])?;
+            Some(output) => {
+                self.discover(vec![Arc::clone(&output.node)])?;
                 self.give(loss, loss.ones_like()?)?;
             }
             None if loss.is_variable() => self.give(loss, loss.ones_like()?)?,
@@ -132,8 +145,9 @@ impl Pass {
                 && candles >= operation
             {
                 self.on_from_candles(before)?;
-            } else if let Some((_, Waiting { node, y, dy })) = self.operations.pop_last() {
-                for (input, gradient) in node.gradients(&y, &dy.tensor)? {
+            } else if let Some((_, Waiting { node, y, dys })) = self.operations.pop_last() {
+                let dys = dys.into_iter().map(|dy| Some(dy?.tensor)).collect();
+                for (input, gradient) in node.gradients(&y, dys)? {
                     self.give(input, gradient.detach())?;
                 }
             } else {
@@ -149,11 +163,14 @@ impl Pass {
             let other = self.parameters.remove(&x.id());
             let sum = gradient.and(other.map(|(_, other)| other))?;
             self.parameters.insert(x.id(), (x.clone(), sum));
-        } else if let Some(node) = node::of(x) {
-            let other = self.operations.remove(&node.order);
-            let dy = gradient.and(other.map(|other| other.dy))?;
-            let y = x.clone();
-            self.operations.insert(node.order, Waiting { node, y, dy });
+        } else if let Some(output) = node::of(x) {
+            let order = output.node.order;
+            let waiting = self.operations.entry(order).or_insert_with(|| Waiting {
+                node: Arc::clone(&output.node),
+                y: output.first.as_ref().unwrap_or(x).clone(),
+                dys: Vec::new(),
+            });
+            waiting.add(output.number, gradient)?;
         } else if let Some(&place) = self.places.get(&x.id()) {
             let other = self.candles.remove(&place);
             let sum = gradient.and(other.map(|(_, other)| other))?;
@@ -174,8 +191,8 @@ impl Pass {
                 continue;
             }
             for (number, input) in node.inputs().iter().enumerate() {
-                if let Some(node) = node::of(input) {
-                    nodes.push(node);
+                if let Some(output) = node::of(input) {
+                    nodes.push(Arc::clone(&output.node));
                 } else if input.track_op()
                     && !input.is_variable()
                     && !self.places.contains_key(&input.id())
@@ -191,8 +208,8 @@ impl Pass {
         let root = walk::root(found.values().map(|x| (x, None)))?;
         let mut before = 0;
         for tensor in self.walks.from(&root)?.into_iter().rev() {
-            if let Some(node) = node::of(tensor) {
-                before = before.max(node.order);
+            if let Some(output) = node::of(tensor) {
+                before = before.max(output.node.order);
             }
             if ids.contains(&tensor.id()) {
                 let number = self.places.len();

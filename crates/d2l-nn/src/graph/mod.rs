@@ -48,16 +48,23 @@
 //! pieces of one step, and the time grows in proportion to the steps. Without it, a recurrence of many steps is an
 //! error.
 //!
-//! Reading order: [`node`] (what is recorded), [`backward`](mod@backward) (the order of the passes), [`walk`] (candle's
-//! part of them), [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
+//! Reading order: [`operation`] (what an operation is), [`apply`](mod@apply) (how it runs on tensors), [`node`] (what
+//! is recorded), [`backward`](mod@backward) (the order of the passes), [`walk`] (candle's part of them),
+//! [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
 
+mod apply;
 mod backward;
 mod boundary;
 mod no_grad;
-pub(crate) mod node;
+mod node;
+mod operation;
 mod walk;
 
+pub(crate) use apply::{apply, apply_all};
 pub use backward::backward;
 pub use boundary::boundary;
 pub use no_grad::no_grad;
 pub(crate) use no_grad::{input, tracks};
+pub(crate) use operation::{
+    Backward, Gradient, Input, Operation, Outputs, and_perhaps_one, exactly,
+};

@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::graph::node::{self, LIVE};
-    use crate::{backward, boundary, relu};
+    use crate::{backward, boundary, cross_entropy, relu};
 
     fn leaf() -> Result<Var> {
         Var::new(&[-1f32, 2.0], &Device::Cpu)
@@ -101,6 +101,15 @@ mod tests {
         assert!(!no_grad(|| boundary(&x.sqr()?))?.track_op());
         assert_eq!(LIVE.get(), 2);
         drop(recorded);
+        assert_eq!(LIVE.get(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn an_operation_that_fails_is_not_recorded() -> Result<()> {
+        let logits = Var::new(&[[0f32, 1.0]], &Device::Cpu)?;
+        let beyond = Tensor::new(&[2u32], &Device::Cpu)?;
+        assert!(cross_entropy(&logits, &beyond).is_err());
         assert_eq!(LIVE.get(), 0);
         Ok(())
     }

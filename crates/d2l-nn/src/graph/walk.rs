@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, TensorId, bail};
+use candle_core::{Result, Tensor, TensorId, bail};
 
+use super::apply::seed;
 use super::node::Node;
 
 /// How often the passes may visit a tensor that candle computed, on average.
@@ -51,26 +52,9 @@ impl Walks {
 pub(super) fn root<'a>(
     starts: impl Iterator<Item = (&'a Tensor, Option<&'a Tensor>)>,
 ) -> Result<Tensor> {
-    let seeds = starts.map(|(x, gradient)| x.apply_op1(Seed(gradient.cloned())));
+    let seeds = starts.map(|(x, gradient)| seed(x, gradient));
     let seeds: Vec<Tensor> = seeds.collect::<Result<_>>()?;
     Tensor::cat(&seeds, 0)
-}
-
-/// The scalar 0, whose gradient with respect to its argument is the given tensor.
-struct Seed(Option<Tensor>);
-
-impl CustomOp1 for Seed {
-    fn name(&self) -> &'static str {
-        "seed"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, _dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.0.clone())
-    }
 }
 
 /// The output `y` of a recorded operation, and the part of its gradient that one pass of candle's found.

@@ -1,14 +1,15 @@
-//! Losses that are sums over elements: value and gradient in one pass on the CPU.
+//! Losses that are sums over elements.
+//!
+//! l = 1/n Σ_i f(ŷ_i, y_i),   ∂l/∂ŷ_i = 1/n ∂f/∂ŷ (ŷ_i, y_i)
+//!
+//! f and its slope share their work, so the kernel computes both in one pass. The backward pass only hands the slopes
+//! on.
 
-use std::sync::Mutex;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use super::{Reduction, scaled};
-use crate::graph;
-use crate::kernel::{self, Real, elements};
-use crate::node;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 
 /// l_i = f(ŷ_i, y_i)
 pub(super) trait Pointwise: Send + Sync + 'static {
@@ -58,140 +59,79 @@ pub(super) fn apply<P: Pointwise>(
     target: &Tensor,
     reduction: Reduction,
 ) -> Result<Tensor> {
-    let op = Op {
-        loss,
-        divisor: reduction.divisor(prediction.dims()),
-        wants_gradient: graph::tracks(prediction),
-        gradient: Mutex::new(None),
-    };
-    let target = target.detach().contiguous()?;
-    node::apply2(op, [prediction.contiguous()?, target])
+    let divisor = reduction.divisor(prediction.dims());
+    graph::apply(Losses { loss, divisor }, &[prediction, &target.detach()])
 }
 
-struct Op<P> {
+struct Losses<P> {
     loss: P,
     /// The divisor of the sum; nothing if losses are not added.
     divisor: Option<f64>,
-    wants_gradient: bool,
-    gradient: Mutex<Option<Tensor>>,
 }
 
-impl<P: Pointwise> Op<P> {
-    fn forward<T: Real>(
-        &self,
-        prediction: &[T],
-        target: &[T],
-        shape: &Shape,
-    ) -> Result<(CpuStorage, Shape)> {
-        let loss = &self.loss;
-        let (values, slopes, shape_of_loss) = match self.divisor {
-            Some(divisor) => {
-                let share = T::from_f64(1.0 / divisor);
-                let (sum, slopes) = if self.wants_gradient {
-                    let (sum, slopes) = kernel::map2_and_sum(
-                        prediction,
-                        target,
-                        #[inline(always)]
-                        |x, y| {
-                            let (value, slope) = loss.value_and_slope(x, y);
-                            (value, slope * share)
-                        },
-                    );
-                    (sum, Some(slopes))
-                } else {
-                    let (sum, _) = kernel::map2_and_sum(
-                        prediction,
-                        target,
-                        #[inline(always)]
-                        |x, y| (loss.value_and_slope(x, y).0, ()),
-                    );
-                    (sum, None)
-                };
-                let mean = vec![T::from_f64(sum / divisor)];
-                (mean, slopes, Shape::from(()))
-            }
-            None => {
-                let values = kernel::map2(
-                    prediction,
-                    target,
-                    #[inline(always)]
-                    |x, y| loss.value_and_slope(x, y).0,
-                );
-                let slopes = self.wants_gradient.then(|| {
-                    kernel::map2(
-                        prediction,
-                        target,
-                        #[inline(always)]
-                        |x, y| loss.value_and_slope(x, y).1,
-                    )
-                });
-                (values, slopes, shape.clone())
-            }
-        };
-        if let Some(slopes) = slopes
-            && let Ok(mut slot) = self.gradient.lock()
-        {
-            *slot = Some(Tensor::from_vec(slopes, shape.clone(), &Device::Cpu)?);
-        }
-        Ok((T::to_cpu_storage_owned(values), shape_of_loss))
-    }
-}
+impl<P: Pointwise> Operation for Losses<P> {
+    /// ∂l/∂ŷ
+    type Kept<T: Real> = Vec<T>;
 
-impl<P: Pointwise> CustomOp2 for Op<P> {
     fn name(&self) -> &'static str {
         P::NAME
     }
 
-    fn cpu_fwd(
-        &self,
-        prediction: &CpuStorage,
-        layout: &Layout,
-        target: &CpuStorage,
-        target_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let shape = layout.shape();
-        match prediction.dtype() {
-            DType::F32 => self.forward::<f32>(
-                elements(prediction, layout)?,
-                elements(target, target_layout)?,
-                shape,
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<T>>> {
+        let [prediction, target] = exactly(inputs)?;
+        let (x, y, loss) = (prediction.data, target.data, &self.loss);
+        let Some(divisor) = self.divisor else {
+            let values = kernel::map2(
+                x,
+                y,
+                #[inline(always)]
+                |x, y| loss.value_and_slope(x, y).0,
+            );
+            let slopes = keeps.then(|| {
+                kernel::map2(
+                    x,
+                    y,
+                    #[inline(always)]
+                    |x, y| loss.value_and_slope(x, y).1,
+                )
+            });
+            let outputs = Outputs::new(values, prediction.dims);
+            return Ok(outputs.keeping(slopes.unwrap_or_default()));
+        };
+        let share = T::from_f64(1.0 / divisor);
+        let (sum, slopes) = match keeps {
+            true => kernel::map2_and_sum(
+                x,
+                y,
+                #[inline(always)]
+                |x, y| {
+                    let (value, slope) = loss.value_and_slope(x, y);
+                    (value, slope * share)
+                },
             ),
-            DType::F64 => self.forward::<f64>(
-                elements(prediction, layout)?,
-                elements(target, target_layout)?,
-                shape,
-            ),
-            other => bail!("{}: found type {other:?}, wanted f32 or f64", P::NAME),
-        }
+            false => {
+                let (sum, _) = kernel::map2_and_sum(
+                    x,
+                    y,
+                    #[inline(always)]
+                    |x, y| (loss.value_and_slope(x, y).0, ()),
+                );
+                (sum, Vec::new())
+            }
+        };
+        Ok(Outputs::new(vec![T::from_f64(sum / divisor)], ()).keeping(slopes))
     }
 
-    fn bwd(
-        &self,
-        _prediction: &Tensor,
-        _target: &Tensor,
-        _loss: &Tensor,
-        upstream: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = match self.gradient.lock() {
-            Ok(gradient) => gradient.clone(),
-            Err(_) => None,
-        };
-        match gradient {
-            Some(gradient) if self.divisor.is_some() => {
-                Ok((Some(scaled(&gradient, upstream)?), None))
-            }
-            Some(slopes) => Ok((Some(slopes.mul(upstream)?), None)),
-            None => bail!(
-                "{}: nothing had a gradient to compute in the forward pass",
-                P::NAME
-            ),
-        }
+    fn backward<T: Kernels>(&self, pass: Backward<T, Vec<T>>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, kept: slopes, .. } = pass;
+        let gradient = scaled(slopes, dy);
+        Ok(vec![Gradient::New(gradient), Gradient::Unwanted])
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use candle_core::Var;
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};

@@ -5,14 +5,11 @@
 //!
 //! running ← (1 - m) running + m · batch's, with the variance divided by n - 1, as in PyTorch.
 
-use std::sync::{Arc, Mutex};
-
-use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
+use d2l_kernels::norm::{MeanAndVariance, Planes};
 
-use super::planes::{MeanAndVariance, Planes};
 use crate::graph;
-use crate::node;
 use crate::observe::{is_observed, report_layer};
 use crate::{Mode, Sees, kernel};
 
@@ -109,7 +106,7 @@ impl BatchNorm {
                 x.dims()
             );
         }
-        // The kernel's planes are contiguous; without positions, the batch is the plane.
+        // Without positions, the batch is the plane.
         let planes = match places {
             [] => x.t()?.contiguous()?.unsqueeze(0)?,
             _ => x.contiguous()?,
@@ -165,7 +162,6 @@ impl BatchNorm {
     }
 
     fn fused(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
-        let used = Arc::new(Mutex::new(Vec::new()));
         let given = match training {
             true => None,
             false => {
@@ -175,18 +171,13 @@ impl BatchNorm {
                 Some(both.collect::<Vec<MeanAndVariance>>())
             }
         };
-        let op = Planes { given, eps: self.eps, relu, used: Arc::clone(&used) };
-        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
-        let y = node::apply3(op, [x.clone(), weight, bias])?;
-        if !training {
-            return Ok((y, None));
-        }
-        let (mean, variance): (Vec<f64>, Vec<f64>) = match used.lock() {
-            Ok(used) => used.iter().copied().unzip(),
-            Err(_) => bail!("batch_norm: a thread ended early"),
+        let op = Planes { given, eps: self.eps, relu };
+        let (y, moments) = graph::apply_all(op, &[x, &self.weight, &self.bias])?;
+        let moments = match moments.as_slice() {
+            [mean, variance] => Some((mean.detach(), variance.detach())),
+            _ => None,
         };
-        let tensor = |values: Vec<f64>| Tensor::from_vec(values, x.dim(1)?, &Device::Cpu);
-        Ok((y, Some((tensor(mean)?, tensor(variance)?))))
+        Ok((y, moments))
     }
 
     fn running(&self) -> (Tensor, Tensor) {

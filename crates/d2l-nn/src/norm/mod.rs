@@ -1,10 +1,8 @@
 //! Normalisation: the values of a channel, an example or a group of channels get mean 0 and variance 1.
 
 mod batch_norm;
-mod moments;
-mod planes;
+mod op;
 mod row_norms;
-mod rows;
 
 pub use batch_norm::{BatchNorm, batch_norm};
 pub use row_norms::{GroupNorm, LayerNorm, RmsNorm, group_norm, layer_norm, rms_norm};

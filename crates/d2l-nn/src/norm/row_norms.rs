@@ -9,15 +9,12 @@
 //! With μ = 0 and the mean square for σ², and without β, it is RMS normalisation, Zhang and Sennrich 2019,
 //! arXiv:1910.07467.
 
-use std::sync::Mutex;
-
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use d2l_kernels::norm::Rows;
 
-use super::rows::Rows;
 use crate::graph;
 use crate::kernel;
-use crate::node;
 use crate::observe::{Sees, report_layer};
 
 /// Layer normalisation over the last dimension, `normalized_dim` wide: `weight` (ones) and `bias` (zeros). PyTorch's
@@ -108,15 +105,8 @@ impl Parameters {
     /// Keeps the shape: x is read as rows of `dim`, and each run of `segment` elements shares a weight.
     fn forward(&self, x: &Tensor, dim: usize, segment: usize) -> Result<Tensor> {
         let y = if kernel::has_kernel(x) {
-            let op = Rows {
-                eps: self.eps,
-                centered: self.centered,
-                dim,
-                segment,
-                used: Mutex::new(Vec::new()),
-            };
-            let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
-            node::apply3(op, [x.contiguous()?, weight, bias])?
+            let op = Rows { eps: self.eps, centered: self.centered, dim, segment };
+            graph::apply(op, &[x, &self.weight, &self.bias])?
         } else {
             let rows = graph::input(x).reshape(((), dim))?;
             self.composed(&rows, segment)?.reshape(x.shape())?

@@ -7,7 +7,7 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use super::{Optimizer, ParamGroup, State};
-use crate::kernel::{self, CHUNK, Real};
+use crate::kernel::{self, CHUNK, Number, Real};
 
 /// The largest number of tensors that a rule keeps for one parameter.
 pub const MEMORIES: usize = 3;
@@ -187,7 +187,7 @@ fn composed<R: Rule>(
     var.set(&rule.composed(turn, w, g, memory)?)
 }
 
-fn in_place<T: Real>(
+fn in_place<T: Number>(
     rule: &impl Rule,
     turn: Turn,
     var: &Var,

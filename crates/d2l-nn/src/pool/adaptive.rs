@@ -3,13 +3,14 @@
 //! Output o of m reads the inputs from ⌊o n / m⌋ to ⌈(o + 1) n / m⌉ of n: pooling regions of nearly equal size, which
 //! overlap by one input if m doesn't divide n.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Error, Result, Tensor};
+use d2l_kernels::pool::Weighted;
+use d2l_kernels::windows::Windows;
 
 use super::{max::max_over, sides};
 use crate::Sees;
 use crate::observe::report_function;
-use crate::separable::{Weighted, combine};
-use crate::windows::Windows;
+use crate::separable::combine;
 
 /// The mean of each channel: `[N, C, H, W] -> [N, C, 1, 1]`.
 ///
@@ -61,7 +62,7 @@ fn sees(x: &Tensor, size: (usize, usize)) -> Result<Sees> {
 fn cells(x: &Tensor, size: (usize, usize), op: &str) -> Result<(Windows, Windows)> {
     let (height, width) = sides(x, op)?;
     Ok((
-        Windows::adaptive(height, size.0)?,
-        Windows::adaptive(width, size.1)?,
+        Windows::adaptive(height, size.0).map_err(Error::wrap)?,
+        Windows::adaptive(width, size.1).map_err(Error::wrap)?,
     ))
 }

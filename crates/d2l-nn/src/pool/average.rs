@@ -3,11 +3,12 @@
 //! y_o = 1/n Σ x over the pooling region of o, where n is the region's size, with the padding or without
 
 use candle_core::{Result, Tensor};
+use d2l_kernels::pool::Weighted;
+use d2l_kernels::windows::Windows;
 
 use super::{Pool1d, Pool2d, as_images};
 use crate::observe::report_function;
-use crate::separable::{Weighted, combine};
-use crate::windows::Windows;
+use crate::separable::combine;
 
 /// The mean of each pooling region: `[N, C, H, W] -> [N, C, H', W']`, sizes as in [`Pool2d`].
 ///

@@ -4,19 +4,19 @@
 //!
 //! Of equal elements the first in row-major order wins, as in PyTorch. A NaN wins over all numbers; of several NaNs the
 //! last wins. Padding is -∞ and never wins.
+//!
+//! The definition compares copies of the image, one for each place in a region. The kernel takes the maximum along each
+//! row first and then over the rows, so a row that several regions share is read once. It keeps the winners' places, so
+//! the backward pass compares nothing.
 
-use std::sync::OnceLock;
+use candle_core::{Result, Tensor, bail};
+use d2l_kernels::pool::MaxOver;
+use d2l_kernels::windows::Windows;
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
-
-use super::{Pool1d, Pool2d, as_images, sides};
-use crate::graph;
-use crate::kernel::{self, Real};
-use crate::node;
+use super::{Pool1d, Pool2d, as_images};
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{self, Kernels, Real};
 use crate::observe::report_function;
-use crate::windows::{Run, Windows, for_planes};
 
 /// The largest element of each pooling region: `[N, C, H, W] -> [N, C, H', W']`, sizes as in [`Pool2d`].
 ///
@@ -43,14 +43,7 @@ pub fn max_pool1d(x: &Tensor, pool: &Pool1d) -> Result<Tensor> {
 /// The maximum over each pooling region, a range of rows and a range of columns of `[N, C, H, W]`.
 pub(super) fn max_over(x: &Tensor, rows: Windows, columns: Windows) -> Result<Tensor> {
     if kernel::has_kernel(x) && u32::try_from(rows.inputs * columns.inputs).is_ok() {
-        let op = MaxOver {
-            wants_gradient: graph::tracks(x),
-            run: columns.run(),
-            rows,
-            columns,
-            winners: OnceLock::new(),
-        };
-        node::apply1(op, x.contiguous()?)
+        graph::apply(MaxOver::new(rows, columns), &[x])
     } else {
         composed(&graph::input(x), &rows, &columns)
     }
@@ -87,242 +80,31 @@ fn composed(x: &Tensor, rows: &Windows, columns: &Windows) -> Result<Tensor> {
     }
 }
 
-struct MaxOver {
-    rows: Windows,
-    columns: Windows,
-    /// The run of `columns`.
-    run: Run,
-    wants_gradient: bool,
+impl Operation for MaxOver {
     /// For each output, the row-major index in the plane of the element that won.
-    winners: OnceLock<Vec<u32>>,
-}
+    type Kept<T: Real> = Vec<u32>;
 
-/// What is kept of the element that wins a region: its index, or nothing if no gradient is wanted.
-trait Winner: Copy + Send {
-    fn at(index: u32) -> Self;
-    fn moved(self, by: u32) -> Self;
-}
-
-impl Winner for u32 {
-    #[inline]
-    fn at(index: u32) -> Self {
-        index
-    }
-    #[inline]
-    fn moved(self, by: u32) -> Self {
-        self + by
-    }
-}
-
-impl Winner for () {
-    fn at(_: u32) {}
-    fn moved(self, _: u32) {}
-}
-
-/// The value and the winner of a region so far, after one more element.
-#[inline]
-#[allow(clippy::eq_op)] // only a NaN differs from itself
-fn step<T: Real, W: Winner>(best: (T, W), x: T, winner: W) -> (T, W) {
-    let wins = (x > best.0) | (x != x);
-    (
-        if wins { x } else { best.0 },
-        if wins { winner } else { best.1 },
-    )
-}
-
-impl MaxOver {
-    fn forward<T: Real>(&self, x: &[T], planes: usize) -> CpuStorage {
-        let outputs = planes * self.rows.ranges.len() * self.columns.ranges.len();
-        let mut y = vec![T::ZERO; outputs];
-        if self.wants_gradient {
-            let mut winners = vec![0u32; outputs];
-            for_planes(planes, x, &mut y, &mut winners, |x, y, w| {
-                self.planes(x, y, w)
-            });
-            self.winners.get_or_init(|| winners);
-        } else {
-            let mut nothing = vec![(); outputs];
-            for_planes(planes, x, &mut y, &mut nothing, |x, y, w| {
-                self.planes(x, y, w)
-            });
-        }
-        T::to_cpu_storage_owned(y)
-    }
-
-    /// First the maximum along each row, then over the rows of a region: equal elements stay in row-major order, and a
-    /// row that several regions share is read once.
-    fn planes<T: Real, W: Winner>(&self, x: &[T], y: &mut [T], winners: &mut [W]) {
-        let (height, width) = (self.rows.inputs, self.columns.inputs);
-        let out_width = self.columns.ranges.len();
-        let size = self.rows.ranges.len() * out_width;
-        let kept = self.rows.longest();
-        let mut row = vec![T::ZERO; width + self.run.stride];
-        let mut values = vec![T::ZERO; kept * out_width];
-        let mut places = vec![W::at(0); kept * out_width];
-        let planes = x.chunks_exact(height * width);
-        let outputs = y.chunks_exact_mut(size).zip(winners.chunks_exact_mut(size));
-        for (x, (y, winners)) in planes.zip(outputs) {
-            let mut next = 0; // the first row whose maxima are still to be taken
-            let outputs = y.chunks_exact_mut(out_width);
-            let outputs = outputs.zip(winners.chunks_exact_mut(out_width));
-            for (rows, (y, winners)) in self.rows.ranges.iter().zip(outputs) {
-                for i in next.max(rows.start)..rows.end {
-                    let slot = i % kept * out_width..(i % kept + 1) * out_width;
-                    row[..width].copy_from_slice(&x[i * width..(i + 1) * width]);
-                    self.along(&row, &mut values[slot.clone()], &mut places[slot]);
-                }
-                next = next.max(rows.end);
-                for i in rows.clone() {
-                    let slot = i % kept * out_width..(i % kept + 1) * out_width;
-                    let of_row = values[slot.clone()].iter().zip(&places[slot]);
-                    let above = (i * width) as u32;
-                    let outputs = y.iter_mut().zip(winners.iter_mut()).zip(of_row);
-                    if i == rows.start {
-                        outputs.for_each(|((y, winner), (&x, place))| {
-                            (*y, *winner) = (x, place.moved(above));
-                        });
-                    } else {
-                        outputs.for_each(|((y, winner), (&x, place))| {
-                            (*y, *winner) = step((*y, *winner), x, place.moved(above));
-                        });
-                    }
-                }
-            }
-        }
-    }
-
-    /// The maximum over each range of columns of one row.
-    fn along<T: Real, W: Winner>(&self, row: &[T], values: &mut [T], places: &mut [W]) {
-        let run = self.run.outputs.clone();
-        let even = (&mut values[run.clone()], &mut places[run.clone()]);
-        match (self.run.stride, self.run.taps) {
-            (2, 2) => self.evenly::<T, W, 2, 2>(row, even),
-            (2, 3) => self.evenly::<T, W, 2, 3>(row, even),
-            (1, 3) => self.evenly::<T, W, 1, 3>(row, even),
-            (1, _) => self.evenly_by_tap::<T, W, 1>(row, even),
-            (2, _) => self.evenly_by_tap::<T, W, 2>(row, even),
-            (3, _) => self.evenly_by_tap::<T, W, 3>(row, even),
-            (4, _) => self.evenly_by_tap::<T, W, 4>(row, even),
-            _ => self.one_by_one(run.clone(), row, values, places),
-        }
-        self.one_by_one(0..run.start, row, values, places);
-        self.one_by_one(run.end..values.len(), row, values, places);
-    }
-
-    /// The run of ranges of `TAPS` columns, `STRIDE` apart.
-    fn evenly<T: Real, W: Winner, const STRIDE: usize, const TAPS: usize>(
-        &self,
-        row: &[T],
-        (values, places): (&mut [T], &mut [W]),
-    ) {
-        let start = self.run.start;
-        let taps: [&[[T; STRIDE]]; TAPS] =
-            std::array::from_fn(|tap| &row[start + tap..].as_chunks().0[..values.len()]);
-        for (o, (value, place)) in values.iter_mut().zip(places).enumerate() {
-            let first = (start + o * STRIDE) as u32;
-            let mut best = (taps[0][o][0], W::at(first));
-            for (tap, x) in taps.iter().enumerate().skip(1) {
-                best = step(best, x[o][0], W::at(first + tap as u32));
-            }
-            (*value, *place) = best;
-        }
-    }
-
-    /// As [`Self::evenly`], with any number of columns in a range.
-    fn evenly_by_tap<T: Real, W: Winner, const STRIDE: usize>(
-        &self,
-        row: &[T],
-        (values, places): (&mut [T], &mut [W]),
-    ) {
-        for tap in 0..self.run.taps {
-            let start = self.run.start + tap;
-            let (x, _) = row[start..].as_chunks::<STRIDE>();
-            let outputs = values.iter_mut().zip(places.iter_mut());
-            for (o, ((value, place), x)) in outputs.zip(x).enumerate() {
-                let new = (x[0], W::at((start + o * STRIDE) as u32));
-                (*value, *place) = if tap == 0 {
-                    new
-                } else {
-                    step((*value, *place), new.0, new.1)
-                };
-            }
-        }
-    }
-
-    fn one_by_one<T: Real, W: Winner>(
-        &self,
-        outputs: std::ops::Range<usize>,
-        row: &[T],
-        values: &mut [T],
-        places: &mut [W],
-    ) {
-        for o in outputs {
-            let range = self.columns.ranges[o].clone();
-            let mut best = (row[range.start], W::at(range.start as u32));
-            for i in range.skip(1) {
-                best = step(best, row[i], W::at(i as u32));
-            }
-            (values[o], places[o]) = best;
-        }
-    }
-
-    /// Each output's gradient goes to the element that won.
-    fn backward<T: Real>(&self, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
-        let Some(winners) = self.winners.get() else {
-            bail!("max pooling: the input had no gradient when the forward pass ran");
-        };
-        let (height, width) = sides(x, "max pooling")?;
-        let (inputs, outputs) = (
-            height * width,
-            self.rows.ranges.len() * self.columns.ranges.len(),
-        );
-        let mut dx = vec![T::ZERO; x.elem_count()];
-        let scatter = |(dx, (dy, winners)): (&mut [T], (&[T], &[u32]))| {
-            for (&dy, &winner) in dy.iter().zip(winners) {
-                if let Some(dx) = dx.get_mut(winner as usize) {
-                    *dx += dy;
-                }
-            }
-        };
-        kernel::read::<T, _>(&dy.contiguous()?, |dy| {
-            if kernel::pays_to_share(dx.len()) {
-                let pairs = dy.par_chunks(outputs).zip(winners.par_chunks(outputs));
-                let planes = dx.par_chunks_mut(inputs).zip(pairs);
-                let some = (kernel::CHUNK / inputs).max(1);
-                planes.with_min_len(some).for_each(scatter);
-            } else {
-                let pairs = dy.chunks(outputs).zip(winners.chunks(outputs));
-                dx.chunks_mut(inputs).zip(pairs).for_each(scatter);
-            }
-        })?;
-        Tensor::from_vec(dx, x.shape(), x.device())
-    }
-}
-
-impl CustomOp1 for MaxOver {
     fn name(&self) -> &'static str {
-        "max-pool"
+        "max pooling"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (images, channels, _, _) = layout.shape().dims4()?;
-        let planes = images * channels;
-        let y = match x.dtype() {
-            DType::F32 => self.forward::<f32>(kernel::elements(x, layout)?, planes),
-            DType::F64 => self.forward::<f64>(kernel::elements(x, layout)?, planes),
-            other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
+    fn forward<T: Kernels>(
+        &self,
+        inputs: &[Input<T>],
+        keeps: bool,
+    ) -> Result<Outputs<T, Vec<u32>>> {
+        let [Input { data: x, dims: &[images, channels, ..], .. }] = *exactly(inputs)? else {
+            bail!("max pooling: found an input without channels, wanted [N, C, H, W]");
         };
-        let (height, width) = (self.rows.ranges.len(), self.columns.ranges.len());
-        Ok((y, Shape::from((images, channels, height, width))))
+        let (y, winners) = T::max_pool(self, x, images * channels, keeps);
+        let (height, width) = self.output();
+        Ok(Outputs::new(y, (images, channels, height, width)).keeping(winners))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dx = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, dy)?,
-            DType::F64 => self.backward::<f64>(x, dy)?,
-            other => bail!("max pooling: found {other:?}, wanted f32 or f64"),
-        };
-        Ok(Some(dx))
+    fn backward<T: Kernels>(&self, pass: Backward<T, Vec<u32>>) -> Result<Vec<Gradient<T>>> {
+        let Backward { dy, kept: winners, .. } = pass;
+        let dx = T::max_pool_gradient(self, dy, &winners);
+        Ok(vec![Gradient::New(dx)])
     }
 }
 

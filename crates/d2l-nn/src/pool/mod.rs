@@ -13,9 +13,9 @@ pub use average::{avg_pool1d, avg_pool2d};
 pub use max::{max_pool1d, max_pool2d};
 
 use candle_core::{Context, Result, Tensor, ToUsize2};
+use d2l_kernels::windows::Windows;
 
 use crate::Sees;
-use crate::windows::Windows;
 
 /// The pooling regions in two dimensions; each pair is (vertical, horizontal).
 ///

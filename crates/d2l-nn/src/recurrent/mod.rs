@@ -8,20 +8,18 @@
 //! `gru` (the equations), `stack` (layers and directions), `cell` (what the three have in common), `sequence`.
 
 mod cell;
-mod gradients;
 mod gru;
 mod lstm;
 mod rnn;
-mod rows;
 mod sequence;
 mod stack;
-mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use gru::{Gru, Reset, gru};
+pub use d2l_kernels::recurrent::{Nonlinearity, Reset};
+pub use gru::{Gru, gru};
 pub use lstm::{Lstm, lstm, peephole_lstm};
-pub use rnn::{Nonlinearity, Rnn, rnn};
+pub use rnn::{Rnn, rnn};
 
 /// The structure of a recurrent layer. The default is PyTorch's: one layer, forward, `[T, B, I]`, with biases.
 #[derive(Clone, Copy, Debug, PartialEq)]

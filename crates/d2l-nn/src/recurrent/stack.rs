@@ -2,9 +2,10 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use d2l_kernels::recurrent::LastGate;
 
 use super::RecurrentOptions;
-use super::cell::{Cell, LastGate, State};
+use super::cell::{Composed, State};
 use super::sequence::{self, Parameters};
 use crate::observe::{Sees, is_observed, report_layer};
 use crate::{Dropout, Initializer, Mode, add, batch_first, concat};
@@ -34,7 +35,7 @@ struct Direction {
     peepholes: Option<Tensor>,
 }
 
-impl<C: Cell> Stack<C> {
+impl<C: Composed> Stack<C> {
     pub fn new(
         cell: C,
         (input_size, hidden_size): (usize, usize),
@@ -195,7 +196,7 @@ impl<C: Cell> Stack<C> {
 }
 
 impl Direction {
-    fn new<C: Cell>(
+    fn new<C: Composed>(
         cell: C,
         (inputs, hidden): (usize, usize),
         with_bias: bool,
@@ -229,7 +230,7 @@ impl Direction {
     }
 
     /// With the two biases added, except those of the last gate if the reset gate multiplies one of them.
-    fn parameters<C: Cell>(&self, cell: C) -> Result<Parameters> {
+    fn parameters<C: Composed>(&self, cell: C) -> Result<Parameters> {
         let (rows, hidden) = self.w_hh.dims2()?;
         let zeros = |n: usize| Tensor::zeros(n, self.w_hh.dtype(), self.w_hh.device());
         let (bias, further) = match (&self.biases, cell.last_gate()) {

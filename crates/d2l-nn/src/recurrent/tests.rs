@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::cell::{Cell, State};
+use d2l_kernels::recurrent::Peepholes;
+
+use super::cell::{Composed, State};
 use super::sequence::{self, Parameters};
 use super::*;
 use crate::testing::{check_gradients, filled};
@@ -29,7 +31,7 @@ struct Case<C> {
     reverse: bool,
 }
 
-impl<C: Cell> Case<C> {
+impl<C: Composed> Case<C> {
     fn new(
         cell: C,
         size: (usize, usize, usize, usize),
@@ -91,7 +93,7 @@ impl<C: Cell> Case<C> {
     }
 }
 
-fn check<C: Cell>(cell: C) -> anyhow::Result<()> {
+fn check<C: Composed>(cell: C) -> anyhow::Result<()> {
     for size in SIZES {
         for reverse in [false, true] {
             let case = Case::new(cell, size, reverse, DType::F64)?;
@@ -158,6 +160,6 @@ fn gated_recurrent_units_are_right() -> anyhow::Result<()> {
 
 #[test]
 fn long_short_term_memory_is_right() -> anyhow::Result<()> {
-    check(lstm::Peepholes(false))?;
-    check(lstm::Peepholes(true))
+    check(Peepholes(false))?;
+    check(Peepholes(true))
 }

@@ -3,8 +3,9 @@
 //! y_k = exp(x_k) / Σ_j exp(x_j) with j over the positions that count; 0 for those that don't
 
 use candle_core::{D, DType, Result, Tensor, bail};
+use d2l_kernels::softmax::{Function, Seen};
 
-use super::kernel::{self, Function, Seen};
+use super::op;
 use crate::observe::{Sees, report_function};
 
 /// The softmax along the last axis over the positions that count, with zeros elsewhere: `[B, …, K] -> [B, …, K]`.
@@ -59,7 +60,7 @@ fn by_kernel(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         },
         _ => Seen::Mask(mask.broadcast_as(x.shape())?.flatten_all()?.to_vec1()?),
     };
-    kernel::run(x, last, Function::Softmax, seen)
+    op::run(x, last, Function::Softmax, seen)
 }
 
 /// The definition in candle's own operations: the kernel's reference, and what other devices run.

@@ -6,9 +6,8 @@
 //!
 //! The largest entry is subtracted first, so that no finite number overflows.
 
-mod kernel;
 mod masked;
-pub(crate) mod row;
+mod op;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +15,9 @@ pub use masked::masked_softmax;
 
 use candle_core::shape::Dim;
 use candle_core::{Result, Tensor, bail};
+use d2l_kernels::softmax::{Function, Seen};
 
 use crate::observe::{Sees, report_function};
-use kernel::{Function, Seen};
 
 /// The exponentials of `x` divided by their sum along `axis`: any shape to the same shape. An axis can be counted from
 /// the end, `D::Minus1`.
@@ -50,7 +49,7 @@ fn along(x: &Tensor, axis: impl Dim, function: Function) -> Result<Tensor> {
         );
     }
     let y = if crate::kernel::has_kernel(x) {
-        kernel::run(x, axis, function, Seen::All)?
+        op::run(x, axis, function, Seen::All)?
     } else {
         composed(&crate::graph::input(x), axis, function)?
     };

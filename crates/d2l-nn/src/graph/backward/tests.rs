@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{CpuStorage, Device, Layout, Module, Shape, Var};
+use candle_core::{Device, Module, Shape, Var};
 
-use super::node::Operation;
 use super::*;
+use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
+use crate::kernel::{Kernels, Real};
 use crate::linear::Linear;
 use crate::testing::{filled, hash};
 use crate::{add_relu, boundary, mse_loss, relu, tanh};
@@ -223,20 +224,73 @@ fn states_that_are_used_after_the_recurrence_share_one_pass() -> Result<()> {
 struct Counted(Arc<AtomicUsize>);
 
 impl Operation for Counted {
+    type Kept<T: Real> = ();
+
     fn name(&self) -> &'static str {
         "counted"
     }
 
-    fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
-        let [(x, layout)] = node::exactly(inputs)?;
-        let y = kernel::elements::<f64>(x, layout)?.iter().map(|x| x.tanh());
-        Ok((CpuStorage::F64(y.collect()), layout.shape().clone()))
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], _keeps: bool) -> Result<Outputs<T, ()>> {
+        let [x] = exactly(inputs)?;
+        let y = x.data.iter().map(|x| x.tanh());
+        Ok(Outputs::new(y.collect(), x.dims))
     }
 
-    fn backward(&self, _: &[Tensor], y: &Tensor, dy: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn backward<T: Kernels>(&self, pass: Backward<T, ()>) -> Result<Vec<Gradient<T>>> {
+        let Backward { y, dy, .. } = pass;
         self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(vec![Some((dy * (1.0 - y.sqr()?)?)?)])
+        let both = y.iter().zip(dy);
+        let dx = both.map(|(&y, &dy)| dy * (T::ONE - y * y));
+        Ok(vec![Gradient::New(dx.collect())])
     }
+}
+
+/// Our square, which counts how often it was asked to keep the slope.
+struct Keeps(Arc<AtomicUsize>);
+
+impl Operation for Keeps {
+    /// dy/dx
+    type Kept<T: Real> = Vec<T>;
+
+    fn name(&self) -> &'static str {
+        "keeps"
+    }
+
+    fn forward<T: Kernels>(&self, inputs: &[Input<T>], keeps: bool) -> Result<Outputs<T, Vec<T>>> {
+        let [x] = exactly(inputs)?;
+        self.0.fetch_add(usize::from(keeps), Ordering::Relaxed);
+        let slopes = x.data.iter().map(|&x| x + x).collect();
+        let y = x.data.iter().map(|&x| x * x).collect();
+        Ok(Outputs::new(y, x.dims).keeping(slopes))
+    }
+
+    fn backward<T: Kernels>(&self, pass: Backward<T, Vec<T>>) -> Result<Vec<Gradient<T>>> {
+        let both = pass.dy.iter().zip(&pass.kept);
+        Ok(vec![Gradient::New(
+            both.map(|(&dy, &slope)| dy * slope).collect(),
+        )])
+    }
+}
+
+#[test]
+fn slopes_are_kept_only_if_they_are_wanted_and_once_for_each_pass() -> Result<()> {
+    let (x, asked) = (leaf((2, 3), 1)?, Arc::new(AtomicUsize::new(0)));
+    let square = |x: &Tensor| graph::apply(Keeps(Arc::clone(&asked)), &[x]);
+    let times = || asked.load(Ordering::Relaxed);
+    square(&x.detach())?;
+    crate::no_grad(|| square(&x))?;
+    assert_eq!(times(), 0);
+    let y = square(&x)?.sum_all()?;
+    assert_eq!(times(), 1);
+    for pass in 1..3 {
+        let gradient = backward(&y)?.get(&x).map(Tensor::to_vec2::<f64>);
+        assert_eq!(
+            gradient.transpose()?,
+            Some((x.as_tensor() * 2.0)?.to_vec2()?)
+        );
+        assert_eq!(times(), pass, "the first pass takes what is there");
+    }
+    Ok(())
 }
 
 #[test]
@@ -264,7 +318,7 @@ fn any_graph_has_candles_gradients_and_each_operation_goes_back_once() -> Result
                     4 => (a + b)?,
                     _ if ours => {
                         let counter = Arc::new(AtomicUsize::new(0));
-                        let y = node::apply(Counted(Arc::clone(&counter)), vec![a.contiguous()?])?;
+                        let y = graph::apply(Counted(Arc::clone(&counter)), &[&a])?;
                         counters.borrow_mut().push((counter, y.clone()));
                         y
                     }

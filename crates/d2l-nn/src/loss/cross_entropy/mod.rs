@@ -8,7 +8,7 @@
 //! share of ε / K: l_i = -(1 - ε) w_{y_i} log p_{i y_i} - ε / K Σ_k w_k log p_ik. The masked losses of sequences are
 //! those of D2L zh 9.7.3 and en 10.7.5.
 
-mod kernel;
+mod op;
 #[cfg(test)]
 mod tests;
 
@@ -107,7 +107,7 @@ pub fn cross_entropy_with(
     }
     let targets = targets.detach(); // classes have no gradient
     if crate::kernel::has_kernel(logits) {
-        kernel::run(logits, &targets, options)
+        op::run(logits, &targets, options)
     } else {
         composed(&crate::graph::input(logits), &targets, options)
     }

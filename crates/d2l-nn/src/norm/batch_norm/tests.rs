@@ -1,3 +1,5 @@
+use candle_core::Device;
+
 use super::*;
 use crate::testing::{check_gradients, filled};
 use crate::{ParamStore, Step};

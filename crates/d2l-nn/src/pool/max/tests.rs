@@ -1,4 +1,4 @@
-use candle_core::{Device, Var};
+use candle_core::{DType, Device, Var};
 
 use super::*;
 use crate::testing::{check_gradients, filled};
