@@ -1,11 +1,12 @@
 //! The choice of a command's runs.
 
+use crate::groups::by_setting;
 use anyhow::{Result, bail};
-use d2l_command::{usage, warn};
+use d2l_command::warn;
 use d2l_log::Log;
 use std::path::Path;
 
-/// The number of runs that are taken if none is named: as many as fit side by side.
+/// The number of settings that are taken if no run is named: as many as fit side by side.
 const MOST: usize = 8;
 /// One letter each.
 pub(crate) const LETTERS: usize = 26;
@@ -16,11 +17,8 @@ pub(crate) struct Selection {
     pub(crate) note: String,
 }
 
-/// The named runs, in that order; without names the newest of the newest run's chapter, oldest first.
+/// The named runs, in that order; without names those of the newest settings of the newest run's chapter, oldest first.
 pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
-    if names.len() > LETTERS {
-        usage!("{} runs are named; wanted {LETTERS} at most", names.len());
-    }
     let mut logs = choose(runs_dir, names)?;
     let chapter = logs.first().map(|log| log.header.chapter.clone());
     let Some(chapter) = chapter.filter(|_| names.is_empty()) else {
@@ -28,7 +26,14 @@ pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
         return Ok(Selection { logs, note });
     };
     let all = logs.len();
-    let logs = logs.split_off(all.saturating_sub(MOST));
+    let mut newest: Vec<&str> = Vec::new();
+    let mut settings = by_setting(&logs);
+    settings.sort_by_key(|group| group.logs.iter().map(|log| &log.header.started).max());
+    for group in settings.iter().rev().take(MOST) {
+        newest.extend(group.logs.iter().map(|log| log.name.as_str()));
+    }
+    let newest: Vec<String> = newest.into_iter().map(String::from).collect();
+    logs.retain(|log| newest.contains(&log.name));
     let note = match logs.len() {
         shown if shown < all => format!(
             "The newest {shown} of {all} runs of {chapter}; name runs to choose others.\n\n"
@@ -41,7 +46,10 @@ pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
 /// The named runs, in that order; without names all of the newest run's chapter, oldest first.
 pub(crate) fn choose(runs_dir: &Path, names: &[String]) -> Result<Vec<Log>> {
     if !names.is_empty() {
-        return names.iter().map(|name| Log::find(runs_dir, name)).collect();
+        let logs = names.iter().map(|name| Log::find(runs_dir, name));
+        let logs = logs.collect::<Result<Vec<Log>>>()?;
+        logs.iter().for_each(remark);
+        return Ok(logs);
     }
     let mut logs = list(runs_dir)?;
     let Some(newest) = logs.last() else {
@@ -61,7 +69,15 @@ pub(crate) fn list(runs_dir: &Path) -> Result<Vec<Log>> {
     for damage in listing.damaged {
         warn(&format!("{damage:#}"));
     }
+    listing.logs.iter().for_each(remark);
     Ok(listing.logs)
+}
+
+/// Says what was passed over in a log, if anything was.
+pub(crate) fn remark(log: &Log) {
+    if let Some(remarks) = &log.remarks {
+        warn(&format!("{}: {remarks}", log.name));
+    }
 }
 
 /// A, B, C, …
@@ -70,12 +86,4 @@ pub(crate) fn letter(run: usize) -> String {
         |_| String::new(),
         |place| char::from(b'A' + place).to_string(),
     )
-}
-
-/// One line per run: its letter and its name.
-pub(crate) fn legend(logs: &[Log]) -> String {
-    logs.iter()
-        .enumerate()
-        .map(|(run, log)| format!("{}  {}\n", letter(run), log.name))
-        .collect()
 }
