@@ -14,4 +14,5 @@ mod naming;
 mod parameters;
 mod readme;
 mod real_data;
+mod steps;
 mod support;

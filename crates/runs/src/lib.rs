@@ -14,7 +14,6 @@
 
 mod args;
 mod compare;
-mod compare_json;
 mod condition;
 mod curves;
 mod groups;

@@ -89,13 +89,11 @@ fn chosen(logs: &[Log], args: &List) -> Result<Vec<Map<String, Value>>> {
             Some(field) => (field, true),
             None => (sort, false),
         });
-    let named = args
-        .conditions
-        .iter()
-        .map(|condition| condition.field.as_str());
-    for field in named.chain(sort.map(|(field, _)| field)) {
+    if let Some((field, _)) = sort {
         check_field(field, &runs)?;
     }
+    let mut met = select::meet(&runs, &args.conditions)?.into_iter();
+    runs.retain(|_| met.next().unwrap_or_default());
     let equals = |run: &Map<String, Value>, field: &str, wanted: &Option<String>| match wanted {
         Some(wanted) => run.get(field).is_some_and(|found| found == wanted.as_str()),
         None => true,
@@ -107,11 +105,6 @@ fn chosen(logs: &[Log], args: &List) -> Result<Vec<Map<String, Value>>> {
             && equals(run, "model", &args.model)
             && equals(run, "status", &status)
     });
-    for condition in &args.conditions {
-        let met = runs.iter().map(|run| condition.is_met(run));
-        let mut met = met.collect::<Result<Vec<bool>>>()?.into_iter();
-        runs.retain(|_| met.next().unwrap_or_default());
-    }
     if let Some(last) = args.last {
         runs.drain(..runs.len().saturating_sub(last));
     }

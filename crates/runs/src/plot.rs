@@ -3,7 +3,7 @@
 use crate::curves::{Across, curves, smoothed};
 use crate::groups::{Group, by_setting};
 use crate::labels::{labels, shared};
-use crate::select::{Selection, select};
+use crate::select::{Runs, Selection, select};
 use crate::{Report, text};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -17,8 +17,8 @@ const USUAL: [&str; 3] = ["valid.loss", "train_after.loss", "train.loss"];
 
 #[derive(Debug, clap::Args)]
 pub struct Plot {
-    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub runs: Vec<String>,
+    #[command(flatten)]
+    pub runs: Runs,
     /// What to draw, such as valid.loss or gradient_norm; several with commas between them
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
     pub metrics: Vec<String>,
@@ -81,13 +81,7 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
             output.display()
         );
     }
-    let groups = match args.each {
-        true => logs
-            .iter()
-            .map(|log| Group { name: log.name.clone(), logs: vec![log] })
-            .collect(),
-        false => by_setting(&logs),
-    };
+    let groups = groups(&logs, args.each);
     let mut missing = Vec::new();
     let drawn = lines(&groups, &metrics, args, &mut missing);
     if drawn.is_empty() {
@@ -102,15 +96,18 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     }
     let of_metrics = metrics.join(", ");
     CurvePlot {
-        title: &title(&groups, &of_metrics),
+        title: &title(&groups, &of_metrics, args.each),
         x_label: args.by.label(),
         y_label: &of_metrics,
         x_scale: args.x_scale.into(),
         y_scale: args.y_scale.into(),
-        curves: &drawn,
+        curves: &drawn
+            .iter()
+            .map(|line| line.curve.clone())
+            .collect::<Vec<_>>(),
     }
     .write(&output)?;
-    let bars = |curve: &Curve| {
+    let bars = |Line { curve, .. }: &Line| {
         text::bars(
             &curve
                 .points
@@ -119,11 +116,11 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
                 .collect::<Vec<_>>(),
         )
     };
-    let width = drawn.iter().map(|curve| bars(curve).chars().count()).max();
+    let width = drawn.iter().map(|line| bars(line).chars().count()).max();
     let width = width.unwrap_or_default();
     let lines = drawn
         .iter()
-        .map(|curve| format!("{:<width$}  {}\n", bars(curve), curve.name));
+        .map(|line| format!("{:<width$}  {}\n", bars(line), line.name));
     Ok(format!(
         "{note}{}{} written\n",
         lines.collect::<String>(),
@@ -132,13 +129,32 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     .into())
 }
 
-/// A line for each setting and metric, one colour per setting. What has no line is named in `missing`.
+/// A line of the figure, and its full name; the legend may need less.
+struct Line {
+    curve: Curve,
+    name: String,
+}
+
+/// The runs by setting. If each is to have its line and there is but one setting, its seeds take the settings' place.
+fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
+    let settings = by_setting(logs);
+    if !each || settings.len() > 1 {
+        return settings;
+    }
+    let alone = logs
+        .iter()
+        .map(|log| Group { name: log.name.clone(), logs: vec![log] });
+    alone.collect()
+}
+
+/// A line for each setting and metric, or for each of its runs; one colour per setting. What has no line is named in
+/// `missing`.
 fn lines(
     groups: &[Group],
     metrics: &[String],
     args: &Plot,
     missing: &mut Vec<String>,
-) -> Vec<Curve> {
+) -> Vec<Line> {
     let mut lines = Vec::new();
     for ((colour, group), name) in groups.iter().enumerate().zip(names(groups)) {
         for (index, metric) in metrics.iter().enumerate() {
@@ -147,20 +163,37 @@ fn lines(
                 (1, _) => metric.clone(),
                 _ => format!("{name}: {metric}"),
             };
-            let found = curves(&group.logs, metric, args.by, &name);
+            let mut found = Vec::new();
+            if args.each && group.logs.len() > 1 {
+                for log in &group.logs {
+                    let one = curves(&[log], metric, args.by, &name);
+                    let seed = log.header.seed;
+                    found.extend(one.into_iter().map(|curve| {
+                        let name = format!("{}, seed {seed}", curve.name);
+                        Line { curve, name }
+                    }));
+                }
+                // The legend has the setting once.
+                for line in found.iter_mut().skip(1) {
+                    line.curve.name.clear();
+                }
+            } else {
+                let all = curves(&group.logs, metric, args.by, &name).into_iter();
+                found.extend(all.map(|curve| Line { name: curve.name.clone(), curve }));
+            }
             if found.is_empty() {
                 missing.push(format!("{} has no {metric}", group.name));
             }
             // With one setting, the metrics have a colour each.
             let colour = if groups.len() == 1 { index } else { colour };
             let dashed = groups.len() > 1 && index % 2 == 1;
-            lines.extend(found.into_iter().map(|curve| {
+            lines.extend(found.into_iter().map(|Line { curve, name }| {
                 let curve = Curve { colour, dashed, ..curve };
-                if args.smooth > 0.0 {
-                    smoothed(curve, args.smooth)
-                } else {
-                    curve
-                }
+                let curve = match args.smooth > 0.0 {
+                    true => smoothed(curve, args.smooth),
+                    false => curve,
+                };
+                Line { curve, name }
             }));
         }
     }
@@ -192,7 +225,7 @@ fn described(group: &Group) -> serde_json::Map<String, serde_json::Value> {
 }
 
 /// What the figure shows: what its runs have in common, the metric, and what a line stands for.
-fn title(groups: &[Group], metrics: &str) -> String {
+fn title(groups: &[Group], metrics: &str, each: bool) -> String {
     let common = match groups {
         [group] if group.logs.len() == 1 => group.name.clone(),
         several => shared(&several.iter().map(described).collect::<Vec<_>>()),
@@ -204,6 +237,7 @@ fn title(groups: &[Group], metrics: &str) -> String {
         .unwrap_or_default();
     let meaning = match runs {
         0 | 1 => String::new(),
+        seeds if each => format!(", {} seeds", seeds_of(groups, seeds)),
         seeds => format!(", mean and range of {} seeds", seeds_of(groups, seeds)),
     };
     match common.as_str() {

@@ -1,15 +1,28 @@
 //! The choice of a command's runs.
 
+use crate::condition::Condition;
 use crate::groups::by_setting;
+use crate::text::count;
 use anyhow::{Result, bail};
 use d2l_command::warn;
-use d2l_log::Log;
+use d2l_log::{Log, check_field};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// The number of settings that are taken if no run is named: as many as fit side by side.
 const MOST: usize = 8;
 /// One letter each.
 pub(crate) const LETTERS: usize = 26;
+
+/// The runs that a command is about.
+#[derive(Debug, clap::Args)]
+pub struct Runs {
+    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
+    pub runs: Vec<String>,
+    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub conditions: Vec<Condition>,
+}
 
 /// The runs, and a note for the reader on how they were chosen.
 pub(crate) struct Selection {
@@ -18,10 +31,10 @@ pub(crate) struct Selection {
 }
 
 /// The named runs, in that order; without names those of the newest settings of the newest run's chapter, oldest first.
-pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
-    let mut logs = choose(runs_dir, names)?;
+pub(crate) fn select(runs_dir: &Path, wanted: &Runs) -> Result<Selection> {
+    let mut logs = choose(runs_dir, wanted)?;
     let chapter = logs.first().map(|log| log.header.chapter.clone());
-    let Some(chapter) = chapter.filter(|_| names.is_empty()) else {
+    let Some(chapter) = chapter.filter(|_| wanted.runs.is_empty()) else {
         let note = String::new();
         return Ok(Selection { logs, note });
     };
@@ -38,13 +51,30 @@ pub(crate) fn select(runs_dir: &Path, names: &[String]) -> Result<Selection> {
         shown if shown < all => format!(
             "The newest {shown} of {all} runs of {chapter}; name runs to choose others.\n\n"
         ),
+        shown if !wanted.conditions.is_empty() => {
+            format!("{} of {chapter}.\n\n", count(shown, "run"))
+        }
         _ => format!("All runs of {chapter}.\n\n"),
     };
     Ok(Selection { logs, note })
 }
 
-/// The named runs, in that order; without names all of the newest run's chapter, oldest first.
-pub(crate) fn choose(runs_dir: &Path, names: &[String]) -> Result<Vec<Log>> {
+/// The named runs, in that order; without names all of the newest run's chapter, oldest first. Of these those that meet
+/// the conditions.
+pub(crate) fn choose(runs_dir: &Path, wanted: &Runs) -> Result<Vec<Log>> {
+    let mut logs = named(runs_dir, &wanted.runs)?;
+    if !wanted.conditions.is_empty() {
+        let fields: Vec<_> = logs.iter().map(Log::fields).collect();
+        let mut met = meet(&fields, &wanted.conditions)?.into_iter();
+        logs.retain(|_| met.next().unwrap_or_default());
+        if logs.is_empty() {
+            bail!("none of the {} meets --where", count(fields.len(), "run"));
+        }
+    }
+    Ok(logs)
+}
+
+fn named(runs_dir: &Path, names: &[String]) -> Result<Vec<Log>> {
     if !names.is_empty() {
         let logs = names.iter().map(|name| Log::find(runs_dir, name));
         let logs = logs.collect::<Result<Vec<Log>>>()?;
@@ -61,6 +91,22 @@ pub(crate) fn choose(runs_dir: &Path, names: &[String]) -> Result<Vec<Log>> {
     let chapter = newest.header.chapter.clone();
     logs.retain(|log| log.header.chapter == chapter);
     Ok(logs)
+}
+
+/// Which of some runs meet all conditions.
+///
+/// # Errors
+///
+/// If no run has a condition's field, or a number is compared with a word.
+pub(crate) fn meet(runs: &[Map<String, Value>], conditions: &[Condition]) -> Result<Vec<bool>> {
+    let mut met = vec![true; runs.len()];
+    for condition in conditions {
+        check_field(&condition.field, runs)?;
+        for (met, run) in met.iter_mut().zip(runs) {
+            *met &= condition.is_met(run)?;
+        }
+    }
+    Ok(met)
 }
 
 /// All runs that can be read, oldest first; prints a warning for each of the others.

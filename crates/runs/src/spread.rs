@@ -103,18 +103,20 @@ impl Spread {
                 _ => format!("{name} and {best}: a run diverged, so no interval can be stated\n"),
             });
         };
-        let interval = format!("95 % interval {} to {}", shown(low), shown(high));
-        Some(match self.is_apart(group) {
-            Some(true) => {
-                let distance = (sample.mean - best_sample.mean).abs();
-                format!(
-                    "{name} is worse than {best} by {}, more than the seeds' spread ({interval})\n",
-                    shown(distance)
-                )
-            }
-            _ => {
-                format!("{name} and {best} differ by no more than the seeds' spread ({interval})\n")
-            }
-        })
+        // Turned so that a positive difference is a disadvantage.
+        let (distance, low, high) = match higher_is_better(&self.metric) {
+            true => (best_sample.mean - sample.mean, -high, -low),
+            false => (sample.mean - best_sample.mean, low, high),
+        };
+        let verdict = match self.is_apart(group) {
+            Some(true) => "more than the seeds' spread",
+            _ => "no more than the seeds' spread",
+        };
+        Some(format!(
+            "{name} is worse than {best} by {} ({} to {}): {verdict}\n",
+            shown(distance),
+            shown(low),
+            shown(high)
+        ))
     }
 }

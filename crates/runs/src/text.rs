@@ -28,8 +28,8 @@ pub(crate) fn width() -> usize {
     let stated = env::var("COLUMNS")
         .ok()
         .and_then(|width| width.parse().ok());
-    let size = || terminal_size::terminal_size_of(std::io::stdout());
-    let terminal = || size().map(|(width, _)| usize::from(width.0));
+    let size = || console::Term::stdout().size_checked();
+    let terminal = || size().map(|(_, columns)| usize::from(columns));
     stated.or_else(terminal).unwrap_or(WIDTH).max(NARROWEST)
 }
 

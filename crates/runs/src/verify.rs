@@ -1,7 +1,7 @@
 //! `runs verify A B …`: the results of experiments over their seeds, beside their bands, and the verdict.
 
 use crate::Report;
-use crate::select::choose;
+use crate::select::{Runs, choose};
 use crate::table::{Table, markdown};
 use crate::text::{count, optional, quantity};
 use anyhow::{Result, anyhow};
@@ -11,8 +11,8 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub struct Verify {
-    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub runs: Vec<String>,
+    #[command(flatten)]
+    pub runs: Runs,
     /// Print one table in markdown, with a row for each band
     #[arg(long)]
     pub markdown: bool,
@@ -22,7 +22,7 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
     let mut logs = choose(runs_dir, &args.runs)?;
     logs.retain(|log| {
         let judged = !results(log).is_empty();
-        if !judged && !args.runs.is_empty() {
+        if !judged && !args.runs.runs.is_empty() {
             warn(&format!("{} has no bands", log.name));
         }
         judged

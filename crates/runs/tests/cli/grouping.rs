@@ -1,6 +1,6 @@
 //! `runs compare` over seeds
 
-use crate::{FIRST, Run, assert_narrow, output, printed, write};
+use crate::{FIRST, Run, assert_narrow, output, printed, refused, write};
 use anyhow::Result;
 use serde_json::Value;
 use std::path::Path;
@@ -44,12 +44,13 @@ valid.accuracy (mean)       A       B     gap
   epoch 2              0.8151  0.8343  1.9e-2
 largest gap 1.9e-2 in epoch 2: A 0.8151, B 0.8343
 
-over the seeds, at the end
+Final values over the seeds; in brackets Welch's 95 % interval of a difference.
+
                                        ±
 valid.accuracy  seeds    mean  deviation     low    high
   A                 3  0.8151   0.001644  0.8139  0.8170
   B                 3  0.8343   0.001960  0.8322  0.8361
-A is worse than B by 0.01913, more than the seeds' spread (95 % interval -0.02328 to -0.01498)
+A is worse than B by 0.01913 (0.01498 to 0.02328): more than the seeds' spread
 
 final                     A       B
 epochs                    2       2
@@ -81,8 +82,9 @@ C  recipe.learning_rate 0.5 (seeds 0, 1, 2)
     let rows = "  0.03              3  0.8151   0.001644  0.8139  0.8170
   0.1               3  0.8343   0.001960  0.8322  0.8361
   0.5               3  0.8322   0.008849  0.8222  0.8391
-0.03 is worse than 0.1 by 0.01913, more than the seeds' spread (95 % interval -0.02328 to -0.01498)
-0.5 and 0.1 differ by no more than the seeds' spread (95 % interval ";
+0.03 is worse than 0.1 by 0.01913 (0.01498 to 0.02328): more than the seeds' spread
+0.5 is worse than 0.1 by 0.002100 (-0.01860 to 0.02280): no more than the seeds' spread
+";
     assert!(text.contains(rows), "{text}");
     assert!(!text.contains("Runs of one column differ"), "{text}");
     assert_narrow(&text);
@@ -183,6 +185,33 @@ fn a_setting_that_diverged_is_never_the_best() -> Result<()> {
     assert!(
         text.contains("\nB and A: a run diverged, so no interval can be stated\n"),
         "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn conditions_choose_the_runs() -> Result<()> {
+    let runs = tempdir()?;
+    three_rates(runs.path())?;
+    let condition = ["--where", "recipe.learning_rate>0.05", "--where", "seed<2"];
+    let call = [&["compare", "--by", "recipe.learning_rate"][..], &condition].concat();
+    let text = printed(runs.path(), &call)?;
+    let start = "4 runs of mlp.\n\nA  recipe.learning_rate 0.1 (seeds 0, 1)\nB  recipe.learning_rate 0.5 (seeds 0, 1)\n\n";
+    assert!(text.starts_with(start), "{text}");
+    let plotted = printed(
+        runs.path(),
+        &["plot", "--where", "seed=0", "--metric", "train.loss"],
+    )?;
+    assert!(
+        plotted.starts_with("3 runs of mlp.\n\n█▁  learning rate 0.03\n"),
+        "{plotted}"
+    );
+    let none = refused(runs.path(), &["plot", "--where", "seed=7"], 1)?;
+    assert_eq!(none, "none of the 9 runs meets --where");
+    let one = refused(runs.path(), &["compare", "--where", "run=mlp/lr0.5-s1"], 1)?;
+    assert!(
+        one.starts_with("mlp/lr0.5-s1 is the only run that meets --where; wanted two"),
+        "{one}"
     );
     Ok(())
 }

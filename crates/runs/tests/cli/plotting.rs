@@ -139,7 +139,16 @@ fn seeds_are_a_line_with_a_band() -> Result<()> {
         "{each}"
     );
     let svg = fs::read_to_string(runs.path().join("train.loss.svg"))?;
-    assert!(!svg.contains("opacity=\"0.16\"") && !svg.contains("mean and range"));
+    assert!(!svg.contains("opacity=\"0.16\"") && svg.contains("train.loss, 3 seeds"));
+    assert_eq!(
+        svg.matches("\nlearning rate 0.1\n").count(),
+        1,
+        "once in the legend"
+    );
+    let colours = ["#0072B2", "#D55E00", "#009E73"].map(|colour| svg.contains(colour));
+    assert_eq!(colours, [true, true, false], "a colour for each rate");
+    let one = printed(runs.path(), &["plot", "low-s0", "low-s1", "--each"])?;
+    assert!(one.starts_with("█▃▁  seed 0\n█▃▁  seed 1\n"), "{one}");
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-//! `runs compare --format json`: the same comparison for programs.
+//! The same comparison as JSON, for programs.
 
-use crate::compare::{Sides, ratios};
+use super::{Sides, ratios};
 use crate::select::letter;
 use d2l_log::{Best, Gap, Place, json_number};
 use serde_json::{Value, json};
 
-pub(crate) fn value(sides: &Sides, tolerance: Option<f64>) -> Value {
+pub(super) fn value(sides: &Sides, tolerance: Option<f64>) -> Value {
     let comparison = &sides.comparison;
     let columns = sides.groups.iter().enumerate().map(|(column, group)| {
         let runs: Vec<&str> = group.logs.iter().map(|log| log.name.as_str()).collect();
