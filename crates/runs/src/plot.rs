@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use d2l_command::{usage, warn};
 use d2l_log::{Log, metric_names};
 use d2l_plot::{AxisScale, Curve, CurvePlot};
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// The metric that is drawn without `--metric`: the first of these that a run has.
@@ -202,8 +203,7 @@ fn lines(
 
 /// What distinguishes each group from the others; its first run's name if nothing does.
 fn names(groups: &[Group]) -> Vec<String> {
-    let described: Vec<_> = groups.iter().map(described).collect();
-    let labels = labels(&described);
+    let labels = labels(&described(groups));
     let is_alone = |label: &String| labels.iter().filter(|other| *other == label).count() == 1;
     let names = labels.iter().zip(groups).map(|(label, group)| {
         let run = group.name.rsplit('/').next().unwrap_or(&group.name);
@@ -216,11 +216,16 @@ fn names(groups: &[Group]) -> Vec<String> {
     names.collect()
 }
 
-/// The fields that tell a group from others; a single run's seed is among them.
-fn described(group: &Group) -> serde_json::Map<String, serde_json::Value> {
-    match &group.logs[..] {
-        [alone] => alone.described(),
-        _ => group.setting(),
+/// The fields that tell the groups apart: the seed is among them if each group is a single run.
+fn described(groups: &[Group]) -> Vec<Map<String, Value>> {
+    let is_alone = |group: &Group| group.logs.len() == 1;
+    match groups.iter().all(is_alone) {
+        true => groups
+            .iter()
+            .flat_map(|group| &group.logs)
+            .map(|log| log.described())
+            .collect(),
+        false => groups.iter().map(Group::setting).collect(),
     }
 }
 
@@ -228,7 +233,7 @@ fn described(group: &Group) -> serde_json::Map<String, serde_json::Value> {
 fn title(groups: &[Group], metrics: &str, each: bool) -> String {
     let common = match groups {
         [group] if group.logs.len() == 1 => group.name.clone(),
-        several => shared(&several.iter().map(described).collect::<Vec<_>>()),
+        several => shared(&described(several)),
     };
     let runs = groups
         .iter()

@@ -153,6 +153,19 @@ fn seeds_are_a_line_with_a_band() -> Result<()> {
 }
 
 #[test]
+fn a_run_that_repeats_a_seed_is_named() -> Result<()> {
+    let runs = tempdir()?;
+    seeds(runs.path())?;
+    write(runs.path(), &Run { name: "again", ..FIRST })?;
+    let text = printed(runs.path(), &["plot"])?;
+    // It is the first by name, and so the low rate's seed 0.
+    assert!(text.contains("  learning rate 0.1, again\n"), "{text}");
+    assert!(text.contains("  learning rate 0.1, low-s0\n"), "{text}");
+    assert!(text.contains("  learning rate 0.5\n"), "{text}");
+    Ok(())
+}
+
+#[test]
 fn one_colour_is_one_setting() -> Result<()> {
     let runs = tempdir()?;
     seeds(runs.path())?;
