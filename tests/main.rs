@@ -15,4 +15,5 @@ mod naming;
 mod parameters;
 mod readme;
 mod real_data;
+mod steps;
 mod support;

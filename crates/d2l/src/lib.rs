@@ -39,6 +39,7 @@ mod recorder;
 mod run;
 mod scores;
 mod settings;
+mod steps;
 mod summary;
 mod task;
 mod terminal;

@@ -1,25 +1,32 @@
 //! The `runs` command: lists, shows, compares and plots training logs, and compares results with the book's.
 //!
 //! ```text
-//! cargo run -p runs -- list
+//! cargo run -p runs -- list --where 'recipe.learning_rate>0.1' --sort -valid.accuracy
 //! cargo run -p runs -- show mlp-concise-quick-cpu-s0
 //! cargo run -p runs -- compare A B --tolerance 1e-4
-//! cargo run -p runs -- bands A B C
 //! cargo run -p runs -- plot A B --metric valid.loss
+//! cargo run -p runs -- verify A B C
 //! ```
 //!
-//! `args` holds every flag with its help; `list`, `show`, `compare`, `bands` and `plot` hold one command each, on top
-//! of `select` (which runs), `table` (columns) and `text` (numbers). `d2l-log` does the comparing.
+//! `args` holds the command line. `list`, `show`, `compare`, `plot` and `verify` hold one command each with its flags, on
+//! top of `select` (which runs), `condition` (filters), `groups` (runs that belong together), `spread` and `statistics`
+//! (what repetitions tell), `table` (columns) and `text` (numbers). `d2l-log` reads and compares the logs.
 
 mod args;
-mod bands;
 mod compare;
+mod condition;
+mod curves;
+mod groups;
+mod labels;
 mod list;
 mod plot;
 mod select;
 mod show;
+mod spread;
+mod statistics;
 mod table;
 mod text;
+mod verify;
 
 use anyhow::Result;
 use args::Command;
@@ -39,14 +46,14 @@ impl From<String> for Report {
     }
 }
 
-/// Runs the command that the arguments name. A gap beyond `--tolerance` is an error too.
+/// Runs the command that the arguments name. A gap beyond `--tolerance` and a result outside its band are errors too.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.command {
-        Command::List => list::list(&args.runs_dir)?,
+        Command::List(list) => list::list(&args.runs_dir, list)?,
         Command::Show(show) => show::show(&args.runs_dir, show)?,
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
-        Command::Bands(bands) => bands::bands(&args.runs_dir, bands)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
+        Command::Verify(verify) => verify::verify(&args.runs_dir, verify)?,
     };
     d2l_command::print(&report.text)?;
     report.verdict.map(|()| ExitCode::SUCCESS)
