@@ -33,6 +33,8 @@ pub enum Command {
     Bands(Bands),
     /// Curves of several runs in one SVG
     Plot(Plot),
+    /// All runs as one HTML page: table, interactive curves, figures
+    Report(crate::report::Args),
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,10 @@ mod args;
 mod bands;
 mod compare;
 mod list;
+mod output;
 mod plot;
+mod report;
+mod seeds;
 mod select;
 mod show;
 mod table;
@@ -47,6 +50,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
         Command::Bands(bands) => bands::bands(&args.runs_dir, bands)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
+        Command::Report(report) => report::report(&args.runs_dir, report)?,
     };
     d2l_command::print(&report.text)?;
     report.verdict.map(|()| ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ mod failing;
 mod judging;
 mod listing;
 mod plotting;
+mod reporting;
 mod showing;
 
 use anyhow::Result;
