@@ -35,6 +35,10 @@ pub enum Command {
     Plot(Plot),
     /// All runs as one HTML page: table, interactive curves, figures
     Report(crate::report::Args),
+    /// Runs as CSV or as TensorBoard's event files
+    Export(crate::export::Args),
+    /// A log that another program wrote: CSV, JSON lines, TensorBoard
+    Import(crate::import::Args),
 }
 
 #[derive(Debug, clap::Args)]

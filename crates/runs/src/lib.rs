@@ -14,6 +14,9 @@
 mod args;
 mod bands;
 mod compare;
+mod export;
+mod figures;
+mod import;
 mod list;
 mod output;
 mod plot;
@@ -22,6 +25,7 @@ mod seeds;
 mod select;
 mod show;
 mod table;
+mod tensorboard;
 mod text;
 
 use anyhow::Result;
@@ -50,6 +54,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
         Command::Bands(bands) => bands::bands(&args.runs_dir, bands)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
+        Command::Export(export) => export::export(&args.runs_dir, export)?,
+        Command::Import(import) => import::import(&args.runs_dir, import)?,
         Command::Report(report) => report::report(&args.runs_dir, report)?,
     };
     d2l_command::print(&report.text)?;

@@ -1,18 +1,14 @@
 //! What the page knows about each run.
 
+use crate::figures::{self, Figure};
 use crate::seeds;
 use crate::text::{field, status};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use d2l_log::{BandResult, Best, Log, metric_names};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::Path;
 use std::slice;
-
-/// Folder of the figures within a run's.
-const FIGURES: &str = "figures";
 
 /// One run of the page. Its numbers have six digits: a page shows, a log keeps.
 #[derive(Serialize)]
@@ -46,14 +42,8 @@ struct Epochs {
     metrics: BTreeMap<String, Vec<Option<f64>>>,
 }
 
-#[derive(Serialize)]
-struct Figure {
-    name: String,
-    svg: String,
-}
-
-/// The runs, newest first; the first `figures` of them with their figures.
-pub(crate) fn runs(logs: &[Log], figures: usize) -> Result<Vec<Run>> {
+/// The runs, newest first; the first `with_figures` of them with their figures.
+pub(crate) fn runs(logs: &[Log], with_figures: usize) -> Result<Vec<Run>> {
     let mut experiments = HashMap::new();
     let newest_first = logs.iter().rev().enumerate();
     newest_first
@@ -61,8 +51,8 @@ pub(crate) fn runs(logs: &[Log], figures: usize) -> Result<Vec<Run>> {
             let next = experiments.len();
             let experiment = seeds::experiment(&log.header);
             let experiment = *experiments.entry(experiment).or_insert(next);
-            let figures = match place < figures {
-                true => drawn(log)?,
+            let figures = match place < with_figures {
+                true => figures::of(log)?,
                 false => Vec::new(),
             };
             Ok(run(log, experiment, figures))
@@ -130,27 +120,6 @@ fn epochs(log: &Log, metrics: Vec<String>) -> Epochs {
         epochs.metrics.insert(name, values);
     }
     epochs
-}
-
-/// The SVG figures in the run's folder, by name.
-fn drawn(log: &Log) -> Result<Vec<Figure>> {
-    let folder = log.path.parent().unwrap_or(Path::new("")).join(FIGURES);
-    let mut figures = Vec::new();
-    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "svg") {
-            let svg = fs::read_to_string(&path)
-                .with_context(|| format!("figure {} not read", path.display()))?;
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            figures.push(Figure { name, svg });
-        }
-    }
-    figures.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(figures)
 }
 
 /// Six significant digits.

@@ -1,7 +1,9 @@
 //! The command as its users see it: its output and its errors.
 
 mod comparing;
+mod exporting;
 mod failing;
+mod importing;
 mod judging;
 mod listing;
 mod plotting;
