@@ -15,3 +15,4 @@ mod parameters;
 mod readme;
 mod real_data;
 mod support;
+mod sweeps;

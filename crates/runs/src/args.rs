@@ -39,6 +39,10 @@ pub enum Command {
     Export(crate::export::Args),
     /// A log that another program wrote: CSV, JSON lines, TensorBoard
     Import(crate::import::Args),
+    /// Runs in progress, live in the terminal: curves, rate, time left
+    Watch(crate::watch::Args),
+    /// Runs with several settings and seeds, one after the other, and their comparison
+    Sweep(crate::sweep::Args),
 }
 
 #[derive(Debug, clap::Args)]

@@ -24,9 +24,11 @@ mod report;
 mod seeds;
 mod select;
 mod show;
+mod sweep;
 mod table;
 mod tensorboard;
 mod text;
+mod watch;
 
 use anyhow::Result;
 use args::Command;
@@ -56,6 +58,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
         Command::Export(export) => export::export(&args.runs_dir, export)?,
         Command::Import(import) => import::import(&args.runs_dir, import)?,
+        Command::Sweep(sweep) => sweep::sweep(&args.runs_dir, sweep)?,
+        Command::Watch(watch) => watch::watch(&args.runs_dir, watch)?,
         Command::Report(report) => report::report(&args.runs_dir, report)?,
     };
     d2l_command::print(&report.text)?;

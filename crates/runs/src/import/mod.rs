@@ -1,8 +1,9 @@
 //! `runs import`: a log that another program wrote becomes a run beside ours.
 //!
-//! `csv`, `json_lines` and `events` read a format into a `table`; `names` says what its columns mean, and `epochs` makes
+//! `csv`, `json_lines`, `events` and `burn` read a format into a `table`; `names` says what its columns mean, and `epochs` makes
 //! the lines of our log.
 
+mod burn;
 mod csv;
 mod epochs;
 mod events;
@@ -23,7 +24,8 @@ use table::{Table, Tables};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV file, a file of JSON lines, an event file of TensorBoard, or a folder of these of one run
+    /// A CSV file, a file of JSON lines, an event file of TensorBoard or a folder of these of one run, or the folder of a
+    /// burn run
     pub file: PathBuf,
     /// What a column is here, such as train_loss=train.loss, lr=learning_rate or it=step; may be repeated
     #[arg(long, value_name = "COLUMN=NAME")]
@@ -93,6 +95,7 @@ fn read(path: &Path) -> Result<Tables> {
         .to_string_lossy()
         .to_lowercase();
     match extension.as_str() {
+        _ if burn::is_one(path) => burn::read(path),
         _ if path.is_dir() || events::is_one(path) => events::read(path),
         "csv" => csv::read(path),
         "json" | "jsonl" | "ndjson" => json_lines::read(path),

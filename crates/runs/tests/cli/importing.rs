@@ -126,6 +126,41 @@ fn an_event_file_that_is_still_written_is_read_as_far_as_it_goes() -> Result<()>
 }
 
 #[test]
+fn a_folder_of_burn_is_read() -> Result<()> {
+    let runs = tempdir()?;
+    let folder = runs.path().join("burn-mnist");
+    for (file, content) in [
+        ("train/epoch-1/Loss.log", "2.0,64\n1.0,64\n"),
+        ("train/epoch-2/Loss.log", "0.5,64\n"),
+        ("valid/epoch-1/Accuracy.log", "0.75,3\n0.25,1\n"),
+        ("valid/epoch-2/Accuracy.log", "0.875,4\n"),
+    ] {
+        let path = folder.join(file);
+        fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+        fs::write(path, content)?;
+    }
+    output(
+        runs.path(),
+        &[
+            "import",
+            &folder.display().to_string(),
+            "--implementation",
+            "burn",
+        ],
+    )?;
+    let log = Log::find(runs.path(), "imported/burn-mnist")?;
+    let curve = |metric: &str| {
+        log.epochs
+            .iter()
+            .filter_map(|epoch| epoch.metric(metric))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(curve("train.loss"), [1.5, 0.5]);
+    assert_eq!(curve("valid.accuracy"), [0.625, 0.875]);
+    Ok(())
+}
+
+#[test]
 fn what_is_no_log_is_refused_and_leaves_nothing() -> Result<()> {
     let runs = tempdir()?;
     let mut damaged = GOLDEN.to_vec();

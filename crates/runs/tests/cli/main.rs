@@ -9,6 +9,8 @@ mod listing;
 mod plotting;
 mod reporting;
 mod showing;
+mod sweeping;
+mod watching;
 
 use anyhow::Result;
 use d2l_log::{Data, End, Epoch, FILE_NAME, Header, Metrics, Record, SCHEMA, Status, Writer};
