@@ -17,3 +17,4 @@ mod readme;
 mod real_data;
 mod steps;
 mod support;
+mod sweeps;

@@ -34,6 +34,9 @@ pub struct Args {
     /// Show each layer's output shape and parameter count, and exit
     #[arg(long)]
     pub summary: bool,
+    /// Check flags, data and initial parameters, print the log's first line, and exit: nothing is written
+    #[arg(long, conflicts_with = "summary")]
+    pub dry_run: bool,
     /// Exit with 1 if the result (the median over --seeds) is outside the preset's bands
     #[arg(long)]
     pub verify: bool,

@@ -10,6 +10,7 @@ use d2l_log::{BandResult, Status};
 
 use crate::bands::Bands;
 use crate::model::{Experiment, Model, Resolved};
+use crate::run::DryRun;
 use crate::settings::Settings;
 use crate::terminal::{print, written};
 use crate::{
@@ -200,6 +201,9 @@ fn train_each(
         }
         let mut run = Run::new(settings(&args, seed)?);
         if let Err(error) = (resolved.train)(&mut run) {
+            if error.is::<DryRun>() {
+                continue;
+            }
             let was_interrupted = error.is::<Interrupted>();
             let status = match was_interrupted {
                 true => Status::Interrupted,
@@ -218,6 +222,9 @@ fn train_each(
             return Err(error);
         }
         verdicts.push(run.close()?);
+    }
+    if args.dry_run {
+        return Ok(Outcome::Done);
     }
     let within = print_verdict(bands, &verdicts, args.verify || !args.quiet);
     if !within && args.seeds < 3 {

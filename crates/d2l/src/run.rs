@@ -29,6 +29,18 @@ use crate::settings::Settings;
 use crate::terminal::print;
 use crate::{Interrupted, Scores, folder, identity, interrupt, summary, usage};
 
+/// Ends a run under `--dry-run`, at the place where it would begin to write.
+#[derive(Debug)]
+pub(crate) struct DryRun;
+
+impl std::fmt::Display for DryRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("--dry-run: nothing is trained")
+    }
+}
+
+impl std::error::Error for DryRun {}
+
 /// One training run.
 pub struct Run {
     /// What is trained and how.
@@ -166,6 +178,10 @@ impl Run {
         let settings = &self.settings;
         let (args, device) = (&settings.args, &settings.device);
         let mut header = settings.header(plan.data, self.params.parameter_count());
+        if args.dry_run {
+            print(&serde_json::to_string(&Record::Run(header))?);
+            return Err(DryRun.into());
+        }
         let name = settings.default_name();
         let found = match args.resume {
             true => folder::find(args, &header, &name)?,

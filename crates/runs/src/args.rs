@@ -38,6 +38,16 @@ pub enum Command {
     Plot(Plot),
     /// Results beside the book's bands: each seed's value, the median, the verdict; exits with 1 if one is outside
     Verify(Verify),
+    /// All runs as one HTML page: table, interactive curves, figures
+    Report(crate::report::Args),
+    /// Runs as CSV or as TensorBoard's event files
+    Export(crate::export::Args),
+    /// A log that another program wrote: CSV, JSON lines, TensorBoard
+    Import(crate::import::Args),
+    /// Runs in progress, live in the terminal: curves, rate, time left
+    Watch(crate::watch::Args),
+    /// Runs with several settings and seeds, one after the other, and their comparison
+    Sweep(crate::sweep::Args),
 }
 
 /// For whom the output is.

@@ -1,12 +1,17 @@
 //! The command as its users see it: its output and its errors.
 
 mod comparing;
+mod exporting;
 mod failing;
 mod grouping;
+mod importing;
 mod listing;
 mod plotting;
+mod reporting;
 mod showing;
+mod sweeping;
 mod verifying;
+mod watching;
 
 use anyhow::Result;
 use d2l_log::{Data, End, Epoch, FILE_NAME, Header, Metrics, Record, SCHEMA, Status, Writer};

@@ -1,0 +1,54 @@
+//! `runs report`: all runs as one HTML page that needs no network and no server.
+//!
+//! `data` is what the page knows about each run, `page` puts it into the template together with styles and scripts. The
+//! charts are plotly.js, which the plotly crate holds. The page's own scripts are in `templates/report/`.
+
+mod data;
+mod page;
+
+use crate::text::{count, memory};
+use crate::{Report, output, select};
+use anyhow::{Result, bail};
+use d2l_log::Log;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// <chapter>/<run>, <run>, or paths; none: all runs
+    pub runs: Vec<String>,
+    /// The newest N runs show the figures of their folders; figures make the page heavy
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub figures: usize,
+    /// The page; by default report.html in the folder of the runs
+    #[arg(long, value_name = "FILE.html")]
+    pub output: Option<PathBuf>,
+}
+
+pub(crate) fn report(runs_dir: &Path, args: &Args) -> Result<Report> {
+    let logs = if args.runs.is_empty() {
+        select::list(runs_dir)?
+    } else {
+        let named = args.runs.iter().map(|name| Log::find(runs_dir, name));
+        named.collect::<Result<_>>()?
+    };
+    if logs.is_empty() {
+        bail!(
+            "{} holds no runs; train a chapter first",
+            runs_dir.display()
+        );
+    }
+    let output = args
+        .output
+        .clone()
+        .unwrap_or_else(|| runs_dir.join("report.html"));
+    let runs = data::runs(&logs, args.figures)?;
+    let page = page::render(&runs)?;
+    output::write(&output, page.as_bytes())?;
+    Ok(format!(
+        "{}, {} written ({}): open it in a browser\n",
+        count(logs.len(), "run"),
+        output.display(),
+        memory(page.len() as u64)
+    )
+    .into())
+}

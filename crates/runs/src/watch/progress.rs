@@ -1,0 +1,111 @@
+//! How far a run is, and how long it will take.
+
+use d2l_log::{Epoch, Log};
+use std::fs::{File, TryLockError};
+use std::time::{Duration, SystemTime};
+
+/// The file that a training process locks in its run's folder, as `d2l` does.
+const LOCK: &str = ".lock";
+/// The number of newest epochs whose pace counts.
+const PACE: usize = 5;
+/// Evaluation and checkpoints make an epoch longer than its training, but not by more than this factor; if it seems so,
+/// the run was interrupted for a while.
+const LONGEST: f64 = 3.0;
+
+/// Whether a process holds the run's folder. Looking takes the lock for an instant, so it is done where a run that begins
+/// anew is unlikely.
+pub(crate) fn is_written(log: &Log) -> bool {
+    let Ok(lock) = File::open(log.path.with_file_name(LOCK)) else {
+        return false;
+    };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// The number of epochs that the recipe wants.
+pub(crate) fn epochs_wanted(log: &Log) -> Option<usize> {
+    let epochs = log.header.recipe.get("epochs")?.as_u64()?;
+    usize::try_from(epochs).ok()
+}
+
+/// Done and wanted, from 0 to 1; `None` if the recipe doesn't say, and in a cross-validation.
+pub(crate) fn share(log: &Log) -> Option<f64> {
+    if log.epochs.iter().any(|epoch| epoch.fold.is_some()) {
+        return None;
+    }
+    let wanted = epochs_wanted(log).filter(|wanted| *wanted > 0)?;
+    Some((log.epochs.len() as f64 / wanted as f64).min(1.0))
+}
+
+/// The time that the run will still take, from the pace of its epochs up to `changed`, when the newest one ended.
+pub(crate) fn time_left(log: &Log, changed: SystemTime, now: SystemTime) -> Option<Duration> {
+    let share = share(log).filter(|share| *share < 1.0 && log.end.is_none())?;
+    let done = log.epochs.len() as f64;
+    let newest = log
+        .epochs
+        .iter()
+        .rev()
+        .take(PACE)
+        .map(|epoch| epoch.seconds);
+    let training = newest.clone().sum::<f64>() / newest.count().max(1) as f64;
+    let started = humantime::parse_rfc3339_weak(&log.header.started).ok();
+    let whole = started.and_then(|started| changed.duration_since(started).ok());
+    let whole = whole.map(|whole| whole.as_secs_f64() / done);
+    let epoch = whole
+        .filter(|epoch| *epoch < training * LONGEST)
+        .unwrap_or(training);
+    let since = now
+        .duration_since(changed)
+        .unwrap_or_default()
+        .as_secs_f64();
+    let left = epoch * (done / share - done) - since;
+    Duration::try_from_secs_f64(left.max(0.0))
+        .ok()
+        .filter(|_| done > 0.0)
+}
+
+/// Hours, minutes and seconds, as far as they matter: `1 h 05 min`, `3 min 20 s`, `7 s`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+/// The examples per second of the newest epoch.
+pub(crate) fn rate(log: &Log) -> Option<f64> {
+    log.epochs
+        .last()
+        .map(|epoch: &Epoch| epoch.examples_per_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::view::tests::log;
+
+    #[test]
+    fn the_time_left_follows_the_pace_of_the_epochs() {
+        let log = log("run", 4, 10);
+        let started = humantime::parse_rfc3339(&log.header.started).expect("a time");
+        let after = |seconds| started + Duration::from_secs(seconds);
+        // Four epochs in 12 s, of which 8 s were training; 1 s of the fifth is over.
+        assert_eq!(
+            time_left(&log, after(12), after(13)),
+            Some(Duration::from_secs(17))
+        );
+        // After a pause of a day the training alone counts: 2 s for each of six epochs.
+        assert_eq!(
+            time_left(&log, after(90_000), after(90_000)),
+            Some(Duration::from_secs(12))
+        );
+        assert_eq!(share(&log), Some(0.4));
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let texts = [7, 200, 3900].map(|seconds| duration(Duration::from_secs(seconds)));
+        assert_eq!(texts, ["7 s", "3 min 20 s", "1 h 05 min"]);
+    }
+}
