@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What CI runs after `cargo test`: formatting, lints, documentation, a short storm, arithmetic checks, the CUDA build's
-# types; for fetch-data the same and its tests.
+# types; log-schema's tests; for fetch-data the same and its tests.
 # Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,6 +45,10 @@ step 'tests with arithmetic checks' cargo test --lib --tests "${packages[@]}" "$
 step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" \
   CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
   cargo check --all-targets --features cuda
+
+# No default member either: its validator changes features of crates that candle shares.
+step 'log-schema: lints' cargo clippy -p log-schema --all-targets -- -D warnings
+step 'log-schema: tests' cargo test -p log-schema
 
 # fetch-data comes last, because nothing waits for it; it is no default member. It builds candle and some other crates a
 # second time, with the features that candle-datasets needs. Both builds share one target folder, so crates with the

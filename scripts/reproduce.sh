@@ -71,5 +71,5 @@ for chapter in "${chapters[@]}"; do
   done < <(awk 'NR > 1 && $3 != "quick" && $5 > 0 { print $1, $2, $3, $6 }' <<<"$list")
 done
 
-[ ${#logs[@]} -eq 0 ] || cargo run --quiet -p runs -- bands --markdown "${logs[@]}"
+[ ${#logs[@]} -eq 0 ] || cargo run --quiet -p runs -- verify --markdown "${logs[@]}" || outside=1
 exit "$outside"

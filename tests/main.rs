@@ -14,5 +14,6 @@ mod naming;
 mod parameters;
 mod readme;
 mod real_data;
+mod steps;
 mod support;
 mod sweeps;

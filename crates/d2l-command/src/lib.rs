@@ -4,6 +4,10 @@
 //! ([`Interrupted`]); 1 for any other error. A program's `main.rs` calls [`main()`] with the function that does the
 //! work.
 
+mod colour;
+
+pub use colour::{Colour, paint};
+
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -117,9 +121,11 @@ fn harmless(text: &str) -> String {
     text.replace(commands, "\u{fffd}")
 }
 
-/// Writes to stdout. A reader that has closed the pipe (`| head`) is no error; a full disk is one.
+/// Writes to stdout, what is [`paint`]ed in colour if a terminal shows it. A reader that has closed the pipe (`| head`) is
+/// no error; a full disk is one.
 pub fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(harmless(text).as_bytes()) {
+    let text = colour::marks_replaced(&harmless(text), colour::is_wanted());
+    match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("standard output not written"),
     }

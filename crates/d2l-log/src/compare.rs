@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Comparison {
     /// The runs' names.
     pub names: Vec<String>,
-    /// Header fields that are not the same in all runs. `started` is left out.
+    /// Header fields that are not the same in all runs, without those that say nothing about the training: when the run
+    /// started, and the log's schema.
     pub header: Vec<Difference>,
     /// The metrics of the epochs.
     pub metrics: Vec<Table>,
     /// What each metric ended with and its best value, those included that are known only at the end.
     pub scores: Vec<Score>,
-    /// Time and speed.
-    pub paces: Vec<Pace>,
+    /// Time, speed and memory.
+    pub costs: Vec<Cost>,
 }
 
 /// A header field that differs.
@@ -78,9 +79,15 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The distance, 0 or more.
+    /// The distance, 0 or more. It is infinite if one of the two is not a number and the other is.
     pub fn size(&self) -> f64 {
-        self.high.1 - self.low.1
+        let (low, high) = (self.low.1, self.high.1);
+        let both_are_nan = low.is_nan() && high.is_nan();
+        match high - low {
+            _ if low == high || both_are_nan => 0.0,
+            distance if distance.is_nan() => f64::INFINITY,
+            distance => distance,
+        }
     }
 
     fn between(metric: &str, place: Option<Place>, values: &[Option<f64>]) -> Option<Self> {
@@ -109,15 +116,15 @@ pub struct Score {
     pub gap: Option<Gap>,
 }
 
-/// Time and speed of a run.
+/// What a run cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct Cost {
     /// Seconds from start to end.
     pub seconds: f64,
     /// Training examples per second in the median epoch.
     pub examples_per_second: Option<f64>,
-    /// That speed over the first run's.
-    pub ratio: Option<f64>,
+    /// The largest amount of memory that the process held.
+    pub peak_memory_bytes: Option<u64>,
 }
 
 impl Comparison {
@@ -136,7 +143,7 @@ impl Comparison {
     }
 }
 
-/// Compares runs; the first one is what speed is measured against.
+/// Compares runs.
 pub fn compare(logs: &[Log]) -> Comparison {
     let metrics: Vec<Table> = metric_names(logs)
         .into_iter()
@@ -144,10 +151,10 @@ pub fn compare(logs: &[Log]) -> Comparison {
         .collect();
     Comparison {
         names: logs.iter().map(|log| log.name.clone()).collect(),
-        header: header_differences(logs),
+        header: differences(&logs.iter().map(Log::described).collect::<Vec<_>>()),
         scores: scores(logs, &metrics),
         metrics,
-        paces: paces(logs),
+        costs: logs.iter().map(cost).collect(),
     }
 }
 
@@ -155,17 +162,11 @@ fn all_equal<T: PartialEq>(values: &[T]) -> bool {
     values.iter().all(|value| Some(value) == values.first())
 }
 
-fn header_differences(logs: &[Log]) -> Vec<Difference> {
-    let headers: Vec<Map<String, Value>> = logs
-        .iter()
-        .map(|log| match serde_json::to_value(&log.header) {
-            Ok(Value::Object(header)) => flattened(&header),
-            _ => Map::new(),
-        })
-        .collect();
+/// The fields that are not the same in all of some headers, each flattened, in order of first appearance.
+pub fn differences(headers: &[Map<String, Value>]) -> Vec<Difference> {
     let mut keys: Vec<&String> = Vec::new();
     for key in headers.iter().flat_map(Map::keys) {
-        if key != "started" && !keys.contains(&key) {
+        if !keys.contains(&key) {
             keys.push(key);
         }
     }
@@ -268,16 +269,10 @@ fn scores(logs: &[Log], tables: &[Table]) -> Vec<Score> {
         .collect()
 }
 
-fn paces(logs: &[Log]) -> Vec<Pace> {
-    let first = logs.first().and_then(Log::speed);
-    logs.iter()
-        .map(|log| {
-            let speed = log.speed();
-            let ratio = speed
-                .zip(first)
-                .map(|(speed, first)| speed / first)
-                .filter(|ratio| ratio.is_finite());
-            Pace { seconds: log.seconds(), examples_per_second: speed, ratio }
-        })
-        .collect()
+fn cost(log: &Log) -> Cost {
+    Cost {
+        seconds: log.seconds(),
+        examples_per_second: log.speed(),
+        peak_memory_bytes: log.end.as_ref().and_then(|end| end.peak_memory_bytes),
+    }
 }

@@ -3,7 +3,9 @@
 use crate::{FILE_NAME, Log};
 use anyhow::{Context, Error, Result, bail};
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use strsim::levenshtein;
 
 /// The number of names that an error suggests.
@@ -25,10 +27,26 @@ impl Log {
     ///
     /// If the folder itself is missing or unreadable. Damaged logs are in the listing.
     pub fn list(runs_dir: &Path) -> Result<Listing> {
+        let places = places(runs_dir)?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = places.len().div_ceil(threads).max(1);
+        let read = |(name, path): &(String, PathBuf)| {
+            Self::read(path).map(|log| Self { name: name.clone(), ..log })
+        };
+        let read: Vec<Result<Self>> = thread::scope(|scope| {
+            let shares = places.chunks(share);
+            let threads =
+                shares.map(|share| scope.spawn(move || share.iter().map(read).collect::<Vec<_>>()));
+            let threads: Vec<_> = threads.collect();
+            let results = threads.into_iter().map(|thread| thread.join());
+            results
+                .flat_map(|read| read.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
         let mut listing = Listing { logs: Vec::new(), damaged: Vec::new() };
-        for (name, path) in places(runs_dir)? {
-            match Self::read(&path) {
-                Ok(log) => listing.logs.push(Self { name, ..log }),
+        for log in read {
+            match log {
+                Ok(log) => listing.logs.push(log),
                 Err(error) => listing.damaged.push(error),
             }
         }
@@ -125,7 +143,7 @@ fn bare(place: &str) -> &str {
 }
 
 /// The names that may have been meant: first those that contain the given one, then by edit distance.
-fn nearest(name: &str, mut places: Vec<String>) -> Vec<String> {
+pub(crate) fn nearest(name: &str, mut places: Vec<String>) -> Vec<String> {
     places.sort_by_cached_key(|place| {
         let edits = levenshtein(name, place).min(levenshtein(name, bare(place)));
         (!place.contains(name), edits, place.clone())

@@ -5,14 +5,18 @@
 //! | `kind` | how many | holds |
 //! |---|---|---|
 //! | `run` | one, first | [`Header`]: what is trained, on what, how |
+//! | `step` | one per N steps with `--log-every N` | [`Step`]: loss, learning rate |
 //! | `epoch` | one per epoch | [`Epoch`]: metrics, gradient norm, speed |
 //! | `end` | one, last | [`End`]: status, final and best values, verdicts |
 //!
 //! Each line is written whole before training continues, so a killed run keeps its finished epochs. Numbers are read
-//! bit for bit as they were written. A number that is not finite is refused, because JSON has none.
+//! bit for bit as they were written. JSON has none that are not finite: these are the texts `"NaN"`, `"Infinity"` and
+//! `"-Infinity"`. The README describes every key, `schema.json` is the same for a program.
 //!
-//! Reading order: `record` (the schema), `writer` and `mark`, `log` and `reader` (one log), `folder` (all logs), `compare`,
-//! `numbers` (how every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
+//! Reading order: `record` (the schema) and `number`, `verdict`, `writer` and `mark`, `log`, `reader`, `lines` and
+//! `foreign` (one log, whatever its state), `folder` (all logs), `fields` (its values by name), `compare` and `mean`,
+//! `numbers` (how
+//! every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
 //! seconds. Programs in other languages can write the same lines.
 //!
 //! ```
@@ -28,24 +32,35 @@
 //! ```
 
 mod compare;
+mod fields;
 mod folder;
+mod foreign;
+mod lines;
 mod log;
 mod mark;
+mod mean;
+mod number;
 mod numbers;
 mod reader;
 mod record;
+mod verdict;
 mod writer;
 
 pub use compare::{
-    Comparison, Difference, Gap, Pace, Place, Row, Score, Table, compare, flattened, metric_names,
+    Comparison, Cost, Difference, Gap, Place, Row, Score, Table, compare, differences, flattened,
+    metric_names,
 };
+pub use fields::check_field;
 pub use folder::Listing;
 pub use log::Log;
 pub use mark::Mark;
+pub use mean::mean;
+pub use number::value as json_number;
 pub use numbers::{median, shown};
 pub use reader::Outline;
 pub use record::{
-    BandResult, Best, Data, End, Epoch, Header, Metrics, Record, SCHEMA, Status, higher_is_better,
+    BandResult, Best, Data, End, Epoch, Header, Metrics, Record, SCHEMA, Schema, Status, Step,
+    higher_is_better,
 };
 pub use writer::Writer;
 

@@ -1,6 +1,6 @@
 //! A log in memory, and the values that programs need most.
 
-use crate::{Best, End, Epoch, Header, median};
+use crate::{Best, End, Epoch, Header, Step, median};
 use std::path::PathBuf;
 
 /// A training log, as far as it was written.
@@ -12,10 +12,14 @@ pub struct Log {
     pub path: PathBuf,
     /// What was trained, on which data, and how.
     pub header: Header,
+    /// The steps of which the log has a line, in order.
+    pub steps: Vec<Step>,
     /// The completed epochs, in order.
     pub epochs: Vec<Epoch>,
     /// How the run ended; `None` while it trains and after it was killed.
     pub end: Option<End>,
+    /// What was passed over while the log was read, as one sentence.
+    pub remarks: Option<String>,
 }
 
 impl Log {

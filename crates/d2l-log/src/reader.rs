@@ -1,8 +1,8 @@
 //! Reading one log.
 
-use crate::{Epoch, FILE_NAME, Header, Log, Mark, Record, SCHEMA, Status};
+use crate::lines::{self, Line};
+use crate::{Epoch, FILE_NAME, Header, Log, Mark, Record, Status, foreign};
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 impl Log {
     /// Reads a log from a run's folder or from the file itself.
     ///
-    /// The half-written last line of a run that was killed is dropped.
+    /// What a reader can do without is passed over, and [`Log::remarks`] says so: the half-written last line of a run
+    /// that was killed, lines that are damaged or of a kind that this program doesn't know, an editor's byte-order mark
+    /// and line ends.
     ///
     /// # Errors
     ///
-    /// If there is no such log or no complete header, if the schema is newer than [`SCHEMA`], or if a line doesn't
-    /// follow the schema; then the error has file, line and reason.
+    /// If there is no such log or no complete header (the error says what another program's file is), if the schema's
+    /// major version is newer than that of [`crate::SCHEMA`], or if two runs wrote into one file.
     pub fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() {
             path.join(FILE_NAME)
@@ -58,14 +60,13 @@ impl Outline {
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("log {} not read", file.display()))?;
         let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
-        let parsed = |line: &[u8]| record(serde_json::from_slice(line)?);
-        let header = match lines.next().map(parsed) {
-            Some(Ok(Record::Run(header))) => header,
+        let header = match lines.next().map(lines::record) {
+            Some(Ok(Line::Record(Record::Run(header)))) => header,
             Some(Err(error)) => return Err(error).with_context(|| file.display().to_string()),
             _ => bail!("{}: no `run` line, which comes first", file.display()),
         };
-        let status = match lines.next_back().map(parsed) {
-            Some(Ok(Record::End(end))) => Some(end.status),
+        let status = match lines.next_back().map(lines::record) {
+            Some(Ok(Line::Record(Record::End(end)))) => Some(end.status),
             _ => None,
         };
         Ok(Self { header, status })
@@ -73,53 +74,68 @@ impl Outline {
 }
 
 fn parse(bytes: &[u8], path: PathBuf) -> Result<Log> {
-    let mut header = None;
-    let mut epochs = Vec::new();
-    let mut end = None;
-    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let at = || format!("{}, line {}", path.display(), index + 1);
-        let value = match serde_json::from_slice::<Value>(line) {
-            Ok(value) => value,
-            Err(_) if !line.ends_with(b"\n") => break, // cut off when the run was killed
-            Err(error) => return Err(error).with_context(at),
+    let (bytes, mut remarks) = lines::plain(bytes);
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let header = match lines::record(first) {
+        Ok(Line::Record(Record::Run(header))) => header,
+        Err(error) if lines::is_header(first) => {
+            return Err(error).with_context(|| format!("{}, line 1", path.display()));
+        }
+        _ => return Err(no_header(bytes, &path)),
+    };
+    let (mut steps, mut epochs, mut end) = (Vec::new(), Vec::new(), None);
+    for (line, number) in lines.zip(2..) {
+        let record = match lines::record(line) {
+            Ok(Line::Record(record)) => record,
+            Ok(Line::Unknown(kind)) => {
+                remarks.pass_over(number, &format!("the unknown kind `{kind}`"));
+                continue;
+            }
+            Err(_) if !line.ends_with(b"\n") => {
+                remarks
+                    .add("its last line is incomplete, as of a run that was killed while it wrote");
+                break;
+            }
+            Err(error) => {
+                remarks.pass_over(number, &format!("{error:#}"));
+                continue;
+            }
         };
+        let at = || format!("{}, line {number}", path.display());
         if end.is_some() {
             bail!(
                 "{}: a line after the `end` line; wanted it to be the last",
                 at()
             );
         }
-        match record(value).with_context(at)? {
-            Record::Run(found) if index == 0 => header = Some(found),
+        match record {
             Record::Run(_) => bail!("{}: a second `run` line; wanted one log per file", at()),
-            _ if index == 0 => bail!("{}: not a `run` line, which comes first", at()),
+            Record::Step(found) => steps.push(found),
             Record::Epoch(found) => epochs.push(found),
             Record::End(found) => end = Some(found),
         }
     }
-    let Some(header) = header else {
-        bail!(
-            "{} holds no complete `run` line: the run was killed as it started; delete its folder, or start it again \
-             with --overwrite",
-            path.display()
-        );
-    };
     check_order(&epochs).with_context(|| path.display().to_string())?;
     let name = format!("{}/{}", header.chapter, run_name(&path));
-    Ok(Log { name, path, header, epochs, end })
+    let remarks = remarks.into_sentence();
+    Ok(Log { name, path, header, steps, epochs, end, remarks })
 }
 
-/// One line's record. The schema's version is checked first, because a newer one may have changed anything else.
-fn record(value: Value) -> Result<Record> {
-    let schema = value
-        .get("schema")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
-    ensure!(
-        schema <= u64::from(SCHEMA),
-        "schema {schema} is newer than this program, which reads up to {SCHEMA}; wanted an older log: update the program"
-    );
-    Ok(serde_json::from_value(value)?)
+/// The error for a file that doesn't begin with a `run` line.
+fn no_header(bytes: &[u8], path: &Path) -> anyhow::Error {
+    let file = path.display();
+    let is_cut = !bytes.contains(&b'\n') && lines::may_become_header(bytes);
+    if is_cut {
+        return anyhow::anyhow!(
+            "{file} holds no complete `run` line: the run was killed as it started; delete its folder, or start it again \
+             with --overwrite"
+        );
+    }
+    anyhow::anyhow!(
+        "{file} is {}; wanted a log of this workspace, which begins with a line {{\"kind\":\"run\", …}}",
+        foreign::describe(bytes)
+    )
 }
 
 /// Within a fold, epochs only rise; otherwise two runs wrote into one file.

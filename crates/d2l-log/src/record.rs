@@ -1,16 +1,29 @@
 //! The log's schema: the content of each kind of line.
 
+use crate::number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Version of the schema. Readers refuse logs with a higher one.
-pub const SCHEMA: u32 = 1;
+/// The version of the schema that this crate writes.
+pub const SCHEMA: Schema = Schema { major: 1, minor: 1 };
+
+/// A version of the log's schema. What an older reader would misunderstand raises the major number; a new key or a new
+/// kind of line raises the minor number, and older readers pass over both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Schema {
+    /// Readers refuse logs with a higher one.
+    #[serde(rename = "schema")]
+    pub major: u32,
+    /// Readers read logs with a higher one.
+    #[serde(rename = "schema_minor", default)]
+    pub minor: u32,
+}
 
 /// Names and values of one group of metrics, such as `loss` and `accuracy`.
 pub type Metrics = BTreeMap<String, f64>;
 
-/// One line of the log; `kind` says which: `run`, `epoch` or `end`.
+/// One line of the log; `kind` says which: `run`, `step`, `epoch` or `end`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(
@@ -20,6 +33,8 @@ pub type Metrics = BTreeMap<String, f64>;
 pub enum Record {
     /// The first line.
     Run(Header),
+    /// One line per so many steps, in order, if they are asked for.
+    Step(Step),
     /// One line per epoch, in order.
     Epoch(Epoch),
     /// The last line; a run that was killed has none.
@@ -30,7 +45,8 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of the log's schema, [`SCHEMA`].
-    pub schema: u32,
+    #[serde(flatten)]
+    pub schema: Schema,
     /// Chapter, as the package is called: `softmax-regression`.
     pub chapter: String,
     /// Model within the chapter.
@@ -76,6 +92,35 @@ pub struct Data {
     pub sha256: String,
 }
 
+/// One training step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Steps since the start of the run, this one included.
+    pub step: usize,
+    /// The epoch it belongs to, counted from 1.
+    pub epoch: usize,
+    /// The fold that was held out, counted from 1, if the log holds several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+    /// Learning rate of the step.
+    #[serde(with = "number")]
+    pub learning_rate: f64,
+    /// The minibatch's loss, before the step.
+    #[serde(with = "number")]
+    pub loss: f64,
+}
+
+impl Step {
+    /// The value of `train.loss` or `learning_rate`, as an epoch calls them.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        match name {
+            "train.loss" => Some(self.loss),
+            "learning_rate" => Some(self.learning_rate),
+            _ => None,
+        }
+    }
+}
+
 /// The metrics and times of one epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
@@ -84,21 +129,30 @@ pub struct Epoch {
     /// Steps since the start of the run.
     pub step: usize,
     /// Learning rate of the epoch's last step.
+    #[serde(with = "number")]
     pub learning_rate: f64,
     /// Running means over the epoch, in training mode, while the parameters change.
+    #[serde(with = "number::metrics")]
     pub train: Metrics,
     /// The held-out set in evaluation mode after the epoch.
-    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    #[serde(
+        with = "number::metrics",
+        default,
+        skip_serializing_if = "Metrics::is_empty"
+    )]
     pub valid: Metrics,
     /// Further groups: `train_after` (the training set, evaluated after the epoch), `train_window` (the epoch's last
     /// steps), `valid_batches` (unweighted mean over the batches of the held-out set).
-    #[serde(flatten)]
+    #[serde(flatten, with = "number::groups")]
     pub more: BTreeMap<String, Metrics>,
     /// Mean over the epoch of the norm of all gradients together, before clipping.
+    #[serde(with = "number")]
     pub gradient_norm: f64,
     /// Seconds that the epoch's training took, without evaluation.
+    #[serde(with = "number")]
     pub seconds: f64,
     /// Training examples per second.
+    #[serde(with = "number")]
     pub examples_per_second: f64,
     /// The fold that was held out, counted from 1, if the log holds several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,12 +222,13 @@ pub struct End {
     /// Completed epochs.
     pub epochs: usize,
     /// Seconds from start to end, evaluation included.
+    #[serde(with = "number")]
     pub seconds: f64,
     /// The largest amount of memory that the process held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     /// The last value of each metric, and numbers known only at the end: `valid.accuracy`, `error.bias`.
-    #[serde(rename = "final")]
+    #[serde(rename = "final", with = "number::metrics")]
     pub last: Metrics,
     /// The best value of each metric.
     pub best: BTreeMap<String, Best>,
@@ -197,6 +252,7 @@ pub enum Status {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// The value.
+    #[serde(with = "number")]
     pub value: f64,
     /// The epoch that first reached it.
     pub epoch: usize,
@@ -215,8 +271,12 @@ impl Best {
         })
     }
 
-    /// Whether this value of the metric is better than an earlier one; of equal ones the earlier stays the best.
+    /// Whether this value of the metric is better than an earlier one; of equal ones the earlier stays the best. Any
+    /// number is better than NaN.
     pub fn is_better_than(&self, earlier: &Self, metric: &str) -> bool {
+        if earlier.value.is_nan() {
+            return !self.value.is_nan();
+        }
         match higher_is_better(metric) {
             true => self.value > earlier.value,
             false => self.value < earlier.value,
@@ -235,18 +295,31 @@ pub struct BandResult {
     /// The quantity: `valid.accuracy`.
     pub metric: String,
     /// Lowest accepted value.
+    #[serde(with = "number")]
     pub low: f64,
     /// The middle value of the runs that the band comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "number::optional",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub median: Option<f64>,
     /// Highest accepted value.
+    #[serde(with = "number")]
     pub high: f64,
+    /// The number of decimals that the book prints; values are rounded to them before they are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<i32>,
     /// The number of runs that the band comes from.
     pub runs: usize,
     /// Whose runs they are: `book`, or `book and PyTorch` if runs of our PyTorch reference are among them.
     pub source: String,
     /// This run's value; `None` if it did not produce one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "number::optional",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<f64>,
     /// Whether the value lies in the band.
     pub within: bool,

@@ -1,6 +1,6 @@
 //! Writing a log, line by line.
 
-use crate::{End, Epoch, Header, Mark, Record};
+use crate::{Epoch, Header, Mark, Record};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -76,8 +76,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// If a number is not finite (JSON would hold `null`; the error names the key), a group of metrics has the name of
-    /// another key of the line, the file is gone, or the disk is full. The log then stays as it was.
+    /// If a group of metrics has the name of another key of the line, the file is gone, or the disk is full. The log then
+    /// stays as it was.
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let at = || format!("log {} not written", self.path.display());
         check(record).with_context(at)?;
@@ -132,7 +132,7 @@ fn line_of(record: &Record) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Refuses values that could not be read back unchanged.
+/// Refuses groups of metrics that could not be read back.
 fn check(record: &Record) -> Result<()> {
     if let Record::Epoch(epoch) = record {
         // Serialised alone, so that this also holds for keys that are added to the record later.
@@ -151,51 +151,7 @@ fn check(record: &Record) -> Result<()> {
             }
         }
     }
-    for (key, value) in numbers(record) {
-        ensure!(
-            value.is_finite(),
-            "{key} is {value}; wanted a finite number, since JSON has no other: leave it out and say so in the reason"
-        );
-    }
     Ok(())
-}
-
-/// Every floating-point number of a record with its key.
-fn numbers(record: &Record) -> Vec<(String, f64)> {
-    match record {
-        // A recipe holds JSON values, which are finite.
-        Record::Run(Header { .. }) => Vec::new(),
-        Record::Epoch(epoch) => {
-            let Epoch {
-                learning_rate, gradient_norm, seconds, examples_per_second, ..
-            } = epoch;
-            let mut numbers = epoch.metrics();
-            numbers.push(("learning_rate".into(), *learning_rate));
-            numbers.push(("gradient_norm".into(), *gradient_norm));
-            numbers.push(("seconds".into(), *seconds));
-            numbers.push(("examples_per_second".into(), *examples_per_second));
-            numbers
-        }
-        Record::End(End { seconds, last, best, bands, .. }) => {
-            let mut numbers = vec![("seconds".to_string(), *seconds)];
-            numbers.extend(
-                last.iter()
-                    .map(|(name, value)| (format!("final.{name}"), *value)),
-            );
-            numbers.extend(
-                best.iter()
-                    .map(|(name, best)| (format!("best.{name}"), best.value)),
-            );
-            for band in bands {
-                let key = |field: &str| format!("bands.{}.{field}", band.metric);
-                numbers.push((key("low"), band.low));
-                numbers.push((key("high"), band.high));
-                numbers.extend(band.median.map(|median| (key("median"), median)));
-                numbers.extend(band.value.map(|value| (key("value"), value)));
-            }
-            numbers
-        }
-    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -1,5 +1,6 @@
 //! One axis of a chart: its range, its scale, and the numbers written along it.
 
+use crate::AxisScale;
 use anyhow::{Result, ensure};
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
@@ -37,18 +38,34 @@ pub(crate) struct Axis {
 impl Axis {
     /// An axis that holds all finite values. There has to be one.
     pub(crate) fn new(kind: Kind, values: impl Iterator<Item = f64> + Clone) -> Result<Self> {
-        let finite = values.filter(|value| value.is_finite());
+        Self::scaled(kind, AxisScale::Automatic, values)
+    }
+
+    /// The same with a scale that the caller chooses. A logarithmic axis holds the values above zero.
+    pub(crate) fn scaled(
+        kind: Kind,
+        scale: AxisScale,
+        values: impl Iterator<Item = f64> + Clone,
+    ) -> Result<Self> {
+        let has_place = |value: &f64| scale != AxisScale::Logarithmic || *value > 0.0;
+        let finite = values.filter(|value| value.is_finite()).filter(has_place);
         let low = finite.clone().fold(f64::INFINITY, f64::min);
         let high = finite.clone().fold(f64::NEG_INFINITY, f64::max);
         ensure!(
             low <= high,
-            "no point has two finite coordinates; wanted at least one"
+            "no point has two finite coordinates{}; wanted at least one",
+            if scale == AxisScale::Logarithmic {
+                " above zero for the logarithmic axis"
+            } else {
+                ""
+            }
         );
         ensure!(
             low.abs().max(high.abs()) <= LARGEST,
             "values from {low:e} to {high:e} cannot be drawn; wanted at most {LARGEST:e} in size"
         );
-        if kind == Kind::Measured && low > 0.0 && high / low > LOGARITHMIC_FROM {
+        let is_wide = kind == Kind::Measured && low > 0.0 && high / low > LOGARITHMIC_FROM;
+        if scale == AxisScale::Logarithmic || scale == AxisScale::Automatic && is_wide {
             return Ok(Self::logarithmic(low, high));
         }
         let (mut start, mut end) = (low, high);
@@ -85,17 +102,26 @@ impl Axis {
 
     fn logarithmic(low: f64, high: f64) -> Self {
         let (first, last) = (low.log10(), high.log10());
-        let room = 0.05 * (last - first);
+        // A single value has a whole decade around it.
+        let room = if low == high {
+            0.5
+        } else {
+            0.05 * (last - first)
+        };
         let (first, last) = (first - room, last + room);
         // At the end of a number's range the margin may be rounded away.
         let low = low.min(10f64.powf(first).max(f64::MIN_POSITIVE));
         let high = high.max(10f64.powf(last));
         let (first, last) = (first.ceil() as i32, last.floor() as i32);
         let every = (last - first) / 8 + 1;
-        let ticks = (first..=last)
-            .filter(|decade| decade % every == 0)
-            .map(|decade| (10f64.powi(decade), power_of_ten(decade)))
-            .collect();
+        let decades = (first..=last).filter(|decade| decade % every == 0);
+        let decades = decades.map(|decade| (10f64.powi(decade), power_of_ten(decade)));
+        let decades: Vec<_> = decades.collect();
+        // Few powers of ten say too little.
+        let ticks = match decades.len() {
+            0..3 => between_decades(low, high),
+            _ => decades,
+        };
         let digits = if every == 1 { 2..10 } else { 1..2 };
         let minor = (first - 1..=last)
             .flat_map(|decade| {
@@ -153,6 +179,23 @@ impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
         let tick = self.ticks.iter().find(|(at, _)| at == value);
         tick.map(|(_, label)| label.clone()).unwrap_or_default()
+    }
+}
+
+/// Round values on a logarithmic axis of few decades: 1, 2 and 5 times the powers of ten, or equal steps if there is not
+/// even one.
+fn between_decades(low: f64, high: f64) -> Vec<(f64, String)> {
+    let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
+    let round = (first..=last).flat_map(|decade| {
+        [1.0, 2.0, 5.0].map(|digit| (digit * 10f64.powi(decade), 10f64.powi(decade)))
+    });
+    let round = round.filter(|(value, _)| (low..=high).contains(value));
+    let round: Vec<_> = round
+        .map(|(value, step)| (value, number(value, step)))
+        .collect();
+    match round.len() {
+        0..3 => ticks(low, high, 6.0, false),
+        _ => round,
     }
 }
 
@@ -267,6 +310,10 @@ mod tests {
             labels(Kind::Measured, &[0.5, 5000.0]),
             ["1", "10", "10²", "10³"]
         );
+        assert_eq!(
+            labels(Kind::Measured, &[0.9, 1000.0]),
+            ["1", "10", "10²", "10³"]
+        );
         let axis = Axis::new(Kind::Measured, [1e-1, 1e-5].into_iter()).unwrap();
         let places = [1e-1, 1e-3, 1e-5].map(|value| axis.map(&value, (0, 11_000)));
         assert_eq!(
@@ -275,6 +322,34 @@ mod tests {
             "equal factors, equal distances"
         );
         assert!(!axis.holds(0.0) && !axis.holds(-1.0) && !axis.holds(f64::NAN));
+    }
+
+    #[test]
+    fn a_logarithmic_axis_of_few_decades_has_ticks_between_them() {
+        let labels = |values: &[f64]| -> Vec<String> {
+            let values = values.iter().copied();
+            let axis = Axis::scaled(Kind::Across, AxisScale::Logarithmic, values).unwrap();
+            axis.ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        assert_eq!(labels(&[1.0, 10.0]), ["1", "2", "5", "10"]);
+        assert_eq!(labels(&[0.3, 3.0]), ["0.5", "1", "2"]);
+        assert_eq!(
+            labels(&[0.82, 0.86]),
+            ["0.82", "0.83", "0.84", "0.85", "0.86"]
+        );
+        assert_eq!(
+            labels(&[-1.0, 0.0, 5.0]),
+            ["2", "5", "10"],
+            "only what has a logarithm"
+        );
+        let none = Axis::scaled(
+            Kind::Across,
+            AxisScale::Logarithmic,
+            [0.0, -1.0].into_iter(),
+        );
+        assert!(none.err().unwrap().to_string().contains("above zero"));
+        let linear = Axis::scaled(Kind::Measured, AxisScale::Linear, [1e-5, 1.0].into_iter());
+        assert!(linear.unwrap().holds(0.0));
     }
 
     #[test]

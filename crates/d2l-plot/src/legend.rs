@@ -16,6 +16,7 @@ const BETWEEN: f64 = 20.0;
 #[derive(Clone, Copy)]
 pub(crate) enum Sign {
     MarkedLine(Marker),
+    DashedLine(Marker),
     Line,
     Dot,
 }
@@ -65,15 +66,21 @@ impl Legend {
         for (entry, (x, y, lines)) in self.entries.iter().zip(&self.places) {
             let (x, middle) = (at.0 + x, at.1 + y + LABEL * LEADING / 2.0);
             let centre = (x + SAMPLE / 2.0, middle);
-            if !matches!(entry.sign, Sign::Dot) {
-                sheet.line(
-                    (x, middle),
-                    (x + SAMPLE, middle),
-                    stroke(entry.colour, LINE_WIDTH),
-                )?;
+            // Two dashes, with the marker between them.
+            let dash = SAMPLE / 3.0;
+            let strokes = match entry.sign {
+                Sign::Dot => &[][..],
+                Sign::DashedLine(_) => &[(0.0, dash), (SAMPLE - dash, SAMPLE)],
+                Sign::MarkedLine(_) | Sign::Line => &[(0.0, SAMPLE)],
+            };
+            for (from, to) in strokes {
+                let style = stroke(entry.colour, LINE_WIDTH);
+                sheet.line((x + from, middle), (x + to, middle), style)?;
             }
             match entry.sign {
-                Sign::MarkedLine(marker) => sheet.marker(marker, centre, entry.colour)?,
+                Sign::MarkedLine(marker) | Sign::DashedLine(marker) => {
+                    sheet.marker(marker, centre, entry.colour)?
+                }
                 Sign::Line => {}
                 Sign::Dot => sheet.dot(centre, 1.5 * DOT_RADIUS, entry.colour.filled())?,
             }

@@ -2,7 +2,7 @@
 //!
 //! | figure | shows | function |
 //! |---|---|---|
-//! | curves | losses and scores over the epochs of one run or of several | [`curves`] |
+//! | curves | losses and scores over the epochs of one run or of several | [`curves`], [`CurvePlot`] |
 //! | scatter | data points with the lines fitted to them | [`scatter_with_fit`] |
 //! | contours | a loss over two parameters, with the paths of optimizers on it | [`contours`] |
 //! | image grid | pictures with their predicted classes, learned weights | [`image_grid`] |
@@ -51,7 +51,7 @@ mod surface;
 mod text;
 
 pub use contours::contours;
-pub use curves::{Series, curves};
+pub use curves::{AxisScale, Curve, CurvePlot, Series, curves};
 pub use heat_map::{Matrix, heat_map};
 pub use image_grid::{Picture, Scale, image_grid};
 pub use image_rows::{PictureRow, image_rows};

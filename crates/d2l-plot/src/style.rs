@@ -85,6 +85,11 @@ pub(crate) const CHART: (f64, f64) = (520.0, 300.0);
 pub(crate) const LINE_WIDTH: f64 = 1.8;
 pub(crate) const THIN_LINE: f64 = 1.1;
 pub(crate) const THIN_FROM: usize = 200;
+/// Length of a dashed line's dashes and of the gaps between them.
+pub(crate) const DASHES: [f64; 2] = [6.0, 4.0];
+/// How much of its colour the band around a line has, and the line behind a smoothed one.
+pub(crate) const RANGE_OPACITY: f64 = 0.16;
+pub(crate) const BEHIND_OPACITY: f64 = 0.35;
 /// Width of axes, grid lines and frames.
 pub(crate) const HAIRLINE: f64 = 0.8;
 /// Half the width of a marker.

@@ -105,6 +105,9 @@ pub struct Args {
     /// most]
     #[arg(long, value_name = "TIME|STEPS", help_heading = "Run")]
     pub checkpoint_every: Option<Every>,
+    /// Log the loss and the learning rate of every Nth step too, beside the epochs
+    #[arg(long, value_name = "N", help_heading = "Run", value_parser = clap::value_parser!(u64).range(1..))]
+    pub log_every: Option<u64>,
     /// Print the result only
     #[arg(long, help_heading = "Run")]
     pub quiet: bool,

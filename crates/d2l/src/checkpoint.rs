@@ -38,6 +38,8 @@ pub(crate) struct Checkpoint {
     pub carried: Vec<Tensor>,
     /// With `--resume`: the checkpoint, until the loop reaches the fold in which it was written.
     pub resumed: Option<Resumed>,
+    /// Of how many steps one has a line in the log; `None` for a log of epochs alone.
+    pub log_every: Option<usize>,
     /// Whether training is over: the checkpoint holds its last step, and the parameters may be those of another.
     pub is_complete: bool,
     /// Parameters and buffers of the epoch with the lowest validation loss, until they are on the disk.
@@ -67,6 +69,9 @@ pub(crate) struct Progress {
     pub steps_this_process: usize,
     /// Sums of the current epoch.
     pub train: Scores,
+    /// [`Checkpoint::log_every`], with which the run goes on.
+    #[serde(default)]
+    log_every: Option<usize>,
     /// The numbers from [`crate::Run::record_final`].
     measured: Metrics,
     /// The log when the checkpoint was written; resuming cuts it to this.
@@ -94,6 +99,7 @@ impl Default for Checkpoint {
             accumulator: Accumulator::default(),
             carried: Vec::new(),
             resumed: None,
+            log_every: None,
             is_complete: false,
             best: None,
             identity: HashMap::new(),
@@ -130,6 +136,7 @@ impl Checkpoint {
         self.progress.log = log.mark();
         self.progress.seconds = recorder.clock.seconds();
         self.progress.measured.clone_from(&recorder.measured);
+        self.progress.log_every = self.log_every;
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
         for (name, tensor) in params.state() {
             tensors.insert(format!("{PARAMETER}{name}"), tensor);
@@ -202,6 +209,7 @@ impl Checkpoint {
                 "--resume {shown}: epochs was {before} and is now {now}; a run can only become longer"
             );
         }
+        self.log_every = progress.log_every;
         let mut log = Log::read_to(&log_file, &progress.log)?;
         let is_before = |epoch: &Epoch| {
             // Folds are trained in order, and a model without a fold after them.

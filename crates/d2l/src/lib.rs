@@ -36,6 +36,7 @@ mod recorder;
 mod run;
 mod scores;
 mod settings;
+mod steps;
 mod summary;
 mod task;
 mod terminal;

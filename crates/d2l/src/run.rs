@@ -157,6 +157,7 @@ impl Run {
         let folder = match found {
             Some(folder) => {
                 header = self.checkpoint.read(&folder.path, &header, device)?;
+                self.check_log_every(&folder.path)?;
                 d2l_nn::remove_temporary_files(&folder.path)?;
                 folder
             }
@@ -164,6 +165,7 @@ impl Run {
                 folder::nothing_to_resume(args, &header, &name)?
             }
             None => {
+                self.checkpoint.log_every = self.lines_for_steps()?;
                 let folder = folder::create(args, settings.chapter, &name)?;
                 let mut log = Writer::create(&folder.path.join(d2l_log::FILE_NAME))?;
                 log.write(&Record::Run(header.clone()))?;
@@ -271,7 +273,7 @@ impl Run {
         self.checkpoint.progress.steps_in_epoch
     }
 
-    fn batches_per_epoch(&self) -> usize {
+    pub(crate) fn batches_per_epoch(&self) -> usize {
         match self.settings.recipe.epochs {
             0 => 0,
             _ => self
@@ -366,6 +368,8 @@ impl Run {
         progress.steps_done += 1;
         progress.steps_in_epoch += 1;
         progress.steps_this_process += 1;
+        self.log_step(loss)?;
+        let progress = &mut self.checkpoint.progress;
         if let Some(step) = progress.train.first_non_finite() {
             return Err(self.diverged("loss", step));
         }

@@ -1,6 +1,11 @@
-//! Every command and flag, with its help.
+//! The command line: every command, and what all of them share. A command's own flags stand in its file.
 
-use clap::{Parser, Subcommand};
+use crate::compare::Compare;
+use crate::list::List;
+use crate::plot::Plot;
+use crate::show::Show;
+use crate::verify::Verify;
+use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Lists, shows, compares and plots training logs, and compares results with the book's
@@ -23,15 +28,13 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// All runs, oldest first: status, epochs, final and best scores
-    List,
+    /// Runs, oldest first: status, epochs, final and best scores; filtered and sorted
+    List(List),
     /// One run: recipe, data, epochs, curves, and the verdict on its bands
     Show(Show),
-    /// Several runs side by side: what differs in the header, each metric per epoch, scores, speed
+    /// Several runs side by side: what differs in the header, each metric per epoch, scores over the seeds, cost
     Compare(Compare),
-    /// Results of experiments beside their bands: each run's value, the median over the seeds, the verdict
-    Bands(Bands),
-    /// Curves of several runs in one SVG
+    /// Curves of several runs in one SVG, with a band over the seeds
     Plot(Plot),
     /// All runs as one HTML page: table, interactive curves, figures
     Report(crate::report::Args),
@@ -43,55 +46,18 @@ pub enum Command {
     Watch(crate::watch::Args),
     /// Runs with several settings and seeds, one after the other, and their comparison
     Sweep(crate::sweep::Args),
+    /// Results beside the book's bands: each seed's value, the median, the verdict; exits with 1 if one is outside
+    Verify(Verify),
 }
 
-#[derive(Debug, clap::Args)]
-pub struct Show {
-    /// <chapter>/<run>, <run>, or a path
-    pub run: String,
-    /// Print every epoch of a long run
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Compare {
-    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub runs: Vec<String>,
-    /// Exit with 1 if a metric that two runs share is further apart than this in any epoch
-    #[arg(long, value_name = "GAP", value_parser = tolerance, allow_hyphen_values = true)]
-    pub tolerance: Option<f64>,
-    /// Print every epoch of long runs
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Bands {
-    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub runs: Vec<String>,
-    /// Print one table in markdown, with a row for each band
-    #[arg(long)]
-    pub markdown: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Plot {
-    /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
-    pub runs: Vec<String>,
-    /// What to draw, such as valid.loss or gradient_norm; several with commas between them
-    #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
-    pub metrics: Vec<String>,
-    /// The figure; by default <METRIC>.svg in the folder of the runs
-    #[arg(long, value_name = "FILE.svg")]
-    pub output: Option<PathBuf>,
-}
-
-fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(gap) if gap.is_finite() && gap >= 0.0 => Ok(gap),
-        _ => Err("wanted a number of 0 or more".into()),
-    }
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for a reader
+    #[default]
+    Text,
+    /// One JSON value for a program
+    Json,
 }
 
 #[cfg(test)]
@@ -102,14 +68,5 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_tolerance_is_a_number_that_a_gap_can_exceed() {
-        assert_eq!(tolerance("1e-4"), Ok(1e-4));
-        assert_eq!(tolerance("0"), Ok(0.0));
-        for bad in ["-1", "nan", "inf", "", "small"] {
-            assert!(tolerance(bad).is_err(), "{bad}");
-        }
     }
 }

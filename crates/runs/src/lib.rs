@@ -1,33 +1,45 @@
 //! The `runs` command: lists, shows, compares and plots training logs, and compares results with the book's.
 //!
 //! ```text
-//! cargo run -p runs -- list
+//! cargo run -p runs -- list --where 'recipe.learning_rate>0.1' --sort -valid.accuracy
 //! cargo run -p runs -- show mlp-concise-quick-cpu-s0
 //! cargo run -p runs -- compare A B --tolerance 1e-4
-//! cargo run -p runs -- bands A B C
 //! cargo run -p runs -- plot A B --metric valid.loss
+//! cargo run -p runs -- verify A B C
+//! cargo run -p runs -- report
+//! cargo run -p runs -- export --format tensorboard
+//! cargo run -p runs -- import log.csv
+//! cargo run -p runs -- watch --all
+//! cargo run -p runs -- sweep -p mlp --learning-rate 0.03,0.1,0.3 --seeds 3
 //! ```
 //!
-//! `args` holds every flag with its help; `list`, `show`, `compare`, `bands` and `plot` hold one command each, on top
-//! of `select` (which runs), `table` (columns) and `text` (numbers). `d2l-log` does the comparing.
+//! `args` holds the command line. `list`, `show`, `compare`, `plot`, `verify`, `report`, `export`, `import`, `watch` and
+//! `sweep` hold one command each with its flags, on
+//! top of `select` (which runs), `condition` (filters), `groups` (runs that belong together), `spread` and `statistics`
+//! (what repetitions tell), `table` (columns) and `text` (numbers). `d2l-log` reads and compares the logs.
 
 mod args;
-mod bands;
 mod compare;
+mod condition;
+mod curves;
 mod export;
 mod figures;
+mod groups;
 mod import;
+mod labels;
 mod list;
 mod output;
 mod plot;
 mod report;
-mod seeds;
 mod select;
 mod show;
+mod spread;
+mod statistics;
 mod sweep;
 mod table;
 mod tensorboard;
 mod text;
+mod verify;
 mod watch;
 
 use anyhow::Result;
@@ -48,19 +60,19 @@ impl From<String> for Report {
     }
 }
 
-/// Runs the command that the arguments name. A gap beyond `--tolerance` is an error too.
+/// Runs the command that the arguments name. A gap beyond `--tolerance` and a result outside its band are errors too.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.command {
-        Command::List => list::list(&args.runs_dir)?,
+        Command::List(list) => list::list(&args.runs_dir, list)?,
         Command::Show(show) => show::show(&args.runs_dir, show)?,
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
-        Command::Bands(bands) => bands::bands(&args.runs_dir, bands)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
         Command::Export(export) => export::export(&args.runs_dir, export)?,
         Command::Import(import) => import::import(&args.runs_dir, import)?,
         Command::Sweep(sweep) => sweep::sweep(&args.runs_dir, sweep)?,
         Command::Watch(watch) => watch::watch(&args.runs_dir, watch)?,
         Command::Report(report) => report::report(&args.runs_dir, report)?,
+        Command::Verify(verify) => verify::verify(&args.runs_dir, verify)?,
     };
     d2l_command::print(&report.text)?;
     report.verdict.map(|()| ExitCode::SUCCESS)

@@ -1,18 +1,68 @@
 //! `runs plot A B …`: one figure with the curves of several runs.
 
-use crate::select::{Selection, select};
-use crate::{Report, args, text};
+use crate::curves::{Across, curves, smoothed};
+use crate::groups::{Group, by_setting};
+use crate::labels::{labels, shared};
+use crate::select::{Runs, Selection, select};
+use crate::{Report, text};
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use d2l_command::{usage, warn};
 use d2l_log::{Log, metric_names};
-use d2l_plot::Series;
-use std::collections::BTreeMap;
-use std::path::Path;
+use d2l_plot::{AxisScale, Curve, CurvePlot};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
 
 /// The metric that is drawn without `--metric`: the first of these that a run has.
 const USUAL: [&str; 3] = ["valid.loss", "train_after.loss", "train.loss"];
 
-pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
+#[derive(Debug, clap::Args)]
+pub struct Plot {
+    #[command(flatten)]
+    pub runs: Runs,
+    /// What to draw, such as valid.loss or gradient_norm; several with commas between them
+    #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
+    pub metrics: Vec<String>,
+    /// What the horizontal axis counts
+    #[arg(long, value_enum, default_value_t)]
+    pub by: Across,
+    /// Draw a line for each run, instead of the mean and the range of runs that differ in their seed alone
+    #[arg(long)]
+    pub each: bool,
+    /// Average each point with those before it, as TensorBoard does: 0 leaves the curve as it is, 0.9 smooths much
+    #[arg(long, value_name = "WEIGHT", default_value = "0", value_parser = weight, allow_hyphen_values = true)]
+    pub smooth: f64,
+    /// Scale of the horizontal axis
+    #[arg(long, value_enum, default_value_t)]
+    pub x_scale: Scale,
+    /// Scale of the vertical axis; auto is logarithmic for positive values that spread over a factor of 1000
+    #[arg(long, value_enum, default_value_t)]
+    pub y_scale: Scale,
+    /// The figure; by default <METRIC>.svg in the folder of the runs
+    #[arg(long, value_name = "FILE.svg")]
+    pub output: Option<PathBuf>,
+}
+
+/// How values are spread over an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Scale {
+    #[default]
+    Auto,
+    Linear,
+    Log,
+}
+
+impl From<Scale> for AxisScale {
+    fn from(scale: Scale) -> Self {
+        match scale {
+            Scale::Auto => Self::Automatic,
+            Scale::Linear => Self::Linear,
+            Scale::Log => Self::Logarithmic,
+        }
+    }
+}
+
+pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     let Selection { logs, note } = select(runs_dir, &args.runs)?;
     let metrics = if args.metrics.is_empty() {
         vec![usual(&logs)?]
@@ -32,18 +82,10 @@ pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
             output.display()
         );
     }
-    let mut series = Vec::new();
+    let groups = groups(&logs, args.each);
     let mut missing = Vec::new();
-    for log in &logs {
-        for metric in &metrics {
-            let lines = lines(log, metric, &name(log, &logs, metric, &metrics));
-            if lines.is_empty() {
-                missing.push(format!("{} has no {metric}", log.name));
-            }
-            series.extend(lines);
-        }
-    }
-    if series.is_empty() {
+    let drawn = lines(&groups, &metrics, args, &mut missing);
+    if drawn.is_empty() {
         bail!(
             "no run has {}; they have {}",
             metrics.join(" or "),
@@ -53,18 +95,31 @@ pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
     for warning in missing {
         warn(&warning);
     }
-    let drawn = metrics.join(", ");
-    let title = match &logs[..] {
-        [alone] => format!("{}: {drawn}", alone.name),
-        _ => drawn.clone(),
+    let of_metrics = metrics.join(", ");
+    CurvePlot {
+        title: &title(&groups, &of_metrics, args.each),
+        x_label: args.by.label(),
+        y_label: &of_metrics,
+        x_scale: args.x_scale.into(),
+        y_scale: args.y_scale.into(),
+        curves: &drawn
+            .iter()
+            .map(|line| line.curve.clone())
+            .collect::<Vec<_>>(),
+    }
+    .write(&output)?;
+    let bars = |Line { curve, .. }: &Line| {
+        text::bars(
+            &curve
+                .points
+                .iter()
+                .map(|(_, value)| *value)
+                .collect::<Vec<_>>(),
+        )
     };
-    d2l_plot::curves(&output, &title, "epoch", &drawn, &series)?;
-    let width = series
-        .iter()
-        .map(|line| bars(line).chars().count())
-        .max()
-        .unwrap_or_default();
-    let lines = series
+    let width = drawn.iter().map(|line| bars(line).chars().count()).max();
+    let width = width.unwrap_or_default();
+    let lines = drawn
         .iter()
         .map(|line| format!("{:<width$}  {}\n", bars(line), line.name));
     Ok(format!(
@@ -75,46 +130,133 @@ pub(crate) fn plot(runs_dir: &Path, args: &args::Plot) -> Result<Report> {
     .into())
 }
 
-fn bars(line: &Series) -> String {
-    text::bars(
-        &line
-            .points
-            .iter()
-            .map(|(_, value)| *value)
-            .collect::<Vec<_>>(),
-    )
+/// A line of the figure, and its full name; the legend may need less.
+struct Line {
+    curve: Curve,
+    name: String,
 }
 
-/// The name of a line: the part that distinguishes it from the others.
-fn name(log: &Log, logs: &[Log], metric: &str, metrics: &[String]) -> String {
-    let one_chapter = logs
-        .iter()
-        .all(|other| other.header.chapter == log.header.chapter);
-    let run = if one_chapter { log.run() } else { &log.name };
-    match (logs.len(), metrics.len()) {
-        (_, 1) => run.into(),
-        (1, _) => metric.into(),
-        _ => format!("{run}: {metric}"),
+/// The runs by setting. If each is to have its line and there is but one setting, its seeds take the settings' place.
+fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
+    let settings = by_setting(logs);
+    if !each || settings.len() > 1 {
+        return settings;
     }
+    let alone = logs
+        .iter()
+        .map(|log| Group { name: log.name.clone(), logs: vec![log] });
+    alone.collect()
 }
 
-/// A metric over the epochs, one line per fold.
-fn lines(log: &Log, metric: &str, name: &str) -> Vec<Series> {
-    let mut folds: BTreeMap<Option<usize>, Vec<(f64, f64)>> = BTreeMap::new();
-    for epoch in &log.epochs {
-        if let Some(value) = epoch.metric(metric) {
-            folds
-                .entry(epoch.fold)
-                .or_default()
-                .push((epoch.epoch as f64, value));
+/// A line for each setting and metric, or for each of its runs; one colour per setting. What has no line is named in
+/// `missing`.
+fn lines(
+    groups: &[Group],
+    metrics: &[String],
+    args: &Plot,
+    missing: &mut Vec<String>,
+) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for ((colour, group), name) in groups.iter().enumerate().zip(names(groups)) {
+        for (index, metric) in metrics.iter().enumerate() {
+            let name = match (groups.len(), metrics.len()) {
+                (_, 1) => name.clone(),
+                (1, _) => metric.clone(),
+                _ => format!("{name}: {metric}"),
+            };
+            let mut found = Vec::new();
+            if args.each && group.logs.len() > 1 {
+                for log in &group.logs {
+                    let one = curves(&[log], metric, args.by, &name);
+                    let seed = log.header.seed;
+                    found.extend(one.into_iter().map(|curve| {
+                        let name = format!("{}, seed {seed}", curve.name);
+                        Line { curve, name }
+                    }));
+                }
+                // The legend has the setting once.
+                for line in found.iter_mut().skip(1) {
+                    line.curve.name.clear();
+                }
+            } else {
+                let all = curves(&group.logs, metric, args.by, &name).into_iter();
+                found.extend(all.map(|curve| Line { name: curve.name.clone(), curve }));
+            }
+            if found.is_empty() {
+                missing.push(format!("{} has no {metric}", group.name));
+            }
+            // With one setting, the metrics have a colour each.
+            let colour = if groups.len() == 1 { index } else { colour };
+            let dashed = groups.len() > 1 && index % 2 == 1;
+            lines.extend(found.into_iter().map(|Line { curve, name }| {
+                let curve = Curve { colour, dashed, ..curve };
+                let curve = match args.smooth > 0.0 {
+                    true => smoothed(curve, args.smooth),
+                    false => curve,
+                };
+                Line { curve, name }
+            }));
         }
     }
-    let name =
-        |fold: Option<usize>| fold.map_or(name.to_string(), |fold| format!("{name}, fold {fold}"));
-    folds
-        .into_iter()
-        .map(|(fold, points)| Series { name: name(fold), points })
-        .collect()
+    lines
+}
+
+/// What distinguishes each group from the others; its first run's name if nothing does.
+fn names(groups: &[Group]) -> Vec<String> {
+    let labels = labels(&described(groups));
+    let is_alone = |label: &String| labels.iter().filter(|other| *other == label).count() == 1;
+    let names = labels.iter().zip(groups).map(|(label, group)| {
+        let run = group.name.rsplit('/').next().unwrap_or(&group.name);
+        match label.as_str() {
+            "" => run.to_string(),
+            label if is_alone(&label.to_string()) => label.to_string(),
+            label => format!("{label}, {run}"),
+        }
+    });
+    names.collect()
+}
+
+/// The fields that tell the groups apart: the seed is among them if each group is a single run.
+fn described(groups: &[Group]) -> Vec<Map<String, Value>> {
+    let is_alone = |group: &Group| group.logs.len() == 1;
+    match groups.iter().all(is_alone) {
+        true => groups
+            .iter()
+            .flat_map(|group| &group.logs)
+            .map(|log| log.described())
+            .collect(),
+        false => groups.iter().map(Group::setting).collect(),
+    }
+}
+
+/// What the figure shows: what its runs have in common, the metric, and what a line stands for.
+fn title(groups: &[Group], metrics: &str, each: bool) -> String {
+    let common = match groups {
+        [group] if group.logs.len() == 1 => group.name.clone(),
+        several => shared(&described(several)),
+    };
+    let runs = groups
+        .iter()
+        .map(|group| group.logs.len())
+        .max()
+        .unwrap_or_default();
+    let meaning = match runs {
+        0 | 1 => String::new(),
+        seeds if each => format!(", {} seeds", seeds_of(groups, seeds)),
+        seeds => format!(", mean and range of {} seeds", seeds_of(groups, seeds)),
+    };
+    match common.as_str() {
+        "" => format!("{metrics}{meaning}"),
+        common => format!("{common}: {metrics}{meaning}"),
+    }
+}
+
+/// `3`, or `up to 3` if some settings have fewer.
+fn seeds_of(groups: &[Group], most: usize) -> String {
+    match groups.iter().all(|group| group.logs.len() == most) {
+        true => most.to_string(),
+        false => format!("up to {most}"),
+    }
 }
 
 fn usual(logs: &[Log]) -> Result<String> {
@@ -131,11 +273,21 @@ fn usual(logs: &[Log]) -> Result<String> {
     }
 }
 
-/// Everything that an epoch of some run has.
+/// Everything that an epoch or a step of some run has.
 fn known(logs: &[Log]) -> Vec<String> {
     let mut known = metric_names(logs);
+    if known.is_empty() && logs.iter().any(|log| !log.steps.is_empty()) {
+        return vec!["train.loss".into(), "learning_rate".into()];
+    }
     if !known.is_empty() {
         known.extend(["learning_rate", "seconds", "examples_per_second"].map(String::from));
     }
     known
+}
+
+fn weight(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(weight) if (0.0..1.0).contains(&weight) => Ok(weight),
+        _ => Err("wanted a number from 0 to below 1".into()),
+    }
 }

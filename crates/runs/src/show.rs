@@ -1,23 +1,53 @@
 //! `runs show RUN`: everything that a log holds.
 
+use crate::args::Format;
 use crate::table::{Table, spread, spread_note};
-use crate::text::{WIDTH, bars, count, field, memory, minute, optional, quantity, status};
-use crate::{Report, args, bands};
+use crate::text::{self, bars, count, field, memory, minute, optional, quantity, status, width};
+use crate::{Report, select, verify};
 use anyhow::Result;
 use d2l_log::{Log, flattened, metric_names, shown};
+use serde_json::json;
 use std::path::Path;
 use std::slice;
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// <chapter>/<run>, <run>, or a path
+    pub run: String,
+    /// Print every epoch of a long run
+    #[arg(long)]
+    pub all: bool,
+    /// Tables, or JSON with the whole log
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
 
 /// Where the values of the header begin.
 const INDENT: usize = 12;
 
-pub(crate) fn show(runs_dir: &Path, args: &args::Show) -> Result<Report> {
+pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
     let log = Log::find(runs_dir, &args.run)?;
+    select::remark(&log);
+    if args.format == Format::Json {
+        return Ok(text::json(&json!({
+            "run": log.name,
+            "path": log.path,
+            "status": log.status(),
+            "remarks": log.remarks,
+            "header": log.header,
+            "steps": log.steps,
+            "epochs": log.epochs,
+            "end": log.end,
+        }))?
+        .into());
+    }
     let mut text = header(&log);
-    if log.epochs.is_empty() {
-        text += "\nNo epoch is complete.\n";
-    } else {
-        text += &format!("\n{}\n{}", epochs(&log, args.all), curves(&log));
+    match log.epochs.is_empty() {
+        true => text += "\nNo epoch is complete.\n",
+        false => text += &format!("\n{}", epochs(&log, args.all)),
+    }
+    if !(log.epochs.is_empty() && log.steps.is_empty()) {
+        text += &format!("\n{}", curves(&log));
     }
     if let Some(end) = &log.end {
         let only: Vec<_> = end
@@ -33,7 +63,7 @@ pub(crate) fn show(runs_dir: &Path, args: &args::Show) -> Result<Report> {
             text += &format!("\n{}", table.render());
         }
         if !end.bands.is_empty() {
-            text += &format!("\n{}", bands::table(&[&log]).render());
+            text += &format!("\n{}", verify::table(&[&log]).render());
         }
     }
     Ok(text.into())
@@ -108,7 +138,7 @@ fn pairs(fields: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
     for (name, value) in fields {
         let pair = format!("{name} {value}");
         match lines.last_mut() {
-            Some(line) if INDENT + line.len() + 2 + pair.len() <= WIDTH => {
+            Some(line) if INDENT + line.len() + 2 + pair.len() <= width() => {
                 *line += &format!(", {pair}")
             }
             _ => lines.push(pair),
@@ -156,10 +186,24 @@ fn epochs(log: &Log, all: bool) -> String {
     table.render() + &spread_note(rows.len(), log.epochs.len())
 }
 
-/// A line of bars per metric.
+/// A line of bars per metric; over the steps too, where the log has them.
 fn curves(log: &Log) -> String {
     let mut table =
         Table::of_words(["metric", "first", "last", "best", "in epoch", "curve"].map(String::from));
+    if !log.steps.is_empty() {
+        let losses: Vec<f64> = log.steps.iter().map(|step| step.loss).collect();
+        let name = format!("loss of {}", count(losses.len(), "step"));
+        let [first, last] =
+            [losses.first(), losses.last()].map(|loss| optional(loss.copied(), shown));
+        table.row([
+            name,
+            first,
+            last,
+            text::NONE.into(),
+            text::NONE.into(),
+            bars(&losses),
+        ]);
+    }
     for metric in metric_names(slice::from_ref(log)) {
         let values: Vec<f64> = log
             .epochs

@@ -1,11 +1,11 @@
 //! Tables, on the terminal and in markdown.
 
-use crate::text::WIDTH;
 use comfy_table::{CellAlignment, ColumnConstraint, presets};
 use std::ops::Range;
+use unicode_width::UnicodeWidthStr;
 
 /// Space between columns.
-const GAP: u16 = 2;
+pub(crate) const GAP: u16 = 2;
 /// The largest number of rows of which all are printed.
 const MANY: usize = 24;
 /// The number of evenly spread rows that are printed of a longer table.
@@ -56,15 +56,24 @@ impl Table {
         self.0.add_row(cells);
     }
 
-    /// The table as lines, each at most [`WIDTH`] wide unless a single column is wider.
-    pub(crate) fn render(mut self) -> String {
-        let parts = self.parts();
+    /// The table as lines, each at most as wide as the output unless a single column is wider.
+    pub(crate) fn render(self) -> String {
+        self.render_within(crate::text::width())
+    }
+
+    /// The table as lines, however wide they are.
+    pub(crate) fn render_whole(self) -> String {
+        self.render_within(usize::MAX)
+    }
+
+    fn render_within(mut self, width: usize) -> String {
+        let parts = self.parts(width);
         let parts: Vec<String> = parts.into_iter().map(|part| self.part(part)).collect();
         parts.join("\n")
     }
 
     /// The columns of each part, beside the first.
-    fn parts(&self) -> Vec<Range<usize>> {
+    fn parts(&self, most: usize) -> Vec<Range<usize>> {
         let widths = self.0.column_max_content_widths();
         let width = |column: usize| usize::from(widths.get(column).copied().unwrap_or_default());
         let mut parts = Vec::new();
@@ -72,7 +81,7 @@ impl Table {
         let mut start = 1;
         for column in 1..widths.len() {
             let wanted = usize::from(GAP) + width(column);
-            if used + wanted > WIDTH && start < column {
+            if used + wanted > most && start < column {
                 parts.push(start..column);
                 (start, used) = (column, width(0));
             }
@@ -93,6 +102,11 @@ impl Table {
         // A part with only short headings starts with empty lines, which the other parts need.
         format!("{}\n", self.0.trim_fmt().trim_start_matches('\n'))
     }
+}
+
+/// The room that a text takes on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
 }
 
 /// A table in markdown.
@@ -143,7 +157,17 @@ mod tests {
             "   10     0.5   12.0000",
             "",
         ];
-        assert_eq!(table.render(), wanted.join("\n"));
+        assert_eq!(table.render_whole(), wanted.join("\n"));
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let mut table = Table::of_words(["run", "status"].map(String::from));
+        let painted = d2l_command::paint(d2l_command::Colour::Bad, "failed");
+        table.row(["a".to_string(), painted.clone()]);
+        table.row(["b".to_string(), "finished".to_string()]);
+        let wanted = format!("run    status\na      {painted}\nb    finished\n");
+        assert_eq!(table.render_whole(), wanted);
     }
 
     #[test]
@@ -151,9 +175,9 @@ mod tests {
         let columns = 20;
         let mut table = Table::of_words((0..columns).map(|column| format!("h{column}")));
         table.row((0..columns).map(|column| format!("value{column:05}")));
-        let text = table.render();
+        let text = table.render_within(100);
         assert!(
-            text.lines().all(|line| line.chars().count() <= WIDTH),
+            text.lines().all(|line| line.chars().count() <= 100),
             "{text}"
         );
         assert_eq!(text.matches("value00000").count(), 3, "{text}");

@@ -1,10 +1,18 @@
 //! Numbers, times and names as text.
 
-use d2l_log::{Log, Place, Status};
+use anyhow::Result;
+use d2l_log::{Log, Place};
+use serde::Serialize;
 use serde_json::Value;
+use std::env;
 
-/// Width that all output but names keeps to.
-pub(crate) const WIDTH: usize = 100;
+/// Width that all output but names keeps to where nobody knows the reader's.
+const WIDTH: usize = 100;
+/// Narrower than this, no table is legible.
+const NARROWEST: usize = 40;
+
+/// How a run without an end is called: its log can't tell which.
+pub(crate) const RUNNING: &str = "running or killed";
 
 /// The text for a missing value.
 pub(crate) const NONE: &str = "-";
@@ -14,6 +22,21 @@ const BARS: usize = 32;
 
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
+
+/// The width to keep to: that which COLUMNS states, or the terminal's.
+pub(crate) fn width() -> usize {
+    let stated = env::var("COLUMNS")
+        .ok()
+        .and_then(|width| width.parse().ok());
+    let size = || console::Term::stdout().size_checked();
+    let terminal = || size().map(|(_, columns)| usize::from(columns));
+    stated.or_else(terminal).unwrap_or(WIDTH).max(NARROWEST)
+}
+
+/// A value as JSON, for programs.
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
 
 /// A distance between metrics, of which only the size matters.
 pub(crate) fn distance(value: f64) -> String {
@@ -96,11 +119,9 @@ pub(crate) fn place(place: Option<Place>) -> String {
 
 /// How a run ended, as its log says.
 pub(crate) fn status(log: &Log) -> &'static str {
-    match log.end.as_ref().map(|end| end.status) {
-        Some(Status::Finished) => "finished",
-        Some(Status::Interrupted) => "interrupted",
-        Some(Status::Failed) => "failed",
-        None => "running or killed",
+    match log.end {
+        Some(_) => log.status(),
+        None => RUNNING,
     }
 }
 

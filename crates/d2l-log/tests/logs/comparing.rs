@@ -1,7 +1,7 @@
 //! Comparisons, with values worked out by hand.
 
 use crate::{end, epoch, header, metrics};
-use d2l_log::{Best, Comparison, End, Epoch, Log, Place, compare};
+use d2l_log::{Best, Comparison, End, Epoch, Log, Place, compare, mean};
 use serde_json::{Value, json};
 
 /// A log with these training losses and validation accuracies.
@@ -14,8 +14,10 @@ fn log(name: &str, scores: &[(f64, f64)]) -> Log {
         name: name.into(),
         path: "log.jsonl".into(),
         header: header(),
+        steps: Vec::new(),
         epochs,
         end: None,
+        remarks: None,
     }
 }
 
@@ -53,6 +55,30 @@ fn equal_runs_have_no_gap() {
             ("gradient_norm", 0.0)
         ]
     );
+}
+
+#[test]
+fn a_number_and_none_are_infinitely_far_apart() {
+    let (nan, infinite) = (f64::NAN, f64::INFINITY);
+    let gap = |a: f64, b: f64| compare(&[log("a", &[(a, 0.5)]), log("b", &[(b, 0.5)])]);
+    for (a, b) in [
+        (nan, 0.5),
+        (0.5, nan),
+        (infinite, 0.5),
+        (-infinite, infinite),
+        (nan, infinite),
+    ] {
+        let comparison = gap(a, b);
+        let sizes: Vec<f64> = comparison
+            .beyond(1e9)
+            .iter()
+            .map(|gap| gap.size())
+            .collect();
+        assert!(sizes.first() == Some(&infinite), "{a} {b}: {sizes:?}");
+    }
+    for (a, b) in [(nan, nan), (nan, -nan), (infinite, infinite)] {
+        assert!(gap(a, b).beyond(0.0).is_empty(), "{a} {b}");
+    }
 }
 
 #[test]
@@ -250,13 +276,13 @@ fn scores_come_from_the_end_line_and_else_from_the_epochs() {
     assert_eq!(score("train.loss").best, [best(0.5, 2), best(0.625, 2)]);
     assert_eq!(score("valid.accuracy").best, [best(0.75, 1), best(0.75, 1)]);
     assert_eq!(
-        [comparison.paces[0].seconds, comparison.paces[1].seconds],
+        [comparison.costs[0].seconds, comparison.costs[1].seconds],
         [9.7, 6.2]
     );
 }
 
 #[test]
-fn speed_is_the_median_epochs_against_the_first_run() {
+fn speed_is_the_median_epochs() {
     let with_speeds = |speeds: &[f64]| {
         let mut log = log("a", &vec![(0.5, 0.5); speeds.len()]);
         for (epoch, speed) in log.epochs.iter_mut().zip(speeds) {
@@ -265,19 +291,70 @@ fn speed_is_the_median_epochs_against_the_first_run() {
         log
     };
     let runs = [[10.0, 1000.0, 1000.0].as_slice(), &[400.0, 600.0], &[]].map(with_speeds);
-    let paces = compare(&runs).paces;
-    let found: Vec<_> = paces
+    let costs = compare(&runs).costs.into_iter();
+    let found: Vec<_> = costs.map(|cost| cost.examples_per_second).collect();
+    assert_eq!(found, [Some(1000.0), Some(500.0), None]);
+}
+
+#[test]
+fn the_mean_of_runs_has_what_all_of_them_have() {
+    let mut runs = [
+        log("a", &[(0.5, 0.75), (0.25, 0.5)]),
+        log("b", &[(0.25, 0.5), (0.5, 1.0), (9.0, 9.0)]),
+    ];
+    let mean_of = |runs: &[Log]| mean(&runs.iter().collect::<Vec<_>>()).expect("runs");
+    runs[0].epochs[1].valid.insert("loss".into(), 1.0);
+    runs[0].end = Some(end(2));
+    let last = metrics([("train.loss", 0.25), ("error.bias", 0.03), ("odd", 1.0)]);
+    runs[1].end = Some(End { seconds: 10.3, last, peak_memory_bytes: None, ..end(3) });
+    let found = mean_of(&runs);
+    let epochs: Vec<_> = found
+        .epochs
         .iter()
-        .map(|pace| (pace.examples_per_second, pace.ratio))
+        .map(|epoch| (epoch.epoch, epoch.train["loss"], epoch.valid.clone()))
         .collect();
     assert_eq!(
-        found,
+        epochs,
         [
-            (Some(1000.0), Some(1.0)),
-            (Some(500.0), Some(0.5)),
-            (None, None)
+            (1, 0.375, metrics([("accuracy", 0.625)])),
+            (2, 0.375, metrics([("accuracy", 0.75)]))
         ]
     );
+    assert_eq!(found.last("train.loss"), Some(0.375));
+    assert_eq!((found.last("odd"), found.seconds()), (None, 10.0));
+    assert_eq!(
+        found.best("valid.accuracy"),
+        Some(Best { value: 0.75, epoch: 2 })
+    );
+    let ended = found.end.expect("both ended");
+    assert_eq!((ended.epochs, ended.peak_memory_bytes), (2, None));
+    runs[1].end = None;
+    assert_eq!(mean_of(&runs).end, None);
+    assert_eq!(mean_of(&runs[..1]), runs[0], "one run is its own mean");
+    assert_eq!(mean(&[]), None);
+}
+
+#[test]
+fn repetitions_have_one_setting() {
+    let mut runs = [log("a", &[]), log("b", &[])];
+    runs[1].header.seed = 7;
+    runs[1].header.started = "2027-01-01T00:00:00Z".into();
+    assert_eq!(runs[0].setting(), runs[1].setting());
+    assert!(
+        runs[0].described() != runs[1].described(),
+        "the seeds differ"
+    );
+    let data = |log: &mut Log, sha256: &str, source: &str| {
+        let data = log.header.data.as_mut().expect("data");
+        (data.sha256, data.source) = (sha256.into(), source.into());
+    };
+    data(&mut runs[1], "0", "real");
+    assert!(runs[0].setting() != runs[1].setting(), "other data");
+    data(&mut runs[0], "1", "synthetic");
+    data(&mut runs[1], "2", "synthetic");
+    assert_eq!(runs[0].setting(), runs[1].setting(), "drawn from the seed");
+    runs[1].header.threads = 1;
+    assert!(runs[0].setting() != runs[1].setting());
 }
 
 #[test]

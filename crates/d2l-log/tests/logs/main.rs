@@ -1,6 +1,7 @@
 //! The contracts of the log, one module each.
 
 mod comparing;
+mod fields;
 mod finding;
 mod reading;
 mod schema;
@@ -78,6 +79,7 @@ fn end(epochs: usize) -> End {
             low: 0.752,
             median: Some(0.807),
             high: 0.828,
+            decimals: Some(3),
             runs: 63,
             source: "book".into(),
             value: Some(0.809),

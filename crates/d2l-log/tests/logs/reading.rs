@@ -2,7 +2,7 @@
 
 use crate::{header, message, records, run_in};
 use anyhow::Result;
-use d2l_log::{FILE_NAME, Log};
+use d2l_log::{FILE_NAME, Log, Record};
 use std::fs;
 use tempfile::tempdir;
 
@@ -70,32 +70,114 @@ fn a_newer_schema_is_refused_in_one_line() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_bad_line_is_named_with_file_number_and_reason() -> Result<()> {
+/// The lines of [`records`].
+fn lines() -> Result<[String; 4]> {
     let lines: Vec<String> = records()
         .iter()
         .map(serde_json::to_string)
         .collect::<Result<_, _>>()?;
-    let [run, first, second, end] = &lines[..] else {
-        panic!("wanted four lines")
-    };
+    let four = lines.try_into();
+    four.map_err(|lines| anyhow::anyhow!("wanted four lines, found {lines:?}"))
+}
+
+#[test]
+fn a_damaged_line_is_passed_over_and_said() -> Result<()> {
+    let [run, first, second, end] = &lines()?;
+    let null = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":null");
+    let python = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":NaN");
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    for (damage, wanted) in [
+        (
+            "{\"kind\":\"epoch\"",
+            "line 2 is passed over: EOF while parsing an object",
+        ),
+        ("", "line 2 is passed over: EOF while parsing a value"),
+        ("\u{0}\u{0}", "line 2 is passed over: expected value"),
+        ("Epoch 1: loss 0.5", "line 2 is passed over: expected value"),
+        (
+            "{\"kind\":\"epoch\",\"epoch\":2}",
+            "line 2 is passed over: missing field `step`",
+        ),
+        (
+            "{\"kind\":\"novelty\",\"a\":1}",
+            "line 2 is passed over: the unknown kind `novelty`",
+        ),
+        ("[1]", "line 2 is passed over: "),
+        (
+            &null,
+            "line 2 is passed over: invalid type: null, expected a number, \"NaN\"",
+        ),
+        (&python, "line 2 is passed over: expected value"),
+        (
+            "x\ny\nz",
+            "line 2 is passed over: expected value (and 2 more lines)",
+        ),
+    ] {
+        fs::write(&file, [run, damage, second, end].join("\n") + "\n")?;
+        let log = Log::read(&file)?;
+        assert_eq!((log.epochs.len(), log.end.is_some()), (1, true), "{damage}");
+        let remarks = log.remarks.expect("a remark");
+        assert!(remarks.starts_with(wanted), "{remarks}: wanted {wanted}");
+        assert!(!remarks.contains('\n'), "{remarks}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_editors_marks_and_line_ends_change_nothing() -> Result<()> {
+    let runs = tempdir()?;
+    let file = run_in(runs.path(), "mlp/first", &records())?.join(FILE_NAME);
+    let (plain, text) = (Log::read(&file)?, fs::read_to_string(&file)?);
+    assert_eq!(plain.remarks, None);
+    fs::write(&file, format!("\u{feff}{}", text.replace('\n', "\r\n")))?;
+    let edited = Log::read(&file)?;
+    let wanted = "it begins with a byte-order mark; its lines end as on Windows";
+    assert_eq!(edited.remarks.as_deref(), Some(wanted));
+    assert_eq!(Log { remarks: None, ..edited }, plain);
+    Ok(())
+}
+
+#[test]
+fn a_newer_minor_schema_is_read() -> Result<()> {
+    let [run, first, second, end] = lines()?;
+    let newer = [
+        run.replace("\"schema_minor\":1", "\"schema_minor\":7,\"mood\":\"good\""),
+        "{\"kind\":\"weather\",\"sun\":true}".into(),
+        first.replacen(
+            '{',
+            "{\"note\":\"a\",\"list\":[1],\"odd\":{\"x\":true},\"flat\":1,",
+            1,
+        ),
+        second,
+        end.replacen('{', "{\"energy\":{\"joules\":5}, ", 1),
+    ];
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    fs::write(&file, newer.join("\n") + "\n")?;
+    let log = Log::read(&file)?;
+    assert_eq!(log.header.schema.minor, 7);
+    let plain = records();
+    assert_eq!(Record::Epoch(log.epochs[0].clone()), plain[1]);
+    assert_eq!(log.end.map(Record::End).as_ref(), plain.last());
+    let remarks = log.remarks.expect("a remark on the unknown line");
+    assert_eq!(remarks, "line 2 is passed over: the unknown kind `weather`");
+    Ok(())
+}
+
+#[test]
+fn what_is_no_log_or_two_logs_is_an_error() -> Result<()> {
+    let [run, first, second, end] = &lines()?;
+    let table = "epoch,loss\n1,0.5".to_string();
     let cases = [
         (
-            vec![run, "{\"kind\":\"epoch\"", second],
-            "line 2: EOF while parsing",
-        ),
-        (vec![run, "", first], "line 2: EOF while parsing"),
-        (vec![run, "\u{0}\u{0}", first], "line 2: expected value"),
-        (
-            vec![run, first, "{\"kind\":\"epoch\",\"epoch\":2}"],
-            "line 3: missing field `step`",
+            vec![first, second],
+            "begins with the kind \"epoch\": its first line is missing",
         ),
         (
-            vec![run, first, "{\"kind\":\"novelty\"}"],
-            "line 3: unknown variant `novelty`",
+            vec![&table],
+            "is a table with the columns epoch, loss; `runs import` reads",
         ),
-        (vec![run, "[1]"], "line 2: "),
-        (vec![first, second], "line 1: not a `run` line"),
         (vec![run, first, run], "line 3: a second `run` line"),
         (
             vec![run, first, end, second],
@@ -104,28 +186,33 @@ fn a_bad_line_is_named_with_file_number_and_reason() -> Result<()> {
         (vec![run, first, second, second], "epoch 2 follows epoch 2"),
         (vec![run, second, first], "epoch 1 follows epoch 2"),
     ];
-    let null = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":null");
-    let python = first.replace("\"gradient_norm\":0.42", "\"gradient_norm\":NaN");
-    let not_finite = [
-        (
-            vec![run.as_str(), &null],
-            "line 2: invalid type: null, expected f64",
-        ),
-        (vec![run.as_str(), &python], "line 2: expected value"),
-    ];
     let runs = tempdir()?;
     let file = runs.path().join(FILE_NAME);
-    let cases = cases
-        .into_iter()
-        .map(|(lines, wanted)| (lines.into_iter().map(|line| line as &str).collect(), wanted));
-    for (lines, wanted) in cases.chain(not_finite) {
-        let lines: Vec<&str> = lines;
+    for (lines, wanted) in cases {
+        let lines: Vec<&str> = lines.into_iter().map(String::as_str).collect();
         fs::write(&file, lines.join("\n") + "\n")?;
         let message = message(Log::read(&file));
         assert!(message.contains(&file.display().to_string()), "{message}");
         assert!(message.contains(wanted), "{message}: wanted {wanted}");
         assert!(!message.contains('\n'), "{message}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_header_with_a_wrong_field_is_named() -> Result<()> {
+    let runs = tempdir()?;
+    let file = runs.path().join(FILE_NAME);
+    let [run, ..] = lines()?;
+    fs::write(
+        &file,
+        run.replace("\"seed\":18446744073709551615", "\"seed\":-1") + "\n",
+    )?;
+    let message = message(Log::read(&file));
+    assert!(
+        message.contains("log.jsonl, line 1: invalid value: integer `-1`"),
+        "{message}"
+    );
     Ok(())
 }
 

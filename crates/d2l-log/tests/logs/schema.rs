@@ -2,7 +2,7 @@
 
 use crate::{end, epoch, header, metrics};
 use anyhow::Result;
-use d2l_log::{Epoch, Header, Record, Status};
+use d2l_log::{Epoch, Header, Record, Schema, Status, Step};
 use serde_json::{from_str, to_string};
 
 #[test]
@@ -20,7 +20,7 @@ fn an_epoch_is_written_as_documented() -> Result<()> {
 fn a_header_keeps_the_order_of_its_recipe() -> Result<()> {
     let line = to_string(&Record::Run(header()))?;
     assert!(
-        line.starts_with(r#"{"kind":"run","schema":1,"chapter":"mlp","#),
+        line.starts_with(r#"{"kind":"run","schema":1,"schema_minor":1,"chapter":"mlp","#),
         "{line}"
     );
     let recipe = r#""seed":18446744073709551615,"recipe":{"epochs":3,"batch_size":256,"learning_rate":0.1,"clip_norm":null,"optimizer":{"name":"sgd","momentum":0.9}},"data":{"#;
@@ -34,6 +34,33 @@ fn a_run_without_a_data_set_has_no_data_in_its_header() -> Result<()> {
     let line = to_string(&Record::Run(header.clone()))?;
     assert!(!line.contains("data"), "{line}");
     assert_eq!(from_str::<Record>(&line)?, Record::Run(header));
+    Ok(())
+}
+
+#[test]
+fn a_header_without_a_minor_version_is_of_the_first() -> Result<()> {
+    let line = to_string(&Record::Run(header()))?.replace(r#""schema_minor":1,"#, "");
+    let Record::Run(header) = from_str(&line)? else {
+        panic!("wanted a header")
+    };
+    assert_eq!(header.schema, Schema { major: 1, minor: 0 });
+    Ok(())
+}
+
+#[test]
+fn a_step_is_written_as_documented() -> Result<()> {
+    let line = r#"{"kind":"step","step":100,"epoch":1,"learning_rate":0.1,"loss":0.93}"#;
+    let step = Step {
+        step: 100,
+        epoch: 1,
+        fold: None,
+        learning_rate: 0.1,
+        loss: 0.93,
+    };
+    assert_eq!(to_string(&Record::Step(step.clone()))?, line);
+    assert_eq!(from_str::<Record>(line)?, Record::Step(step.clone()));
+    let values = ["train.loss", "learning_rate", "valid.loss"].map(|name| step.metric(name));
+    assert_eq!(values, [Some(0.93), Some(0.1), None]);
     Ok(())
 }
 
@@ -104,6 +131,13 @@ fn the_best_loss_is_the_lowest_and_the_best_accuracy_the_highest() {
     );
     assert_eq!(best("valid.accuracy"), Some((0.9, 2)));
     assert_eq!(best("valid.perplexity"), None);
+    let diverged = [
+        epoch(1, f64::NAN, 0.5),
+        epoch(2, 0.5, 0.5),
+        epoch(3, f64::NAN, 0.5),
+    ];
+    let best = d2l_log::Best::of(&diverged, "train.loss").map(|best| best.epoch);
+    assert_eq!(best, Some(2), "any number is better than none");
     let sparse = [
         Epoch { valid: metrics([("bleu", 0.3)]), ..epoch(1, 1.0, 0.0) },
         epoch(2, 1.0, 0.0),

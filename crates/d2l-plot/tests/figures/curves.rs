@@ -2,7 +2,7 @@
 
 use super::{FIRST, SECOND, count, failure, series, svg, texts};
 use anyhow::{Context, Result};
-use d2l_plot::{Series, curves};
+use d2l_plot::{AxisScale, Curve, CurvePlot, Series, curves};
 
 fn draw(series: &[Series]) -> Result<String> {
     svg(|path| curves(path, "title", "epoch", "loss", series))
@@ -113,5 +113,93 @@ fn bad_input_is_named() -> Result<()> {
     );
     let undefined = [series("train", &[f64::NAN, f64::INFINITY])];
     assert!(failure(|path| curves(path, "t", "x", "y", &undefined))?.contains("finite"));
+    Ok(())
+}
+
+fn plot(curves: &[Curve], y_scale: AxisScale) -> Result<String> {
+    let x_scale = AxisScale::Linear;
+    let plot = CurvePlot {
+        title: "t",
+        x_label: "x",
+        y_label: "y",
+        x_scale,
+        y_scale,
+        curves,
+    };
+    svg(|path| plot.write(path))
+}
+
+fn curve(values: &[f64]) -> Curve {
+    let Series { name, points } = series("a", values);
+    Curve { name, points, ..Curve::default() }
+}
+
+#[test]
+fn a_range_is_a_faint_area_behind_the_line() -> Result<()> {
+    let range = vec![
+        (1.0, 0.5, 1.5),
+        (2.0, 1.5, 2.5),
+        (3.0, f64::NAN, 1.0),
+        (4.0, 1.0, 4.0),
+    ];
+    let drawn = plot(
+        &[Curve { range, ..curve(&[1.0, 2.0, 3.0, 4.0]) }],
+        AxisScale::Linear,
+    )?;
+    let areas: Vec<usize> = drawn
+        .match_indices("opacity=\"0.16\"")
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(
+        areas.len(),
+        1,
+        "the part behind the gap is a single place: {drawn}"
+    );
+    let line = drawn.rfind("<polyline").context("a line")?;
+    assert!(areas[0] < line, "the line is drawn over it");
+    Ok(())
+}
+
+#[test]
+fn a_range_ends_at_the_edge_of_a_logarithmic_axis() -> Result<()> {
+    let range = vec![(1.0, -1.0, 1.5), (2.0, 0.0, 2.5)];
+    let drawn = plot(
+        &[Curve { range, ..curve(&[1.0, 2.0]) }],
+        AxisScale::Logarithmic,
+    )?;
+    assert_eq!(drawn.matches("opacity=\"0.16\"").count(), 1);
+    assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
+    assert!(
+        !drawn.contains("-2147483648"),
+        "a place far outside: {drawn}"
+    );
+    Ok(())
+}
+
+#[test]
+fn lines_that_belong_together_share_a_colour_and_one_may_be_dashed() -> Result<()> {
+    let lines = [
+        curve(&[1.0, 2.0]),
+        Curve { dashed: true, ..curve(&[2.0, 3.0]) },
+    ];
+    let drawn = plot(&lines, AxisScale::Linear)?;
+    assert_eq!(count(&drawn, "polyline", "stroke", SECOND)?, 0);
+    // A whole line and its sample in the legend, the sample's two dashes, and many dashes in the chart.
+    assert!(count(&drawn, "polyline", "stroke", FIRST)? > 2 + 2 + 3);
+    Ok(())
+}
+
+#[test]
+fn what_a_line_smooths_is_faint_behind_it() -> Result<()> {
+    let behind = vec![(1.0, 5.0), (2.0, 1.0)];
+    let drawn = plot(&[Curve { behind, ..curve(&[3.0, 3.0]) }], AxisScale::Linear)?;
+    let faint = drawn.find("opacity=\"0.35\"").context("a faint line")?;
+    assert!(faint < drawn.rfind("<polyline").context("a line")?);
+    assert!(
+        texts(&drawn)?
+            .iter()
+            .any(|text| text == "5.0" || text == "5"),
+        "it has its room"
+    );
     Ok(())
 }

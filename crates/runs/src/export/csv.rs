@@ -1,7 +1,7 @@
 //! Two tables: a row for each run, and a row for each epoch. Numbers are written so that they are read back bit for bit.
 
+use crate::output;
 use crate::text::{count, status};
-use crate::{output, seeds};
 use anyhow::Result;
 use csv::Writer;
 use d2l_log::{Log, metric_names};
@@ -57,7 +57,8 @@ fn run_fields(log: &Log) -> Vec<(String, String)> {
         ("run".to_string(), log.name.clone()),
         ("status".into(), status(log).into()),
     ];
-    let header = seeds::fields(&log.header).into_iter();
+    fields.push(("started".into(), log.header.started.clone()));
+    let header = log.described().into_iter();
     fields.extend(header.map(|(name, value)| (name, text(value))));
     fields.push(("seconds".into(), log.seconds().to_string()));
     if let Some(end) = &log.end {

@@ -8,7 +8,7 @@ use super::picture::{Painter, Picture};
 use crate::tensorboard::message::*;
 use crate::tensorboard::{FILE_NAME, HPARAMS, SESSION_END, SESSION_START, VERSION, record};
 use crate::text::{count, status};
-use crate::{figures, output, seeds};
+use crate::{figures, output};
 use anyhow::{Context, Result};
 use d2l_command::warn;
 use d2l_log::{Log, Status, metric_names};
@@ -22,7 +22,7 @@ const MORE: [&str; 3] = ["learning_rate", "seconds", "examples_per_second"];
 /// Red, green, blue, opacity.
 const CHANNELS: i32 = 4;
 /// Header fields that say nothing about how a run was trained.
-const NO_HYPERPARAMETERS: [&str; 5] = ["schema", "started", "chapter", "parameters", "data.sha256"];
+const NO_HYPERPARAMETERS: [&str; 3] = ["chapter", "parameters", "data.sha256"];
 
 pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
     let painter = Painter::new();
@@ -157,7 +157,7 @@ impl EventFile {
 
 /// The header's fields, those of the recipe under their own names.
 fn hyperparameters(log: &Log) -> BTreeMap<String, JsonValue> {
-    let fields = seeds::fields(&log.header).into_iter();
+    let fields = log.described().into_iter();
     let fields = fields.filter(|(name, _)| !NO_HYPERPARAMETERS.contains(&name.as_str()));
     let kind = |value| match value {
         serde_json::Value::Null => None,

@@ -1,10 +1,9 @@
 //! What the page knows about each run.
 
 use crate::figures::{self, Figure};
-use crate::seeds;
 use crate::text::{field, status};
 use anyhow::Result;
-use d2l_log::{BandResult, Best, Log, metric_names};
+use d2l_log::{BandResult, Best, Log, json_number, metric_names};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -24,7 +23,7 @@ pub(crate) struct Run {
     speed: Option<f64>,
     memory: Option<u64>,
     #[serde(rename = "final")]
-    last: BTreeMap<String, f64>,
+    last: BTreeMap<String, Value>,
     best: BTreeMap<String, Best>,
     bands: Vec<BandResult>,
     epochs: Epochs,
@@ -49,7 +48,7 @@ pub(crate) fn runs(logs: &[Log], with_figures: usize) -> Result<Vec<Run>> {
     newest_first
         .map(|(place, log)| {
             let next = experiments.len();
-            let experiment = seeds::experiment(&log.header);
+            let experiment = Value::Object(log.setting()).to_string();
             let experiment = *experiments.entry(experiment).or_insert(next);
             let figures = match place < with_figures {
                 true => figures::of(log)?,
@@ -67,7 +66,7 @@ fn run(log: &Log, experiment: usize, figures: Vec<Figure>) -> Run {
     let names: Vec<String> = metrics.iter().cloned().chain(ends).collect();
     let last = names
         .iter()
-        .filter_map(|name| Some((name.clone(), rounded(log.last(name)?))));
+        .filter_map(|name| Some((name.clone(), json_number(rounded(log.last(name)?)))));
     // No gradient norm is better than another.
     let ranked = names.iter().filter(|name| *name != "gradient_norm");
     let best = ranked.filter_map(|name| Some((name.clone(), log.best(name)?)));
@@ -96,7 +95,9 @@ fn fields(log: &Log) -> BTreeMap<String, Value> {
         Value::Number(_) => value,
         value => field(&value).into(),
     };
-    let fields = seeds::fields(&log.header).into_iter();
+    let mut fields = log.described();
+    fields.insert("started".into(), log.header.started.clone().into());
+    let fields = fields.into_iter();
     fields.map(|(name, value)| (name, text(value))).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The table at the end of a sweep: a row for each setting, with mean ± standard deviation over its seeds.
 
 use super::plan::Setting;
-use crate::seeds::Spread;
+use crate::statistics::Sample;
 use crate::table::Table;
 use crate::text::NONE;
 use d2l_log::{Log, Status, higher_is_better, shown};
@@ -94,12 +94,12 @@ fn metrics(runs: &[(&Setting, &Option<Log>)]) -> Vec<String> {
     names
 }
 
-fn spread(logs: &[&Log], metric: &str) -> Option<Spread> {
+fn spread(logs: &[&Log], metric: &str) -> Option<Sample> {
     let values = logs.iter().filter_map(|log| log.last(metric));
-    Spread::of(&values.collect::<Vec<_>>())
+    Sample::of(&values.collect::<Vec<_>>())
 }
 
-fn text(spread: Spread) -> String {
+fn text(spread: Sample) -> String {
     match spread.deviation {
         Some(deviation) => format!("{} ± {}", shown(spread.mean), rough(deviation)),
         None => shown(spread.mean),

@@ -271,7 +271,15 @@ pub(crate) mod tests {
             ..Epoch::default()
         });
         let (name, path) = (format!("mlp/{name}"), "none".into());
-        Log { name, path, header, epochs: epochs.collect(), end: None }
+        Log {
+            name,
+            path,
+            header,
+            steps: Vec::new(),
+            epochs: epochs.collect(),
+            end: None,
+            remarks: None,
+        }
     }
 
     /// A log of four epochs that ended so.

@@ -4,6 +4,7 @@ use crate::{
     FIRST, Run, SECOND, assert_narrow, output, printed, records, refused, write, write_records,
 };
 use anyhow::Result;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 #[test]
@@ -38,9 +39,11 @@ valid.accuracy       0.8750  0.8125
 gradient_norm        0.5000  0.5000
 epochs                    2       2
 seconds                7.25    7.25
+  over A's             1.00    1.00
 examples per second   20000   50000
-speed over A's         1.00    2.50
+  over A's             1.00    2.50
 peak memory          210 MB  210 MB
+  over A's             1.00    1.00
 ";
     assert_eq!(
         printed(runs.path(), &["compare", "first", "second"])?,
@@ -52,7 +55,7 @@ peak memory          210 MB  210 MB
     );
     let swapped = printed(runs.path(), &["compare", "second", "first"])?;
     assert!(
-        swapped.contains("speed over A's         1.00    0.40\n"),
+        swapped.contains("  over A's             1.00    0.40\n"),
         "{swapped}"
     );
     Ok(())
@@ -202,5 +205,93 @@ fn long_names_stay_in_the_legend() -> Result<()> {
     let text = printed(runs.path(), &["compare", &names[0], &names[1], &names[2]])?;
     assert_narrow(&text);
     assert!(text.contains(&format!("C  mlp/{}\n", names[2])), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_comparison_is_there_as_json() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    write(runs.path(), &SECOND)?;
+    let call = [
+        "compare",
+        "first",
+        "second",
+        "--format",
+        "json",
+        "--tolerance",
+        "0.07",
+    ];
+    let compared: Value = serde_json::from_str(&printed(runs.path(), &call)?)?;
+    assert_eq!(compared["columns"][1]["runs"], json!(["mlp/second"]));
+    assert_eq!(
+        compared["header"],
+        json!([{"field": "device", "values": ["cpu", "cuda:0"]}])
+    );
+    let loss = &compared["metrics"][0];
+    assert_eq!(
+        (&loss["metric"], &loss["epochs"][1]["gap"]),
+        (&json!("train.loss"), &json!(0.0625))
+    );
+    assert_eq!(
+        loss["largest_gap"]["high"],
+        json!({"column": "B", "value": 0.3125})
+    );
+    assert_eq!(
+        compared["examples_per_second"]["over_first"],
+        json!([1.0, 2.5])
+    );
+    assert_eq!(compared["tolerance"]["beyond"], json!([]));
+    Ok(())
+}
+
+#[test]
+fn only_the_named_metrics_are_compared() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    write(runs.path(), &SECOND)?;
+    let call = ["compare", "first", "second", "--metric", "valid.accuracy"];
+    let text = printed(runs.path(), &call)?;
+    assert!(
+        text.contains("\nvalid.accuracy ") && !text.contains("train.loss"),
+        "{text}"
+    );
+    // Equal accuracies pass a tolerance that the loss would not.
+    write(
+        runs.path(),
+        &Run { name: "third", scores: &[(0.1, 0.75), (0.1, 0.875)], ..FIRST },
+    )?;
+    let call = [
+        "compare",
+        "first",
+        "third",
+        "--metric",
+        "valid.accuracy",
+        "--tolerance",
+        "0",
+    ];
+    printed(runs.path(), &call)?;
+    let message = refused(runs.path(), &["compare", "--metric", "valid.bleu"], 1)?;
+    assert!(
+        message.contains("no run has valid.bleu; they have train.loss, valid.accuracy"),
+        "{message}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_run_that_diverged_is_beyond_every_tolerance() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    write(
+        runs.path(),
+        &Run { scores: &[(0.5, 0.75), (f64::NAN, 0.875)], ..SECOND },
+    )?;
+    let call = ["compare", "first", "second", "--tolerance", "1e9"];
+    let message = refused(runs.path(), &call, 1)?;
+    assert!(
+        message.contains("train.loss differs by inf in epoch 2: A 0.25, B NaN"),
+        "{message}"
+    );
     Ok(())
 }

@@ -12,6 +12,8 @@ fn wrong_calls_are_exit_code_2() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
     let many: Vec<&str> = std::iter::once("compare").chain(["first"; 27]).collect();
+    let condition =
+        "wanted a field, one of = != < <= > >=, and a value, such as valid.accuracy>=0.8";
     for (arguments, wanted) in [
         (&[][..], "requires a subcommand"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
@@ -37,7 +39,20 @@ fn wrong_calls_are_exit_code_2() -> Result<()> {
             &["plot", "first", "--output", "curves.png"],
             "wanted a file that ends in .svg",
         ),
-        (&many, "27 runs are named; wanted 26 at most"),
+        (&many, "27 settings are to be compared; wanted 26 at most"),
+        (
+            &["plot", "first", "--smooth", "1"],
+            "wanted a number from 0 to below 1",
+        ),
+        (&["list", "--where", "seed~1"], condition),
+        (
+            &["list", "--where", "seed>many"],
+            "--where seed: the field is a number; wanted a number behind the sign, found many",
+        ),
+        (
+            &["list", "--status", "good"],
+            "invalid value 'good' for '--status <STATUS>'",
+        ),
     ] {
         let message = refused(runs.path(), arguments, 2)?;
         assert!(message.contains(wanted), "{message}: wanted {wanted}");
@@ -77,12 +92,49 @@ fn what_is_missing_or_damaged_is_exit_code_1() -> Result<()> {
         ),
         (&["compare", "mlp/first", "third"], "no run third"),
         (
+            &["compare", "mlp/first", "second", "--by", "learning_rate"],
+            "no run has a field learning_rate; nearest: recipe.learning_rate, ",
+        ),
+        (
+            &[
+                "plot",
+                "mlp/first",
+                "--y-scale",
+                "log",
+                "--metric",
+                "train.loss",
+                "--output",
+                "/dev/null/a.svg",
+            ],
+            "/dev/null",
+        ),
+        (
             &["plot", "mlp/first", "--metric", "valid.bleu"],
             "no run has valid.bleu; they have train.loss, valid.accuracy, ",
         ),
         (
             &["plot", "mlp/first", "--output", "/dev/null/figure.svg"],
             "/dev/null",
+        ),
+    ] {
+        let message = refused(runs.path(), arguments, 1)?;
+        assert!(message.contains(wanted), "{message}: wanted {wanted}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_unknown_field_is_exit_code_1_and_suggests_the_nearest() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    for (arguments, wanted) in [
+        (
+            &["list", "--where", "learning_rate>0"][..],
+            "no run has a field learning_rate; nearest: recipe.learning_rate, ",
+        ),
+        (
+            &["list", "--sort", "-valid.acuracy"],
+            "no run has a field valid.acuracy; nearest: valid.accuracy, ",
         ),
     ] {
         let message = refused(runs.path(), arguments, 1)?;
@@ -166,7 +218,7 @@ fn help_names_every_command() -> Result<()> {
         "list",
         "show",
         "compare",
-        "bands",
+        "verify",
         "plot",
         "--runs-dir",
         "D2L_RUNS",

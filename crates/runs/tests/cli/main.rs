@@ -3,13 +3,14 @@
 mod comparing;
 mod exporting;
 mod failing;
+mod grouping;
 mod importing;
-mod judging;
 mod listing;
 mod plotting;
 mod reporting;
 mod showing;
 mod sweeping;
+mod verifying;
 mod watching;
 
 use anyhow::Result;
@@ -23,6 +24,7 @@ struct Run<'a> {
     name: &'a str,
     started: &'a str,
     device: &'a str,
+    seed: u64,
     learning_rate: f64,
     /// Training loss and validation accuracy of each epoch.
     scores: &'a [(f64, f64)],
@@ -35,6 +37,7 @@ const FIRST: Run = Run {
     name: "first",
     started: "2026-11-22T21:14:00Z",
     device: "cpu",
+    seed: 0,
     learning_rate: 0.1,
     scores: &[(0.5, 0.75), (0.25, 0.875)],
     status: Some(Status::Finished),
@@ -63,7 +66,7 @@ fn header(run: &Run) -> Header {
         preset: "quick".into(),
         device: run.device.into(),
         threads: 2,
-        seed: 0,
+        seed: run.seed,
         recipe: recipe.as_object().cloned().unwrap_or_default(),
         data: Some(Data {
             name: "fashion-mnist".into(),
@@ -137,7 +140,8 @@ fn command(runs: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .arg("--runs-dir")
         .arg(runs)
-        .env_remove("D2L_RUNS");
+        .env_remove("D2L_RUNS")
+        .env_remove("COLUMNS");
     command
 }
 

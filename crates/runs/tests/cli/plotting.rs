@@ -1,8 +1,10 @@
 //! `runs plot`
 
-use crate::{FIRST, Run, SECOND, output, printed, write};
+use crate::{FIRST, Run, SECOND, output, printed, records, write, write_records};
 use anyhow::Result;
+use d2l_log::{Record, Step};
 use std::fs;
+use std::path::Path;
 use tempfile::tempdir;
 
 #[test]
@@ -23,16 +25,16 @@ fn curves_of_several_runs_are_written_as_one_svg() -> Result<()> {
     ];
     assert_eq!(
         printed(runs.path(), &arguments)?,
-        format!("▁█  first\n▁█  second\n{name} written\n")
+        format!("▁█  cpu\n▁█  cuda:0\n{name} written\n")
     );
     let svg = fs::read_to_string(&file)?;
     assert!(
-        svg.starts_with("<svg") && svg.contains("valid.accuracy"),
-        "{svg}"
+        svg.starts_with("<svg") && svg.contains("mlp, concise, quick: valid.accuracy"),
+        "the title says what the runs share: {svg}"
     );
     assert!(
-        svg.contains("first") && svg.contains("second"),
-        "both runs are in the legend: {svg}"
+        svg.contains("\ncpu\n") && svg.contains("\ncuda:0\n"),
+        "the legend says what differs: {svg}"
     );
     Ok(())
 }
@@ -44,7 +46,7 @@ fn without_flags_the_usual_loss_of_the_newest_chapter_is_drawn() -> Result<()> {
     write(runs.path(), &SECOND)?;
     let file = runs.path().join("train.loss.svg");
     let wanted = format!(
-        "All runs of mlp.\n\n█▁  first\n█▁  second\n{} written\n",
+        "All runs of mlp.\n\n█▁  cpu\n█▁  cuda:0\n{} written\n",
         file.display()
     );
     assert_eq!(printed(runs.path(), &["plot"])?, wanted);
@@ -91,6 +93,148 @@ fn a_run_without_the_metric_is_a_warning() -> Result<()> {
         String::from_utf8(output.stderr)?,
         "warning: linear-regression/empty has no train.loss\n"
     );
-    assert!(String::from_utf8(output.stdout)?.starts_with("█▁  mlp/first\n"));
+    assert!(String::from_utf8(output.stdout)?.starts_with("█▁  mlp\n"));
+    Ok(())
+}
+
+/// Three seeds of two learning rates.
+fn seeds(runs: &Path) -> Result<()> {
+    for (rate, learning_rate) in [("low", 0.1), ("high", 0.5)] {
+        for seed in 0..3 {
+            let name = format!("{rate}-s{seed}");
+            let loss = learning_rate + 0.125 * seed as f64;
+            let scores = [(4.0 * loss, 0.5), (2.0 * loss, 0.625), (loss, 0.75)];
+            write(
+                runs,
+                &Run { name: &name, seed, learning_rate, scores: &scores, ..FIRST },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn seeds_are_a_line_with_a_band() -> Result<()> {
+    let runs = tempdir()?;
+    seeds(runs.path())?;
+    let text = printed(runs.path(), &["plot"])?;
+    assert!(
+        text.contains("█▃▁  learning rate 0.5\n█▃▁  learning rate 0.1\n"),
+        "{text}"
+    );
+    let svg = fs::read_to_string(runs.path().join("train.loss.svg"))?;
+    assert!(
+        svg.contains("mlp, concise, quick: train.loss, mean and range of 3 seeds"),
+        "{svg}"
+    );
+    assert_eq!(
+        svg.matches("opacity=\"0.16\"").count(),
+        2,
+        "a band for each rate"
+    );
+    let each = printed(runs.path(), &["plot", "--each"])?;
+    let wanted = "█▃▁  learning rate 0.1, seed 0\n";
+    assert!(
+        each.contains(wanted) && each.lines().count() == 2 + 6 + 1,
+        "{each}"
+    );
+    let svg = fs::read_to_string(runs.path().join("train.loss.svg"))?;
+    assert!(!svg.contains("opacity=\"0.16\"") && svg.contains("train.loss, 3 seeds"));
+    assert_eq!(
+        svg.matches("\nlearning rate 0.1\n").count(),
+        1,
+        "once in the legend"
+    );
+    let colours = ["#0072B2", "#D55E00", "#009E73"].map(|colour| svg.contains(colour));
+    assert_eq!(colours, [true, true, false], "a colour for each rate");
+    let one = printed(runs.path(), &["plot", "low-s0", "low-s1", "--each"])?;
+    assert!(one.starts_with("█▃▁  seed 0\n█▃▁  seed 1\n"), "{one}");
+    Ok(())
+}
+
+#[test]
+fn a_run_that_repeats_a_seed_is_named() -> Result<()> {
+    let runs = tempdir()?;
+    seeds(runs.path())?;
+    write(runs.path(), &Run { name: "again", ..FIRST })?;
+    let text = printed(runs.path(), &["plot"])?;
+    // It is the first by name, and so the low rate's seed 0.
+    assert!(text.contains("  learning rate 0.1, again\n"), "{text}");
+    assert!(text.contains("  learning rate 0.1, low-s0\n"), "{text}");
+    assert!(text.contains("  learning rate 0.5\n"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn one_colour_is_one_setting() -> Result<()> {
+    let runs = tempdir()?;
+    seeds(runs.path())?;
+    let text = printed(
+        runs.path(),
+        &[
+            "plot",
+            "--metric",
+            "train.loss,valid.accuracy",
+            "--smooth",
+            "0.5",
+        ],
+    )?;
+    assert!(
+        text.contains("  learning rate 0.5: valid.accuracy\n"),
+        "{text}"
+    );
+    let svg = fs::read_to_string(runs.path().join("train.loss-valid.accuracy.svg"))?;
+    let colours = ["#0072B2", "#D55E00", "#009E73"].map(|colour| svg.contains(colour));
+    assert_eq!(colours, [true, true, false]);
+    assert_eq!(
+        svg.matches("opacity=\"0.35\"").count(),
+        4,
+        "the raw curves are behind"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_horizontal_axis_counts_what_is_asked_for() -> Result<()> {
+    let runs = tempdir()?;
+    let mut records = records(&FIRST);
+    write_records(runs.path(), "mlp", "first", &records)?;
+    let drawn = |flags: &[&str]| -> Result<String> {
+        let call = [&["plot", "first", "--metric", "train.loss"], flags].concat();
+        printed(runs.path(), &call)?;
+        Ok(fs::read_to_string(runs.path().join("train.loss.svg"))?)
+    };
+    assert!(drawn(&[])?.contains("epoch"));
+    assert!(drawn(&["--by", "seconds"])?.contains("seconds of training"));
+    assert!(drawn(&["--by", "step", "--x-scale", "log", "--y-scale", "log"])?.contains("step"));
+    // With lines for the steps there is a point for each.
+    for step in (1..=10).rev() {
+        records.insert(
+            1,
+            Record::Step(Step { step, epoch: 1, loss: 2.0 / step as f64, ..Step::default() }),
+        );
+    }
+    write_records(runs.path(), "mlp", "steps", &records)?;
+    let text = printed(
+        runs.path(),
+        &["plot", "steps", "--by", "step", "--metric", "train.loss"],
+    )?;
+    assert_eq!(
+        text.chars().take_while(|bar| *bar != ' ').count(),
+        10,
+        "{text}"
+    );
+    let text = printed(
+        runs.path(),
+        &[
+            "plot",
+            "steps",
+            "--by",
+            "step",
+            "--metric",
+            "valid.accuracy",
+        ],
+    )?;
+    assert!(text.starts_with("▁█  "), "{text}");
     Ok(())
 }

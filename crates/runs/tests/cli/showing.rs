@@ -4,7 +4,8 @@ use crate::{
     FIRST, Run, SECOND, assert_narrow, end, header, metrics, printed, records, write, write_records,
 };
 use anyhow::Result;
-use d2l_log::{BandResult, End, Header, Record, Status};
+use d2l_log::{BandResult, End, Header, Record, Status, Step};
+use serde_json::Value;
 use tempfile::tempdir;
 
 #[test]
@@ -17,6 +18,7 @@ fn a_run_is_shown_whole() -> Result<()> {
         low: 0.752,
         median: Some(0.807),
         high: 0.828,
+        decimals: None,
         runs: 63,
         source: "book".into(),
         value,
@@ -129,5 +131,43 @@ fn a_run_without_a_data_set_says_so() -> Result<()> {
         compared.contains("\ndata.train     -          60000\n"),
         "{compared}"
     );
+    Ok(())
+}
+
+#[test]
+fn steps_are_a_curve() -> Result<()> {
+    let runs = tempdir()?;
+    let mut records = records(&FIRST);
+    for step in (1..=4).rev() {
+        let loss = 1.0 / step as f64;
+        records.insert(
+            1,
+            Record::Step(Step { step, epoch: 1, loss, ..Step::default() }),
+        );
+    }
+    write_records(runs.path(), "mlp", "first", &records)?;
+    let text = printed(runs.path(), &["show", "first"])?;
+    let line = "loss of 4 steps  1.0000  0.2500       -      -   █▃▂▁\n";
+    assert!(text.contains(line), "{text}");
+    records.truncate(5);
+    write_records(runs.path(), "mlp", "begun", &records)?;
+    let text = printed(runs.path(), &["show", "begun"])?;
+    assert!(
+        text.contains("No epoch is complete.\n") && text.contains("█▃▂▁\n"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_whole_log_is_there_as_json() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    let text = printed(runs.path(), &["show", "first", "--format", "json"])?;
+    let shown: Value = serde_json::from_str(&text)?;
+    assert_eq!(shown["run"], "mlp/first");
+    assert_eq!(shown["header"]["recipe"]["learning_rate"], 0.1);
+    assert_eq!(shown["epochs"][1]["valid"]["accuracy"], 0.875);
+    assert_eq!(shown["end"]["status"], "finished");
     Ok(())
 }

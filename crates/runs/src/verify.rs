@@ -1,25 +1,34 @@
-//! `runs bands A B …`: the results of experiments over their seeds, beside their bands.
+//! `runs verify A B …`: the results of experiments over their seeds, beside their bands, and the verdict.
 
-use crate::select::choose;
+use crate::Report;
+use crate::select::{Runs, choose};
 use crate::table::{Table, markdown};
 use crate::text::{count, optional, quantity};
-use crate::{Report, args};
-use anyhow::{Result, bail};
-use d2l_command::warn;
-use d2l_log::{BandResult, Log, median, shown};
+use anyhow::{Result, anyhow};
+use d2l_command::{Colour, paint, usage, warn};
+use d2l_log::{BandResult, Log, shown};
 use std::path::Path;
 
-pub(crate) fn bands(runs_dir: &Path, args: &args::Bands) -> Result<Report> {
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub runs: Runs,
+    /// Print one table in markdown, with a row for each band
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
     let mut logs = choose(runs_dir, &args.runs)?;
     logs.retain(|log| {
         let judged = !results(log).is_empty();
-        if !judged && !args.runs.is_empty() {
+        if !judged && !args.runs.runs.is_empty() {
             warn(&format!("{} has no bands", log.name));
         }
         judged
     });
     if logs.is_empty() {
-        bail!(
+        usage!(
             "none of the runs has bands; wanted finished runs of a preset that has some, unchanged and on \
              the real data: the chapter's --list says which"
         );
@@ -31,7 +40,36 @@ pub(crate) fn bands(runs_dir: &Path, args: &args::Bands) -> Result<Report> {
         let sections = experiments.iter().map(|logs| section(logs));
         sections.collect::<Vec<_>>().join("\n")
     };
-    Ok(text.into())
+    Ok(Report { text, verdict: verdict(&experiments) })
+}
+
+/// The error that names the first result outside its band.
+fn verdict(experiments: &[Vec<&Log>]) -> Result<()> {
+    let judged = experiments.iter().flat_map(|logs| {
+        let [_, model, implementation, preset, _] =
+            logs.first().map(|log| experiment(log)).unwrap_or_default();
+        let judged = judged(logs).into_iter();
+        judged.map(move |judged| (format!("{model} {implementation} {preset}"), judged))
+    });
+    let judged: Vec<_> = judged.collect();
+    let outside: Vec<_> = judged
+        .iter()
+        .filter(|(_, judged)| !judged.result.within)
+        .collect();
+    let Some((experiment, Judged { result, .. })) = outside.first() else {
+        return Ok(());
+    };
+    let more = match outside.len() {
+        1 => String::new(),
+        several => format!(", and {} more", count(several - 1, "result")),
+    };
+    Err(anyhow!(
+        "{experiment}: {} is {}, outside {} .. {}{more}",
+        result.metric,
+        optional(result.value, shown),
+        shown(result.low),
+        shown(result.high)
+    ))
 }
 
 /// The runs grouped by experiment, in the order of their seeds; the experiments in the order of their first runs.
@@ -94,24 +132,24 @@ pub(crate) fn table(logs: &[&Log]) -> Table {
     headings.extend(rest.map(String::from));
     let mut table = Table::of_words(headings);
     for judged in judged(logs) {
-        let band = judged.band;
-        let verdict = match (judged.median, judged.within) {
-            (None, _) => "not measured",
-            (_, true) => "within",
-            (_, false) => "outside",
+        let Judged { result, values } = judged;
+        let verdict = match (result.value, result.within) {
+            (None, _) => paint(Colour::Odd, "not measured"),
+            (_, true) => paint(Colour::Good, "within"),
+            (_, false) => paint(Colour::Bad, "outside"),
         };
-        let mut cells = vec![band.metric.clone()];
-        cells.extend(judged.values.iter().map(|value| optional(*value, shown)));
+        let mut cells = vec![result.metric];
+        cells.extend(values.iter().map(|value| optional(*value, shown)));
         if logs.len() > 1 {
-            cells.push(optional(judged.median, shown));
+            cells.push(optional(result.value, shown));
         }
         cells.extend([
-            verdict.into(),
-            shown(band.low),
-            optional(band.median, shown),
-            shown(band.high),
-            band.runs.to_string(),
-            band.source.clone(),
+            verdict,
+            shown(result.low),
+            optional(result.median, shown),
+            shown(result.high),
+            result.runs.to_string(),
+            result.source,
         ]);
         table.row(cells);
     }
@@ -137,8 +175,8 @@ fn rows(experiments: &[Vec<&Log>]) -> String {
     for logs in experiments {
         let Some(first) = logs.first() else { continue };
         for judged in judged(logs) {
-            let band = judged.band;
-            let by_seed = judged.values.iter().map(|value| optional(*value, shown));
+            let Judged { result, values } = judged;
+            let by_seed = values.iter().map(|value| optional(*value, shown));
             let by_seed: Vec<String> = by_seed.collect();
             let [_, model, implementation, preset, device] = experiment(first);
             rows.push([
@@ -146,12 +184,12 @@ fn rows(experiments: &[Vec<&Log>]) -> String {
                 implementation.to_string(),
                 preset.to_string(),
                 device.to_string(),
-                band.metric.clone(),
+                result.metric,
                 by_seed.join(", "),
-                optional(judged.median, shown),
-                format!("{} .. {}", shown(band.low), shown(band.high)),
-                format!("{}, {}", band.source, count(band.runs, "run")),
-                if judged.within { "yes" } else { "**no**" }.into(),
+                optional(result.value, shown),
+                format!("{} .. {}", shown(result.low), shown(result.high)),
+                format!("{}, {}", result.source, count(result.runs, "run")),
+                if result.within { "yes" } else { "**no**" }.into(),
                 quantity(seconds(logs)),
             ]);
         }
@@ -160,34 +198,26 @@ fn rows(experiments: &[Vec<&Log>]) -> String {
 }
 
 /// A band with the results of an experiment's runs.
-struct Judged<'a> {
-    band: &'a BandResult,
+struct Judged {
+    /// The verdict on the median.
+    result: BandResult,
     /// In the order of the runs.
     values: Vec<Option<f64>>,
-    /// `None` if a run has no value.
-    median: Option<f64>,
-    /// Whether the median lies in the band.
-    within: bool,
 }
 
-fn judged<'a>(logs: &[&'a Log]) -> Vec<Judged<'a>> {
+fn judged(logs: &[&Log]) -> Vec<Judged> {
     let first = logs.first().map(|log| results(log)).unwrap_or_default();
+    // The book may print a number and draw it too.
+    let is_it = |one: &BandResult, other: &BandResult| {
+        (&one.metric, one.decimals) == (&other.metric, other.decimals)
+    };
     let judged = first.iter().map(|band| {
-        let results = logs.iter().map(|log| {
+        let values = logs.iter().map(|log| {
             let mut results = results(log).iter();
-            results.find(|result| result.metric == band.metric)
+            results.find(|result| is_it(result, band))?.value
         });
-        let results: Vec<Option<&BandResult>> = results.collect();
-        let values: Vec<Option<f64>> = results.iter().map(|result| (*result)?.value).collect();
-        let all: Option<Vec<f64>> = values.iter().copied().collect();
-        let median = all.and_then(|values| median(&values));
-        let within = median.is_some_and(|median| {
-            // A run's own verdict takes the book's number of decimals into account.
-            let mut runs = results.iter().flatten();
-            (band.low..=band.high).contains(&median)
-                || runs.any(|result| result.value == Some(median) && result.within)
-        });
-        Judged { band, values, median, within }
+        let values: Vec<Option<f64>> = values.collect();
+        Judged { result: band.judge_median(&values), values }
     });
     judged.collect()
 }

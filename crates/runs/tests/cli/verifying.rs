@@ -1,4 +1,4 @@
-//! `runs bands`
+//! `runs verify`
 
 use crate::{FIRST, Run, end, metrics, output, printed, records, refused, write, write_records};
 use anyhow::Result;
@@ -19,6 +19,7 @@ fn judged(runs: &Path, seed: u64, accuracy: f64, loss: Option<f64>) -> Result<()
         low,
         median: Some(median),
         high,
+        decimals: None,
         runs: 63,
         source: source.into(),
         value,
@@ -57,11 +58,11 @@ band                      source
 valid.accuracy              book
 train.loss      book and PyTorch
 ";
-    let text = printed(runs.path(), &["bands", "s1", "s0", "s2"])?;
+    let text = printed(runs.path(), &["verify", "s1", "s0", "s2"])?;
     assert_eq!(format!("\n{text}"), wanted);
     // Runs without bands are left out unless they are named.
     write(runs.path(), &FIRST)?;
-    assert_eq!(printed(runs.path(), &["bands"])?, text);
+    assert_eq!(printed(runs.path(), &["verify"])?, text);
     Ok(())
 }
 
@@ -76,7 +77,9 @@ fn markdown_has_a_row_for_each_band() -> Result<()> {
             Some(0.002).filter(|_| seed != 1),
         )?;
     }
-    let text = printed(runs.path(), &["bands", "--markdown"])?;
+    let output = output(runs.path(), &["verify", "--markdown"])?;
+    assert_eq!(output.status.code(), Some(1), "a result was not measured");
+    let text = String::from_utf8(output.stdout)?;
     let rows: Vec<Vec<&str>> = text
         .lines()
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
@@ -127,7 +130,7 @@ fn experiments_are_told_apart() -> Result<()> {
     };
     other.push(Record::End(end));
     write_records(runs.path(), "mlp", "other", &other)?;
-    let text = printed(runs.path(), &["bands", "s0", "other"])?;
+    let text = printed(runs.path(), &["verify", "s0", "other"])?;
     assert!(
         text.starts_with("mlp, concise, preset zh: 1 run on cpu, 7.25 s each\nband "),
         "{text}"
@@ -144,13 +147,48 @@ fn runs_without_bands_are_named() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
     let message = "none of the runs has bands";
-    assert!(refused(runs.path(), &["bands"], 1)?.starts_with(message));
+    assert!(refused(runs.path(), &["verify"], 2)?.starts_with(message));
     judged(runs.path(), 0, 0.8125, Some(0.002))?;
-    let output = output(runs.path(), &["bands", "s0", "first"])?;
+    let output = output(runs.path(), &["verify", "s0", "first"])?;
     assert!(output.status.success());
     assert_eq!(
         String::from_utf8(output.stderr)?,
         "warning: mlp/first has no bands\n"
     );
+    Ok(())
+}
+
+#[test]
+fn a_median_outside_its_band_is_exit_code_1_and_named() -> Result<()> {
+    let runs = tempdir()?;
+    for (seed, accuracy, loss) in [(0, 0.5, 0.004), (1, 0.8, 0.0041), (2, 0.9, 0.002)] {
+        judged(runs.path(), seed, accuracy, Some(loss))?;
+    }
+    let message = "mlp concise zh: train.loss is 0.004000, outside 0.001000 .. 0.003000";
+    assert_eq!(refused(runs.path(), &["verify"], 1)?, message);
+    let message = refused(runs.path(), &["verify", "s0"], 1)?;
+    let wanted =
+        "mlp concise zh: valid.accuracy is 0.5000, outside 0.7500 .. 0.8500, and 1 result more";
+    assert_eq!(message, wanted);
+    Ok(())
+}
+
+#[test]
+fn a_median_is_rounded_as_the_book_prints() -> Result<()> {
+    let runs = tempdir()?;
+    for seed in 0..2 {
+        judged(runs.path(), seed, 0.8, Some(0.003 + 0.0003 * seed as f64))?;
+    }
+    refused(runs.path(), &["verify"], 1)?;
+    for seed in 0..2 {
+        let name = format!("s{seed}");
+        let file = runs.path().join("mlp").join(&name).join(d2l_log::FILE_NAME);
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(
+            &file,
+            text.replace("\"high\":0.003,", "\"high\":0.003,\"decimals\":3,"),
+        )?;
+    }
+    printed(runs.path(), &["verify"])?;
     Ok(())
 }
