@@ -28,7 +28,7 @@ pub struct Args {
 /// A format of other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Two tables: runs.csv with a row for each run, epochs.csv with a row for each epoch
+    /// Tables: runs.csv with a row for each run, epochs.csv for each epoch, steps.csv for each step that a log has
     Csv,
     /// A folder of event files: curves, figures, hyperparameters
     Tensorboard,

@@ -174,7 +174,7 @@ fn check_distinct(roles: &BTreeMap<String, (Option<usize>, Role)>) -> Result<()>
 }
 
 /// `fold2/train/loss` is `train/loss` of the second fold.
-fn without_fold(column: &str) -> (Option<usize>, &str) {
+pub(crate) fn without_fold(column: &str) -> (Option<usize>, &str) {
     let parts = column
         .strip_prefix("fold")
         .and_then(|rest| rest.split_once('/'));

@@ -27,6 +27,7 @@ pub(crate) struct Run {
     best: BTreeMap<String, Best>,
     bands: Vec<BandResult>,
     epochs: Epochs,
+    steps: Steps,
     figures: Vec<Figure>,
 }
 
@@ -39,6 +40,14 @@ struct Epochs {
     /// Training time up to the end of the epoch.
     seconds: Vec<f64>,
     metrics: BTreeMap<String, Vec<Option<f64>>>,
+}
+
+/// The steps of which the log has a line.
+#[derive(Serialize)]
+struct Steps {
+    fold: Vec<Option<usize>>,
+    step: Vec<usize>,
+    metrics: BTreeMap<&'static str, Vec<f64>>,
 }
 
 /// The runs, newest first; the first `with_figures` of them with their figures.
@@ -85,6 +94,7 @@ fn run(log: &Log, experiment: usize, figures: Vec<Figure>) -> Run {
         best: best.collect(),
         bands: end.map(|end| end.bands.clone()).unwrap_or_default(),
         epochs: epochs(log, metrics),
+        steps: steps(log),
         figures,
     }
 }
@@ -121,6 +131,19 @@ fn epochs(log: &Log, metrics: Vec<String>) -> Epochs {
         epochs.metrics.insert(name, values);
     }
     epochs
+}
+
+fn steps(log: &Log) -> Steps {
+    let values = |name: &str| {
+        let values = log.steps.iter().filter_map(|step| step.metric(name));
+        values.map(rounded).collect()
+    };
+    let metrics = ["train.loss", "learning_rate"].map(|name| (name, values(name)));
+    Steps {
+        fold: log.steps.iter().map(|step| step.fold).collect(),
+        step: log.steps.iter().map(|step| step.step).collect(),
+        metrics: metrics.into(),
+    }
 }
 
 /// Six significant digits.
