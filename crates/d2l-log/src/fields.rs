@@ -4,31 +4,30 @@ use crate::folder::nearest;
 use crate::{Header, Log, Status, flattened, metric_names, number};
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::slice;
 
 /// Header fields that say nothing about what is trained.
 const OF_THE_LOG: [&str; 3] = ["schema", "schema_minor", "started"];
-/// Header fields that change no result.
-const CHANGES_NOTHING: [&str; 2] = ["threads", "lengthened"];
 
 impl Header {
-    /// Every single value by its name, those of nested objects as `recipe.learning_rate`.
-    pub fn fields(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
+    /// Its values by name, as in [`Log::fields`], without those that say nothing about what is trained.
+    pub fn described(&self) -> Map<String, Value> {
+        let mut header = match serde_json::to_value(self) {
             Ok(Value::Object(header)) => flattened(&header),
             _ => Map::new(),
-        }
+        };
+        header.retain(|name, _| !OF_THE_LOG.contains(&name.as_str()));
+        header
     }
+}
 
-    /// The fields without those that say nothing about what is trained.
+impl Log {
+    /// Its header's values, as [`Header::described`] has them.
     pub fn described(&self) -> Map<String, Value> {
-        let mut fields = self.fields();
-        fields.retain(|name, _| !OF_THE_LOG.contains(&name.as_str()));
-        fields
+        self.header.described()
     }
 
-    /// What a run has in common with its repetitions, which have other seeds: [`Header::described`] without the seed, and
+    /// What the run has in common with its repetitions, which have other seeds: [`Log::described`] without the seed, and
     /// without the digest of data that are drawn from it.
     pub fn setting(&self) -> Map<String, Value> {
         let mut setting = self.described();
@@ -39,26 +38,15 @@ impl Header {
         setting
     }
 
-    /// What decides a run's result beside its seed, as one text: [`Header::setting`] without the number of threads and the
-    /// earlier lengths. A `null` is as good as a field that is missing.
-    pub fn experiment(&self) -> String {
-        let setting = self.setting().into_iter();
-        let decides = |name: &str| !CHANGES_NOTHING.contains(&name);
-        let sorted: BTreeMap<String, Value> = setting
-            .filter(|(name, value)| decides(name) && !value.is_null())
-            .collect();
-        Value::from_iter(sorted).to_string()
-    }
-}
-
-impl Log {
     /// Every single value of a run by its name: those of the header (`seed`, `recipe.learning_rate`, `data.name`), `run`,
     /// `status`, `epochs`, `seconds`, `examples_per_second`, `peak_memory_bytes`, and each metric's final and best value
     /// (`valid.accuracy`, `best.valid.accuracy`).
     pub fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("run".into(), self.name.clone().into());
-        fields.extend(self.header.fields());
+        if let Ok(Value::Object(header)) = serde_json::to_value(&self.header) {
+            fields.extend(flattened(&header));
+        }
         fields.insert("status".into(), self.status().into());
         fields.insert("epochs".into(), self.epochs.len().into());
         fields.insert("seconds".into(), number::value(self.seconds()));

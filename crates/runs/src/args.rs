@@ -36,8 +36,6 @@ pub enum Command {
     Compare(Compare),
     /// Curves of several runs in one SVG, with a band over the seeds
     Plot(Plot),
-    /// Results beside the book's bands: each seed's value, the median, the verdict; exits with 1 if one is outside
-    Verify(Verify),
     /// All runs as one HTML page: table, interactive curves, figures
     Report(crate::report::Args),
     /// Runs as CSV or as TensorBoard's event files
@@ -48,6 +46,8 @@ pub enum Command {
     Watch(crate::watch::Args),
     /// Runs with several settings and seeds, one after the other, and their comparison
     Sweep(crate::sweep::Args),
+    /// Results beside the book's bands: each seed's value, the median, the verdict; exits with 1 if one is outside
+    Verify(Verify),
 }
 
 /// For whom the output is.

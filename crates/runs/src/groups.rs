@@ -19,7 +19,7 @@ pub(crate) struct Group<'a> {
 impl Group<'_> {
     /// The fields that its runs have in common, and the word for those that they don't.
     pub(crate) fn setting(&self) -> Map<String, Value> {
-        let mut settings = self.logs.iter().map(|log| log.header.setting());
+        let mut settings = self.logs.iter().map(|log| log.setting());
         let mut common = settings.next().unwrap_or_default();
         for other in settings {
             for (field, value) in &other {
@@ -70,7 +70,7 @@ impl Group<'_> {
 pub(crate) fn by_setting(logs: &[Log]) -> Vec<Group<'_>> {
     let mut groups: Vec<(Map<String, Value>, Group)> = Vec::new();
     for log in logs {
-        let setting = log.header.setting();
+        let setting = log.setting();
         let found = groups.iter_mut().find(|(other, group)| {
             *other == setting
                 && group
@@ -116,8 +116,12 @@ pub(crate) fn by_field<'a>(logs: &'a [Log], field: &str) -> Result<Vec<Group<'a>
 }
 
 fn is_repeated(one: &Log, other: &Log) -> bool {
-    let [one, other] = [&one.header, &other.header];
-    one.seed == other.seed && one.experiment() == other.experiment()
+    let settings = [one, other].map(|log| {
+        let mut setting = log.described();
+        setting.remove("threads");
+        setting
+    });
+    settings[0] == settings[1]
 }
 
 fn in_order_of_seeds(mut group: Group) -> Group {

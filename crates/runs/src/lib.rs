@@ -8,15 +8,15 @@
 //! cargo run -p runs -- verify A B C
 //! cargo run -p runs -- report
 //! cargo run -p runs -- export --format tensorboard
-//! cargo run -p runs -- import losses.csv
+//! cargo run -p runs -- import log.csv
 //! cargo run -p runs -- watch --all
 //! cargo run -p runs -- sweep -p mlp --learning-rate 0.03,0.1,0.3 --seeds 3
 //! ```
 //!
 //! `args` holds the command line. `list`, `show`, `compare`, `plot`, `verify`, `report`, `export`, `import`, `watch` and
-//! `sweep` hold one command each with its flags, on top of `select` (which runs), `condition` (filters), `groups` (runs
-//! that belong together), `spread` and `statistics` (what repetitions tell), `figures`, `tensorboard` (event files),
-//! `table` (columns) and `text` (numbers). `d2l-log` reads and compares the logs.
+//! `sweep` hold one command each with its flags, on
+//! top of `select` (which runs), `condition` (filters), `groups` (runs that belong together), `spread` and `statistics`
+//! (what repetitions tell), `table` (columns) and `text` (numbers). `d2l-log` reads and compares the logs.
 
 mod args;
 mod compare;
@@ -67,12 +67,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Show(show) => show::show(&args.runs_dir, show)?,
         Command::Compare(compare) => compare::compare(&args.runs_dir, compare)?,
         Command::Plot(plot) => plot::plot(&args.runs_dir, plot)?,
-        Command::Verify(verify) => verify::verify(&args.runs_dir, verify)?,
         Command::Export(export) => export::export(&args.runs_dir, export)?,
         Command::Import(import) => import::import(&args.runs_dir, import)?,
         Command::Sweep(sweep) => sweep::sweep(&args.runs_dir, sweep)?,
         Command::Watch(watch) => watch::watch(&args.runs_dir, watch)?,
         Command::Report(report) => report::report(&args.runs_dir, report)?,
+        Command::Verify(verify) => verify::verify(&args.runs_dir, verify)?,
     };
     d2l_command::print(&report.text)?;
     report.verdict.map(|()| ExitCode::SUCCESS)

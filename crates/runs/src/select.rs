@@ -62,10 +62,29 @@ pub(crate) fn select(runs_dir: &Path, wanted: &Runs) -> Result<Selection> {
 /// The named runs, in that order; without names all of the newest run's chapter, oldest first. Of these those that meet
 /// the conditions.
 pub(crate) fn choose(runs_dir: &Path, wanted: &Runs) -> Result<Vec<Log>> {
-    let mut logs = named(runs_dir, &wanted.runs)?;
-    if !wanted.conditions.is_empty() {
+    met(named(runs_dir, &wanted.runs)?, &wanted.conditions)
+}
+
+/// The named runs, in that order; without names all runs, oldest first. Of these those that meet the conditions.
+pub(crate) fn all(runs_dir: &Path, names: &[String], conditions: &[Condition]) -> Result<Vec<Log>> {
+    let logs = match names {
+        [] => list(runs_dir)?,
+        names => named(runs_dir, names)?,
+    };
+    if logs.is_empty() {
+        bail!(
+            "{} holds no runs; train a chapter first",
+            runs_dir.display()
+        );
+    }
+    met(logs, conditions)
+}
+
+/// The runs that meet all conditions.
+fn met(mut logs: Vec<Log>, conditions: &[Condition]) -> Result<Vec<Log>> {
+    if !conditions.is_empty() {
         let fields: Vec<_> = logs.iter().map(Log::fields).collect();
-        let mut met = meet(&fields, &wanted.conditions)?.into_iter();
+        let mut met = meet(&fields, conditions)?.into_iter();
         logs.retain(|_| met.next().unwrap_or_default());
         if logs.is_empty() {
             bail!("none of the {} meets --where", count(fields.len(), "run"));

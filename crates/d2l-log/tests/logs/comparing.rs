@@ -339,9 +339,9 @@ fn repetitions_have_one_setting() {
     let mut runs = [log("a", &[]), log("b", &[])];
     runs[1].header.seed = 7;
     runs[1].header.started = "2027-01-01T00:00:00Z".into();
-    assert_eq!(runs[0].header.setting(), runs[1].header.setting());
+    assert_eq!(runs[0].setting(), runs[1].setting());
     assert!(
-        runs[0].header.described() != runs[1].header.described(),
+        runs[0].described() != runs[1].described(),
         "the seeds differ"
     );
     let data = |log: &mut Log, sha256: &str, source: &str| {
@@ -349,19 +349,12 @@ fn repetitions_have_one_setting() {
         (data.sha256, data.source) = (sha256.into(), source.into());
     };
     data(&mut runs[1], "0", "real");
-    assert!(
-        runs[0].header.setting() != runs[1].header.setting(),
-        "other data"
-    );
+    assert!(runs[0].setting() != runs[1].setting(), "other data");
     data(&mut runs[0], "1", "synthetic");
     data(&mut runs[1], "2", "synthetic");
-    assert_eq!(
-        runs[0].header.setting(),
-        runs[1].header.setting(),
-        "drawn from the seed"
-    );
+    assert_eq!(runs[0].setting(), runs[1].setting(), "drawn from the seed");
     runs[1].header.threads = 1;
-    assert!(runs[0].header.setting() != runs[1].header.setting());
+    assert!(runs[0].setting() != runs[1].setting());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Two tables: a row for each run, and a row for each epoch. Numbers are written so that they are read back bit for bit.
+//! Tables: a row for each run, for each epoch, and for each step that the logs have. Numbers are written so that they are read back bit for bit.
 
 use crate::output;
 use crate::text::{count, status};
@@ -12,7 +12,10 @@ use std::path::Path;
 const EPOCH: [&str; 6] = ["run", "fold", "epoch", "step", "learning_rate", "seconds"];
 
 pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
-    let files = [("runs.csv", runs(logs)?), ("epochs.csv", epochs(logs)?)];
+    let mut files = vec![("runs.csv", runs(logs)?), ("epochs.csv", epochs(logs)?)];
+    if logs.iter().any(|log| !log.steps.is_empty()) {
+        files.push(("steps.csv", steps(logs)?));
+    }
     let mut text = String::new();
     for (name, (rows, content)) in files {
         let path = folder.join(name);
@@ -57,7 +60,8 @@ fn run_fields(log: &Log) -> Vec<(String, String)> {
         ("run".to_string(), log.name.clone()),
         ("status".into(), status(log).into()),
     ];
-    let header = log.header.fields().into_iter();
+    fields.push(("started".into(), log.header.started.clone()));
+    let header = log.described().into_iter();
     fields.extend(header.map(|(name, value)| (name, text(value))));
     fields.push(("seconds".into(), log.seconds().to_string()));
     if let Some(end) = &log.end {
@@ -99,6 +103,33 @@ fn epochs(logs: &[Log]) -> Result<(usize, Vec<u8>)> {
                 values.map(|value| value.map(|value| value.to_string()).unwrap_or_default()),
             );
             writer.write_record(row)?;
+            rows += 1;
+        }
+    }
+    Ok((rows, writer.into_inner()?))
+}
+
+fn steps(logs: &[Log]) -> Result<(usize, Vec<u8>)> {
+    let mut writer = Writer::from_writer(Vec::new());
+    writer.write_record([
+        "run",
+        "fold",
+        "epoch",
+        "step",
+        "learning_rate",
+        "train.loss",
+    ])?;
+    let mut rows = 0;
+    for log in logs {
+        for step in &log.steps {
+            writer.write_record([
+                log.name.clone(),
+                step.fold.map(|fold| fold.to_string()).unwrap_or_default(),
+                step.epoch.to_string(),
+                step.step.to_string(),
+                step.learning_rate.to_string(),
+                step.loss.to_string(),
+            ])?;
             rows += 1;
         }
     }

@@ -4,16 +4,19 @@ mod csv;
 mod picture;
 mod tensorboard;
 
+use crate::condition::Condition;
 use crate::{Report, select};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
-use d2l_log::Log;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// <chapter>/<run>, <run>, or paths; none: all runs
     pub runs: Vec<String>,
+    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub conditions: Vec<Condition>,
     /// For which program
     #[arg(long, value_enum)]
     pub format: Format,
@@ -25,25 +28,14 @@ pub struct Args {
 /// A format of other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Two tables: runs.csv with a row for each run, epochs.csv with a row for each epoch
+    /// Tables: runs.csv with a row for each run, epochs.csv for each epoch, steps.csv for each step that a log has
     Csv,
     /// A folder of event files: curves, figures, hyperparameters
     Tensorboard,
 }
 
 pub(crate) fn export(runs_dir: &Path, args: &Args) -> Result<Report> {
-    let logs = if args.runs.is_empty() {
-        select::list(runs_dir)?
-    } else {
-        let named = args.runs.iter().map(|name| Log::find(runs_dir, name));
-        named.collect::<Result<_>>()?
-    };
-    if logs.is_empty() {
-        bail!(
-            "{} holds no runs; train a chapter first",
-            runs_dir.display()
-        );
-    }
+    let logs = select::all(runs_dir, &args.runs, &args.conditions)?;
     let folder = |name: &str| args.output.clone().unwrap_or_else(|| runs_dir.join(name));
     let text = match args.format {
         Format::Csv => csv::export(&logs, &folder("export-csv"))?,

@@ -6,7 +6,7 @@
 
 use super::picture::{Painter, Picture};
 use crate::tensorboard::message::*;
-use crate::tensorboard::{FILE_NAME, HPARAMS, SESSION_END, SESSION_START, VERSION, record};
+use crate::tensorboard::{FILE_NAME, HPARAMS, SESSION_END, SESSION_START, STEPS, VERSION, record};
 use crate::text::{count, status};
 use crate::{figures, output};
 use anyhow::{Context, Result};
@@ -22,7 +22,7 @@ const MORE: [&str; 3] = ["learning_rate", "seconds", "examples_per_second"];
 /// Red, green, blue, opacity.
 const CHANNELS: i32 = 4;
 /// Header fields that say nothing about how a run was trained.
-const NO_HYPERPARAMETERS: [&str; 5] = ["schema", "started", "chapter", "parameters", "data.sha256"];
+const NO_HYPERPARAMETERS: [&str; 3] = ["chapter", "parameters", "data.sha256"];
 
 pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
     let painter = Painter::new();
@@ -30,6 +30,7 @@ pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
     for log in logs {
         let mut file = EventFile::new(started(log));
         file.hyperparameters(log);
+        file.steps(log);
         let end = file.curves(log);
         for figure in figures::of(log)? {
             let picture = painter.paint(&figure.svg);
@@ -86,7 +87,17 @@ impl EventFile {
         );
     }
 
-    /// All curves; returns the seconds at their end and the last step.
+    /// The curves of single steps. The log has no time for these: they have the start's.
+    fn steps(&mut self, log: &Log) {
+        for step in &log.steps {
+            let values = [("loss", step.loss), ("learning_rate", step.learning_rate)];
+            let values = values
+                .map(|(name, value)| scalar(with_fold(step.fold, format!("{STEPS}{name}")), value));
+            self.write(0.0, step.step, values.into());
+        }
+    }
+
+    /// The curves of the epochs; returns the seconds at their end and the last step.
     fn curves(&mut self, log: &Log) -> (f64, usize) {
         let mut metrics = metric_names(slice::from_ref(log));
         metrics.extend(MORE.map(String::from));
@@ -98,12 +109,7 @@ impl EventFile {
                 .filter_map(|metric| Some((metric.as_str(), epoch.metric(metric)?)));
             let number = ("epoch", epoch.epoch as f64);
             let values = values.chain([number]).map(|(metric, value)| {
-                let tag = metric.replacen('.', "/", 1);
-                let tag = epoch
-                    .fold
-                    .map_or(tag.clone(), |fold| format!("fold{fold}/{tag}"));
-                let content = Some(Content::Simple(value as f32));
-                Value { tag, metadata: None, content }
+                scalar(with_fold(epoch.fold, metric.replacen('.', "/", 1)), value)
             });
             let values = values.collect();
             self.write(end.0, end.1, values);
@@ -155,9 +161,21 @@ impl EventFile {
     }
 }
 
+fn with_fold(fold: Option<usize>, tag: String) -> String {
+    match fold {
+        Some(fold) => format!("fold{fold}/{tag}"),
+        None => tag,
+    }
+}
+
+fn scalar(tag: String, value: f64) -> Value {
+    let content = Some(Content::Simple(value as f32));
+    Value { tag, metadata: None, content }
+}
+
 /// The header's fields, those of the recipe under their own names.
 fn hyperparameters(log: &Log) -> BTreeMap<String, JsonValue> {
-    let fields = log.header.fields().into_iter();
+    let fields = log.described().into_iter();
     let fields = fields.filter(|(name, _)| !NO_HYPERPARAMETERS.contains(&name.as_str()));
     let kind = |value| match value {
         serde_json::Value::Null => None,

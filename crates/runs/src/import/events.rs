@@ -1,10 +1,11 @@
 //! TensorBoard's event files: one file, or a folder of files of one run.
 
+use super::epochs::without_fold;
 use super::table::{Row, Tables};
 use crate::tensorboard::message::{
     Content, Event, HyperparametersData, Kind, Session, Value, What,
 };
-use crate::tensorboard::{FILE_NAME, SESSION_START, record};
+use crate::tensorboard::{FILE_NAME, SESSION_START, STEPS, record};
 use anyhow::{Context, Result, bail};
 use prost::Message;
 use serde_json::Map;
@@ -36,7 +37,7 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
         }
         events.extend(more);
     }
-    let mut others = 0;
+    let (mut others, mut steps) = (0, 0);
     let table = tables.of(None);
     let mut last_step = None;
     for Event { wall_time, step, what } in events {
@@ -47,6 +48,8 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
         for value in summary.values {
             if value.tag == SESSION_START {
                 table.recipe = hyperparameters(&value).unwrap_or_default();
+            } else if without_fold(&value.tag).1.starts_with(STEPS) {
+                steps += 1;
             } else if let Some(number) = number(&value) {
                 numbers.push((value.tag, number));
             } else if !value.tag.starts_with("_hparams_") {
@@ -73,6 +76,11 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
     if others > 0 {
         tables.notes.push(format!(
             "{others} values that are no numbers (pictures, histograms, texts) are left out"
+        ));
+    }
+    if steps > 0 {
+        tables.notes.push(format!(
+            "{steps} values of single steps are left out: a run here has epochs"
         ));
     }
     Ok(tables)

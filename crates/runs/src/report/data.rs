@@ -1,10 +1,9 @@
 //! What the page knows about each run.
 
 use crate::figures::{self, Figure};
-
 use crate::text::{field, status};
 use anyhow::Result;
-use d2l_log::{BandResult, Best, Log, metric_names};
+use d2l_log::{BandResult, Best, Log, json_number, metric_names};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -24,10 +23,11 @@ pub(crate) struct Run {
     speed: Option<f64>,
     memory: Option<u64>,
     #[serde(rename = "final")]
-    last: BTreeMap<String, f64>,
+    last: BTreeMap<String, Value>,
     best: BTreeMap<String, Best>,
     bands: Vec<BandResult>,
     epochs: Epochs,
+    steps: Steps,
     figures: Vec<Figure>,
 }
 
@@ -42,6 +42,14 @@ struct Epochs {
     metrics: BTreeMap<String, Vec<Option<f64>>>,
 }
 
+/// The steps of which the log has a line.
+#[derive(Serialize)]
+struct Steps {
+    fold: Vec<Option<usize>>,
+    step: Vec<usize>,
+    metrics: BTreeMap<&'static str, Vec<f64>>,
+}
+
 /// The runs, newest first; the first `with_figures` of them with their figures.
 pub(crate) fn runs(logs: &[Log], with_figures: usize) -> Result<Vec<Run>> {
     let mut experiments = HashMap::new();
@@ -49,7 +57,7 @@ pub(crate) fn runs(logs: &[Log], with_figures: usize) -> Result<Vec<Run>> {
     newest_first
         .map(|(place, log)| {
             let next = experiments.len();
-            let experiment = log.header.experiment();
+            let experiment = Value::Object(log.setting()).to_string();
             let experiment = *experiments.entry(experiment).or_insert(next);
             let figures = match place < with_figures {
                 true => figures::of(log)?,
@@ -67,7 +75,7 @@ fn run(log: &Log, experiment: usize, figures: Vec<Figure>) -> Run {
     let names: Vec<String> = metrics.iter().cloned().chain(ends).collect();
     let last = names
         .iter()
-        .filter_map(|name| Some((name.clone(), rounded(log.last(name)?))));
+        .filter_map(|name| Some((name.clone(), json_number(rounded(log.last(name)?)))));
     // No gradient norm is better than another.
     let ranked = names.iter().filter(|name| *name != "gradient_norm");
     let best = ranked.filter_map(|name| Some((name.clone(), log.best(name)?)));
@@ -86,6 +94,7 @@ fn run(log: &Log, experiment: usize, figures: Vec<Figure>) -> Run {
         best: best.collect(),
         bands: end.map(|end| end.bands.clone()).unwrap_or_default(),
         epochs: epochs(log, metrics),
+        steps: steps(log),
         figures,
     }
 }
@@ -96,7 +105,9 @@ fn fields(log: &Log) -> BTreeMap<String, Value> {
         Value::Number(_) => value,
         value => field(&value).into(),
     };
-    let fields = log.header.fields().into_iter();
+    let mut fields = log.described();
+    fields.insert("started".into(), log.header.started.clone().into());
+    let fields = fields.into_iter();
     fields.map(|(name, value)| (name, text(value))).collect()
 }
 
@@ -120,6 +131,19 @@ fn epochs(log: &Log, metrics: Vec<String>) -> Epochs {
         epochs.metrics.insert(name, values);
     }
     epochs
+}
+
+fn steps(log: &Log) -> Steps {
+    let values = |name: &str| {
+        let values = log.steps.iter().filter_map(|step| step.metric(name));
+        values.map(rounded).collect()
+    };
+    let metrics = ["train.loss", "learning_rate"].map(|name| (name, values(name)));
+    Steps {
+        fold: log.steps.iter().map(|step| step.fold).collect(),
+        step: log.steps.iter().map(|step| step.step).collect(),
+        metrics: metrics.into(),
+    }
 }
 
 /// Six significant digits.

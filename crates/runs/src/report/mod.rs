@@ -6,16 +6,19 @@
 mod data;
 mod page;
 
+use crate::condition::Condition;
 use crate::text::{count, memory};
 use crate::{Report, output, select};
-use anyhow::{Result, bail};
-use d2l_log::Log;
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// <chapter>/<run>, <run>, or paths; none: all runs
     pub runs: Vec<String>,
+    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub conditions: Vec<Condition>,
     /// The newest N runs show the figures of their folders; figures make the page heavy
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub figures: usize,
@@ -25,18 +28,7 @@ pub struct Args {
 }
 
 pub(crate) fn report(runs_dir: &Path, args: &Args) -> Result<Report> {
-    let logs = if args.runs.is_empty() {
-        select::list(runs_dir)?
-    } else {
-        let named = args.runs.iter().map(|name| Log::find(runs_dir, name));
-        named.collect::<Result<_>>()?
-    };
-    if logs.is_empty() {
-        bail!(
-            "{} holds no runs; train a chapter first",
-            runs_dir.display()
-        );
-    }
+    let logs = select::all(runs_dir, &args.runs, &args.conditions)?;
     let output = args
         .output
         .clone()

@@ -11,7 +11,9 @@ pub(crate) mod record;
 pub(crate) const FILE_NAME: &str = "tfevents";
 /// The content of a file's first event.
 pub(crate) const VERSION: &str = "brain.Event:2";
-/// Tag and plugin of a run's hyperparameters.
+/// What the tags of single steps begin with, so that they are apart from the epochs' curves.
+pub(crate) const STEPS: &str = "steps/";
+/// Tag of a run's hyperparameters.
 pub(crate) const SESSION_START: &str = "_hparams_/session_start_info";
 /// Tag of a run's end.
 pub(crate) const SESSION_END: &str = "_hparams_/session_end_info";

@@ -24,11 +24,13 @@ function smoothed(values) {
   });
 }
 
-/** A run's points of a metric, with a gap between two folds. */
+/** A run's points of a metric, with a gap between two folds; across steps those of single steps, if the log has them. */
 function points(run, metric) {
-  const values = run.epochs.metrics[metric];
+  const bySteps = chosen.across === "step" && run.steps.metrics[metric]?.length > 0;
+  const place = bySteps ? run.steps : run.epochs;
+  const values = place.metrics[metric];
   if (!values) return null;
-  const fold = run.epochs.fold;
+  const fold = place.fold;
   const line = { x: [], y: [] };
   let part = [];
   const close = () => {
@@ -38,7 +40,7 @@ function points(run, metric) {
   };
   values.forEach((found, at) => {
     if (at > 0 && fold[at] !== fold[at - 1]) close();
-    line.x.push(run.epochs[chosen.across][at]);
+    line.x.push(place[chosen.across][at]);
     part.push(found);
   });
   close();

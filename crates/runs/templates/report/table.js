@@ -146,7 +146,7 @@ function drawExperiments() {
     row.append(...fields.map((name) => element("td", shown(group[0].fields[name]))));
     row.append(element("td", group.length, { class: "number" }));
     for (const name of names) {
-      const values = group.map((run) => run.final[name]).filter((found) => found !== undefined);
+      const values = group.map((run) => run.final[name]).filter((found) => typeof found === "number");
       const mean = values.reduce((sum, found) => sum + found, 0) / values.length;
       const range = shown(Math.min(...values)) + " to " + shown(Math.max(...values));
       row.append(element("td", values.length ? shown(mean) + " (" + range + ")" : "", { class: "number" }));

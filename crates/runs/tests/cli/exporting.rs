@@ -2,7 +2,7 @@
 
 use crate::{FIRST, Run, SECOND, metrics, printed, records, refused, write, write_records};
 use anyhow::{Context, Result};
-use d2l_log::{Epoch, Log, Record};
+use d2l_log::{Epoch, Log, Record, Step};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::tempdir;
@@ -129,6 +129,32 @@ fn event_files_come_back_as_32_bit_numbers() -> Result<()> {
             assert_eq!(found as f32, wanted as f32, "{name}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn single_steps_are_curves_and_a_table_of_their_own() -> Result<()> {
+    let runs = tempdir()?;
+    let mut lines = records(&FIRST);
+    let step = Step { step: 7, epoch: 1, fold: None, learning_rate: 0.1, loss: 2.5 };
+    lines.insert(1, Record::Step(step));
+    write_records(runs.path(), "mlp", "steps", &lines)?;
+    let table = fs::read_to_string(export(runs.path(), "csv")?.join("steps.csv"))?;
+    assert_eq!(
+        table,
+        "run,fold,epoch,step,learning_rate,train.loss\nmlp/steps,,1,7,0.1,2.5\n"
+    );
+    let folder = export(runs.path(), "tensorboard")?
+        .join("mlp/steps")
+        .display()
+        .to_string();
+    let imported = crate::output(runs.path(), &["import", &folder])?;
+    let warning = String::from_utf8(imported.stderr)?;
+    assert!(
+        warning.contains("2 values of single steps are left out"),
+        "{warning}"
+    );
+    assert_eq!(Log::find(runs.path(), "imported/steps")?.epochs.len(), 2);
     Ok(())
 }
 

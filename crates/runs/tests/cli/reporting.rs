@@ -2,7 +2,7 @@
 
 use crate::{FIRST, Run, SECOND, header, printed, records, refused, write, write_records};
 use anyhow::{Context, Result};
-use d2l_log::{Header, Record};
+use d2l_log::{Header, Record, Step};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -90,6 +90,27 @@ fn runs_that_differ_in_their_seed_alone_are_one_experiment() -> Result<()> {
     let experiment = |run: usize| data[run]["experiment"].as_u64();
     assert_eq!(experiment(1), experiment(2));
     assert_ne!(experiment(0), experiment(1));
+    Ok(())
+}
+
+#[test]
+fn single_steps_and_numbers_that_are_none_are_on_the_page() -> Result<()> {
+    let runs = tempdir()?;
+    let mut lines = records(&Run { scores: &[(f64::NAN, 0.5)], ..FIRST });
+    let step = Step { step: 7, epoch: 1, fold: None, learning_rate: 0.1, loss: 2.5 };
+    lines.insert(1, Record::Step(step));
+    write_records(runs.path(), "mlp", "steps", &lines)?;
+    let data = data(&page(runs.path(), &["report"])?)?;
+    assert_eq!(
+        data[0]["steps"]["metrics"]["train.loss"],
+        serde_json::json!([2.5])
+    );
+    assert_eq!(data[0]["steps"]["step"], serde_json::json!([7]));
+    assert_eq!(data[0]["final"]["train.loss"], "NaN");
+    assert_eq!(
+        data[0]["epochs"]["metrics"]["train.loss"],
+        serde_json::json!([null])
+    );
     Ok(())
 }
 
