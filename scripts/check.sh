@@ -46,9 +46,12 @@ step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" 
   CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
   cargo check --all-targets --features cuda
 
-# No default member either: its validator changes features of crates that candle shares.
-step 'log-schema: lints' cargo clippy -p log-schema --all-targets -- -D warnings
-step 'log-schema: tests' cargo test -p log-schema
+# No default members, because what they bring along changes features of crates that candle shares.
+for package in runs log-schema; do
+  step "$package: lints" cargo clippy -p "$package" --all-targets -- -D warnings
+  step "$package: documentation" env RUSTDOCFLAGS='-D warnings' cargo doc -p "$package" --no-deps
+  step "$package: tests" cargo test -p "$package"
+done
 
 # fetch-data comes last, because nothing waits for it; it is no default member. It builds candle and some other crates a
 # second time, with the features that candle-datasets needs. Both builds share one target folder, so crates with the

@@ -22,6 +22,7 @@ RANDOM=${SEED:-1}
 unset D2L_DATA D2L_RUNS RUST_BACKTRACE
 
 cargo build --quiet --bins
+cargo build --quiet --package runs
 programs=${CARGO_TARGET_DIR:-target}/debug
 desk=$(mktemp -d)
 trap 'rm -rf "$desk"' EXIT

@@ -56,22 +56,31 @@ pub fn root() -> PathBuf {
 
 /// The program `name`, or `examples/name`. Builds it if necessary: `cargo test` doesn't build other packages' programs.
 pub fn program(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--bins", "--examples"])
-            .current_dir(root())
-            .status()
-            .expect("cargo can be started");
-        assert!(built.success(), "the programs build");
-        let test = std::env::current_exe().expect("a test knows its own path");
-        test.ancestors()
-            .nth(2)
-            .expect("tests lie in target/debug/deps")
-            .to_path_buf()
-    });
+    static CHAPTERS: OnceLock<PathBuf> = OnceLock::new();
+    static RUNS: OnceLock<PathBuf> = OnceLock::new();
+    let folder = match name {
+        // No default member, so that its features stay away from the chapters'.
+        "runs" => RUNS.get_or_init(|| built(&["--package", "runs"])),
+        _ => CHAPTERS.get_or_init(|| built(&["--bins", "--examples"])),
+    };
     folder.join(name)
+}
+
+/// Builds what `selection` selects, and returns the folder of the programs.
+fn built(selection: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet"])
+        .args(selection)
+        .current_dir(root())
+        .status()
+        .expect("cargo can be started");
+    assert!(status.success(), "the programs build");
+    let test = std::env::current_exe().expect("a test knows its own path");
+    test.ancestors()
+        .nth(2)
+        .expect("tests lie in target/debug/deps")
+        .to_path_buf()
 }
 
 /// A reader's folder: runs go to `runs/` in it, and there is no data set.

@@ -16,7 +16,7 @@ fn dry(desk: &Desk, chapter: &str, arguments: &[&str]) -> Result<Header> {
             _ => None,
         });
     headers
-        .last()
+        .next_back()
         .with_context(|| format!("{chapter}: no header in {printed:?}"))
 }
 
