@@ -119,13 +119,14 @@ await check("a run opens from the keyboard and closes with Escape", async () => 
   assert.ok(!(await page.$eval("#run", (dialog) => dialog.open)));
 });
 await check("hovering names a run and its value", async () => {
+  await page.$eval(".chart", (chart) => chart.scrollIntoView());
+  const labels = ".chart .hovertext, .chart .hoverlayer .legend";
   const plot = await (await page.$(".chart .nsewdrag")).boundingBox();
-  await page.mouse.move(plot.x + plot.width * 0.5, plot.y + plot.height * 0.5, { steps: 5 });
-  for (let at = 0.05; at < 1 && (await count(".chart .hovertext, .chart .hoverlayer .legend")) === 0; at += 0.02) {
+  for (let at = 0.05; at < 1 && (await count(labels)) === 0; at += 0.02) {
     await page.mouse.move(plot.x + plot.width * 0.5, plot.y + plot.height * at);
-    await pause(80);
+    await page.waitForSelector(labels, { timeout: 300 }).catch(() => {});
   }
-  assert.ok((await count(".chart .hovertext, .chart .hoverlayer .legend")) > 0);
+  assert.ok((await count(labels)) > 0);
 });
 await check("dark, by the switch and by the system", async () => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 PORT = 16006
-SECONDS_TO_LOAD = 20
+SECONDS_TO_LOAD = 60
 
 
 def metrics(epoch):

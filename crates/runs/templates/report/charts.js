@@ -99,12 +99,13 @@ function bandsOf(some, metric) {
       found.set([band.low, band.high].join(), band);
     }
   }
-  return [...found.values()].map((band) => ({
+  const corners = ["top left", "bottom right", "top right", "bottom left"];
+  return [...found.values()].map((band, place) => ({
     type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: band.low, y1: band.high,
     fillcolor: css("--band"), line: { width: 0 }, layer: "below",
     label: {
       text: plain(band.source) + " " + shown(band.low) + " to " + shown(band.high),
-      textposition: "top left", font: { size: 10, color: css("--quiet") },
+      textposition: corners[place % corners.length], font: { size: 10, color: css("--quiet") },
     },
   }));
 }
