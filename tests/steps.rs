@@ -4,11 +4,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::support::{Desk, assert_equal_runs, comparable, log};
 
+const TWO_EPOCHS: [&str; 2] = ["--epochs", "2"];
 /// Three minibatches an epoch.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 7] = [
     "mlp",
-    "--epochs",
-    "2",
     "--data",
     "builtin",
     "--examples",
@@ -20,7 +19,9 @@ const FLAGS: [&str; 9] = [
 #[test]
 fn every_nth_step_has_a_line() -> Result<()> {
     let desk = Desk::new()?;
-    let train = |name: &str, more: &[&str]| desk.train("mlp", name, &[&FLAGS[..], more].concat());
+    let train = |name: &str, more: &[&str]| {
+        desk.train("mlp", name, &[&FLAGS[..], &TWO_EPOCHS, more].concat())
+    };
     let (plain, two) = (train("plain", &[])?, train("two", &["--log-every", "2"])?);
     let lines = comparable(&two)?;
     let places: Vec<String> = lines
@@ -64,7 +65,7 @@ fn every_nth_step_has_a_line() -> Result<()> {
 fn a_resumed_run_goes_on_with_its_steps() -> Result<()> {
     let desk = Desk::new()?;
     let flags = [&FLAGS[..], &["--log-every", "2"]].concat();
-    let whole = desk.train("mlp", "whole", &flags)?;
+    let whole = desk.train("mlp", "whole", &[&flags[..], &TWO_EPOCHS].concat())?;
     let stopped = |name: &str| -> Result<std::path::PathBuf> {
         let every = ["--checkpoint-every", "1steps"];
         let folder = desk.train(
@@ -85,13 +86,15 @@ fn a_resumed_run_goes_on_with_its_steps() -> Result<()> {
     };
     for (name, more) in [("same", &["--log-every", "2"][..]), ("absent", &[])] {
         let folder = stopped(name)?;
-        desk.train("mlp", name, &[&FLAGS[..], more, &["--resume"]].concat())?;
+        let call = [&FLAGS[..], &TWO_EPOCHS, more, &["--resume"]].concat();
+        desk.train("mlp", name, &call)?;
         assert_equal_runs(&whole, &folder).context(name)?;
     }
     let folder = stopped("other")?;
     let before = std::fs::read(folder.join("log.jsonl"))?;
     let call = [
         &FLAGS[..],
+        &TWO_EPOCHS,
         &["--name", "other", "--resume", "--log-every", "5"],
     ]
     .concat();

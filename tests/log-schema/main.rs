@@ -109,6 +109,19 @@ fn every_line_of_every_chapter_follows_the_schema() -> Result<()> {
 }
 
 #[test]
+fn the_lines_that_the_readme_shows_follow_the_schema() -> Result<()> {
+    let (schema, text) = (
+        schema(true)?,
+        std::fs::read_to_string(root()?.join("crates/d2l-log/README.md"))?,
+    );
+    let shown: Vec<&str> = text.lines().filter(|line| line.starts_with('{')).collect();
+    ensure!(shown.len() == 4, "a line of each kind, found {shown:?}");
+    shown
+        .iter()
+        .try_for_each(|line| check(&schema, &serde_json::from_str(line)?))
+}
+
+#[test]
 fn what_is_rarely_written_follows_the_schema_too() -> Result<()> {
     let schema = schema(true)?;
     let (nan, infinite) = (f64::NAN, f64::INFINITY);
