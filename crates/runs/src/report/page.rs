@@ -1,6 +1,7 @@
 //! The page: a template, styles, scripts and the runs.
 
 use super::data::Run;
+use crate::text::count;
 use anyhow::{Context, Result};
 use askama::Template;
 use std::time::SystemTime;
@@ -21,7 +22,7 @@ struct Page<'a> {
     plotly: &'a str,
     script: String,
     runs: &'a [Run],
-    count: usize,
+    count: String,
     written: String,
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn render(runs: &[Run]) -> Result<String> {
         plotly: plotly_js(&libraries).context("plotly.js not found in the plotly crate")?,
         script: SCRIPTS.join("\n"),
         runs,
-        count: runs.len(),
+        count: count(runs.len(), "run"),
         written: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     Ok(page.render()?)
