@@ -9,7 +9,7 @@ const SMALL: [&str; 4] = ["--data", "builtin", "--examples", "64"];
 /// The header that a call with `--dry-run` prints.
 fn dry(desk: &Desk, chapter: &str, arguments: &[&str]) -> Result<Header> {
     let printed = desk.succeed(chapter, &[arguments, &["--dry-run", "--quiet"]].concat())?;
-    let headers = printed
+    let mut headers = printed
         .lines()
         .filter_map(|line| match serde_json::from_str(line) {
             Ok(Record::Run(header)) => Some(header),
