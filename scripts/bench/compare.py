@@ -1,6 +1,7 @@
 """Times the same training steps in this workspace and in PyTorch, in turn. run.sh starts this; README.md explains it.
 
-    python compare.py --ours PROGRAM [--models mlp,lenet] [--threads 1,2] [--rounds 21] [--json FILE] [--markdown FILE]
+    python compare.py --ours PROGRAM [--models mlp,lenet] [--threads 1,2] [--against both] [--rounds 21] [--json FILE]
+        [--markdown FILE]
 """
 
 import argparse
@@ -14,13 +15,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import report
-from worker import Failed, Ours, PyTorch, Worker
+from worker import COMPILED, Failed, Ours, PyTorch, Worker
 
 CHECKED_STEPS, TOLERANCE = 5, 1e-4  # of the steps' values, relative
 LAUNCHES = 3  # for memory and the time to the first step
 WARM_UP_SECONDS, MEMORY_SECONDS = 0.3, 0.5
 PAUSE_SECONDS = 0.02  # between two turns: PyTorch's threads spin for some milliseconds before they sleep
 RATE, RATE_ROUNDS = "matrix-product", 7
+# What is behind a variant's name where the model is compiled.
+AGAINST = {"eager": [""], "compiled": [COMPILED], "both": ["", COMPILED]}
 CONFIDENCE = 0.95
 
 
@@ -54,6 +57,12 @@ def flags() -> argparse.Namespace:
     parser = Parser(description="Training steps of this workspace beside PyTorch's.", prog="run.sh")
     parser.add_argument("--models", metavar="ROW,…", help="rows, or what stands before a - in their names [all]")
     parser.add_argument("--threads", default="1,2", metavar="N,…", help="numbers of threads [1,2]")
+    parser.add_argument(
+        "--against",
+        choices=AGAINST,
+        default="eager",
+        help="PyTorch as it is, its models through torch.compile, or the faster of both [eager]",
+    )
     parser.add_argument("--rounds", type=int, default=21, metavar="N", help="pairs of turns, odd, 7 or more [21]")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="for the rounds of a row [10]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -156,15 +165,23 @@ def paired(
         values = mine.check(CHECKED_STEPS)
         candidates, times = {}, {}
         for variant in variants:
-            candidate = candidates[variant] = stack.enter_context(pytorch.start(name, threads, variant, init))
-            theirs = candidate.check(CHECKED_STEPS)
+            candidate = stack.enter_context(pytorch.start(name, threads, variant, init))
+            try:
+                theirs = candidate.check(CHECKED_STEPS)
+            except Failed as error:
+                if not variant.endswith(COMPILED):
+                    raise
+                report.say(f"{name}, {report.threads(threads)}, {variant}: left out: {error}")
+                continue  # torch.compile cannot compile everything
             compare_values(values, theirs)
-            times[variant] = warm_up(candidate)
+            candidates[variant], times[variant] = candidate, warm_up(candidate)
+        if not candidates:
+            raise Failed(f"PyTorch: none of {', '.join(variants)} works")
         fastest = min(times, key=times.get)
         other = candidates[fastest]
-        for variant in variants:
+        for variant, candidate in candidates.items():
             if variant != fastest:
-                candidates[variant].stop()
+                candidate.stop()
         flops = other.ask("flops")["flops"]
         turn = 1e3 * seconds / (2 * rounds)  # milliseconds
         steps = [max(1, round(turn / warm_up(worker))) for worker in (mine, other)]
@@ -228,7 +245,8 @@ def main() -> int:
         rates[threads] = matrix_rate(ours, pytorch, threads)
         report.say(f"{report.threads(threads)}: matrix product at {rates[threads]['gflops']:.0f} GFLOP/s")
         for name in names:
-            variants = about["rows"][name]["variants"]
+            settings = about["rows"][name]["variants"]
+            variants = [variant + end for variant in settings for end in AGAINST[options.against]]
             row = measure(ours, pytorch, name, variants, threads, rates[threads]["gflops"], options)
             rows.append(row)
             report.say(report.line(row))

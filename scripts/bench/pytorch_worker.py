@@ -1,7 +1,7 @@
 """The PyTorch side of the benchmark: does what standard input asks for, as crates/bench does.
 
     python pytorch_worker.py --list
-    python pytorch_worker.py --model mlp --threads 1 [--variant fused] [--init FILE]
+    python pytorch_worker.py --model mlp --threads 1 [--variant fused] [--compile] [--init FILE]
 
 Commands: `check N` makes N steps and answers what each computed; `time N` makes N steps and answers how long each took;
 `flops` answers the operations of a step. crates/bench/src/worker.rs says how the first two answer.
@@ -17,10 +17,10 @@ import torch
 from rows import ROWS
 
 
-def answer(work, command: str) -> dict:
+def answer(work, flops: int | None, command: str) -> dict:
     verb, _, number = command.partition(" ")
     if verb == "flops":
-        return {"flops": work.flops()}
+        return {"flops": flops}
     if verb == "check":
         values = []
         for _ in range(int(number)):
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--model", choices=ROWS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variant", help="which of the row's optimizer settings; the first unless given")
+    parser.add_argument("--compile", action="store_true", help="the model, or the optimizer's step, by torch.compile")
     parser.add_argument("--init", metavar="FILE", help="initial parameters")
     options = parser.parse_args()
     if options.list or not options.model:
@@ -53,11 +54,16 @@ def main() -> None:
     torch.manual_seed(0)
     row = ROWS[options.model]
     work = row.work(**row.variants[options.variant or next(iter(row.variants))])
+    flops = work.flops()  # before the parameters are taken over: the pass may change running means
     if options.init:
         work.load(options.init)
+    if options.compile:
+        if not hasattr(work, "compile"):
+            sys.exit("error: this row is not compiled: it has no model that is called as a whole")
+        work.compile()
     print(json.dumps({"model": options.model, "threads": torch.get_num_threads()}), flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(work, line.strip())), flush=True)
+        print(json.dumps(answer(work, flops, line.strip())), flush=True)
 
 
 if __name__ == "__main__":

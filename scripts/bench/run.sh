@@ -2,7 +2,8 @@
 # Training steps of this workspace beside PyTorch's: builds our side, installs PyTorch into its own environment
 # (target/bench-venv; D2L_BENCH_PYTHON names a Python that has it already) and times both in turn.
 #
-#   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--rounds N] [--json FILE] [--markdown FILE]
+#   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--against eager|compiled|both] [--rounds N] [--json FILE]
+#                        [--markdown FILE]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)

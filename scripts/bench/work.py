@@ -2,8 +2,8 @@
 product.
 
 Each has `step()`, which is timed; `values()`, what the last step computed, the same on both sides; `load(path)`,
-which takes over the other side's initial parameters; and `flops()`, the floating-point operations of a step that are
-matrix products in whatever form, or None.
+which takes over the other side's initial parameters; `flops()`, the floating-point operations of a step that are
+matrix products in whatever form, or None; and mostly `compile()`, after which torch.compile's code runs.
 """
 
 import sys
@@ -124,6 +124,9 @@ class Training:
     def flops(self):
         return flops(self.module, *self.inputs)
 
+    def compile(self):
+        self.module.compile()
+
 
 class Evaluation:
     """Forward and loss on one batch, without gradients."""
@@ -144,6 +147,9 @@ class Evaluation:
 
     def flops(self):
         return flops(self.module, self.x)
+
+    def compile(self):
+        self.module.compile()
 
 
 class Generation:
@@ -190,6 +196,9 @@ class Update:
     def flops(self):
         return None
 
+    def compile(self):
+        self.optimizer.step = torch.compile(self.optimizer.step)
+
 
 class Operation:
     """One operation, the mean squared error to a fixed target, and the gradients of inputs and parameters."""
@@ -220,6 +229,9 @@ class Operation:
 
     def flops(self):
         return flops(self.module, *self.inputs)
+
+    def compile(self):
+        self.module.compile()
 
 
 class Product:

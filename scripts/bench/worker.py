@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Behind the name of a row's settings: its model goes through torch.compile.
+COMPILED = " compiled"
 
 
 class Failed(Exception):
@@ -150,5 +152,8 @@ class PyTorch:
         return json.loads(listing([*self.command, "--list"]))
 
     def start(self, row: str, threads: int, variant: str | None = None, init: Path | None = None) -> Worker:
-        options = [*(["--variant", variant] if variant else []), *(["--init", str(init)] if init else [])]
+        settings = variant and variant.removesuffix(COMPILED)
+        options = ["--variant", settings] if settings else []
+        options += ["--compile"] if settings != variant else []
+        options += ["--init", str(init)] if init else []
         return Worker(self.name, [*self.command, "--model", row, "--threads", str(threads), *options], threads)
