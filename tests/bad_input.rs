@@ -41,9 +41,15 @@ fn wrong_calls_exit_with_two() -> Result<()> {
             &["lenet"],
             &["convolutional has: write `cargo run -p convolutional -- lenet`"],
         ),
-        (&["transformr"], &["no model `transformr`"]),
         (
-            &["--num-layers", "100000"],
+            &["transformr"],
+            &[
+                "no model `transformr`",
+                "chapter: `cargo run -p transformer`?",
+            ],
+        ),
+        (
+            &["mlp", "--num-layers", "100000"],
             &["--num-layers", "from 1 to 1000"],
         ),
         (&["--model", "dropout"], &["--model", "subcommand"]),

@@ -62,7 +62,12 @@ fn a_sweep_over_a_real_chapter_trains_every_setting_once() -> Result<()> {
     let mut names: Vec<&str> = logs.iter().map(Log::run).collect();
     names.sort_unstable();
     // The preset's own learning rate is 0.1.
-    let wanted = ["s0", "s0-learning-rate0.3", "s1", "s1-learning-rate0.3"];
+    let wanted = [
+        "s0-epochs1-examples64",
+        "s0-epochs1-learning-rate0.3",
+        "s1-epochs1-examples64",
+        "s1-epochs1-learning-rate0.3",
+    ];
     for (name, wanted) in names.iter().zip(wanted) {
         ensure!(name.contains(wanted), "{name} instead of {wanted}");
     }

@@ -29,29 +29,44 @@ pub(crate) fn explain(chapter: &Chapter, error: &clap::Error) -> Option<String> 
     }
 }
 
-/// The error for a model that the chapter doesn't have. Another chapter may have it, or the name is misspelled.
+/// The error for a model that the chapter doesn't have. Another chapter may have it, it may be a chapter, or the name is
+/// misspelled.
 fn unknown_model(chapter: &Chapter, name: &str) -> Option<String> {
-    let own = chapter.models.iter().map(|model| model.name);
-    let similar = own
-        .map(|model| (model, chapter.name))
-        .chain(elsewhere(chapter.name))
-        .map(|(model, chapter)| (strsim::jaro_winkler(model, name), model, chapter))
+    let own = chapter
+        .models
+        .iter()
+        .map(|model| (Some(model.name), chapter.name));
+    let others = elsewhere(chapter.name).map(|(model, there)| (Some(model), there));
+    let chapters = elsewhere(chapter.name).map(|(_, there)| (None, there));
+    let meant = own
+        .chain(others)
+        .chain(chapters)
+        .map(|(model, there)| {
+            (
+                strsim::jaro_winkler(model.unwrap_or(there), name),
+                model,
+                there,
+            )
+        })
         .filter(|(similarity, ..)| *similarity > SIMILAR)
         // The first of the most similar, so that a model of this chapter wins over another's of the same name.
         .reduce(|best, next| if next.0 > best.0 { next } else { best });
     let found = format!("{} has no model `{name}`", chapter.name);
-    Some(match similar {
+    Some(match meant {
         None => format!("{found}; its models: {}", names(&chapter.models)),
-        Some((_, model, there)) if there == chapter.name => {
+        Some((_, Some(model), there)) if there == chapter.name => {
             format!("{found}; did you mean `{there} {model}`?")
         }
-        Some((_, model, there)) if model == name => {
+        Some((_, Some(model), there)) if model == name => {
             format!("{found}, but {there} has: write `cargo run -p {there} -- {model}`")
         }
-        Some((_, model, there)) => {
+        Some((_, Some(model), there)) => {
             format!(
                 "{found}; did you mean `{model}` of {there}: `cargo run -p {there} -- {model}`?"
             )
+        }
+        Some((_, None, there)) => {
+            format!("{found}; did you mean the chapter: `cargo run -p {there}`?")
         }
     })
 }
