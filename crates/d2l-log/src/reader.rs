@@ -123,14 +123,20 @@ impl Outline {
     ///
     /// If there is no complete header.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let (bytes, _) = lines::plain(bytes);
         let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
         let header = match lines.next().map(lines::record) {
             Some(Ok(Line::Record(Record::Run(header)))) => header,
             Some(Err(error)) => return Err(error),
             _ => bail!("no `run` line, which comes first"),
         };
-        let status = match lines.next_back().map(lines::record) {
-            Some(Ok(Line::Record(Record::End(end)))) => Some(end.status),
+        // The last line that is whole: what [`Log::read`] passes over says nothing here either.
+        let last = lines.rev().find_map(|line| match lines::record(line) {
+            Ok(Line::Record(record)) => Some(record),
+            _ => None,
+        });
+        let status = match last {
+            Some(Record::End(end)) => Some(end.status),
             _ => None,
         };
         Ok(Self { header, status })

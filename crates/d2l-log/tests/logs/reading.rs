@@ -2,7 +2,7 @@
 
 use crate::{header, message, records, run_in};
 use anyhow::Result;
-use d2l_log::{FILE_NAME, Log, Record};
+use d2l_log::{FILE_NAME, Log, Outline, Record, Status};
 use std::fs;
 use tempfile::tempdir;
 
@@ -135,6 +135,25 @@ fn an_editors_marks_and_line_ends_change_nothing() -> Result<()> {
     let wanted = "it begins with a byte-order mark; its lines end as on Windows";
     assert_eq!(edited.remarks.as_deref(), Some(wanted));
     assert_eq!(Log { remarks: None, ..edited }, plain);
+    Ok(())
+}
+
+/// The status stands in the last line that is whole, behind which an editor or a crash may have left something.
+#[test]
+fn an_outline_passes_over_what_a_log_passes_over() -> Result<()> {
+    let text = lines()?.join("\n");
+    for text in [
+        format!("{text}\n"),
+        format!("\u{feff}{text}\n"),
+        format!("{text}\n{{\"kind\":\"epo"),
+        format!("{text}\ngarbage\n"),
+    ] {
+        let outline = Outline::parse(text.as_bytes())?;
+        let log = Log::parse(text.as_bytes(), FILE_NAME.into())?;
+        assert_eq!(outline.header, log.header);
+        assert_eq!(outline.status, Some(Status::Finished), "{text}");
+        assert_eq!(log.end.map(|end| end.status), outline.status);
+    }
     Ok(())
 }
 
