@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # usage: scripts/storm.sh [--short|--long]
-# Tries to lose or to falsify runs: kills them at random instants, starts two processes on one run, lets writes fail,
-# damages files, calls all programs with bad arguments, changes the environment. Every run that was stopped is resumed and
-# must end like an undisturbed one, bit for bit; every error must be one line, with an exit code from 0 to 2 or 130. Prints
-# a table of what was tried, how often, and how often something was wrong; exits 1 then. --short takes five minutes on two
-# cores, without a flag it takes half an hour or more, --long many hours.
+# Tries to lose or to falsify runs: kills them at random instants and at each call that changes a file, starts two
+# processes on one run, lets writes fail, damages files, calls all programs with bad arguments, changes the environment.
+# Every run that was stopped is resumed and must end like an undisturbed one, bit for bit; every error must be one line,
+# with an exit code from 0 to 2 or 130. Prints a table of what was tried, how often, and how often something was wrong;
+# exits 1 then. --short takes six minutes on two cores, without a flag it takes an hour or more, --long many hours.
 #   SEED   decides the random instants and places (1)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -154,6 +154,34 @@ for kind in "${kinds[@]}"; do
   done
 done
 row 'kills at random instants (KILL, INT), then resumed'
+
+# Kills at the calls that change a file, one after the other: mkdir, open, write (half done by then), ftruncate, rename,
+# unlink. A program that ends by itself made fewer calls.
+if [ "$(uname)" = Linux ] && cc -shared -fPIC -O1 -o "$desk/kill_at.so" scripts/storm/kill_at.c -ldl 2>"$desk/errors"; then
+  every=1
+  [ "$times" -gt 8 ] || every=7
+  [ "$times" -gt 1 ] || every=31
+  for kind in "${kinds[@]}"; do
+    at=1
+    while
+      code=0
+      (
+        export KILL_AT=$at LD_PRELOAD=$desk/kill_at.so
+        run "$kind" struck
+      ) || code=$?
+      [ "$code" -ne 0 ]
+    do
+      tried=$((tried + 1))
+      [ "$code" -eq 137 ] || problem "$kind, call $at: exit code $code: $(cat "$desk/errors")"
+      resume "$kind" struck
+      at=$((at + every))
+    done
+    rm -rf "$(folder "$kind" struck)"
+  done
+else
+  printf 'storm.sh: no kills at each call: wanted Linux with a C compiler\n' >&3
+fi
+row 'kills at each call that changes a file, then resumed'
 
 # Two processes: the first stands still while others try to write its run.
 for kind in "${kinds[@]}"; do
