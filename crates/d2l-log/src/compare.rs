@@ -151,7 +151,12 @@ pub fn compare(logs: &[Log]) -> Comparison {
         .collect();
     Comparison {
         names: logs.iter().map(|log| log.name.clone()).collect(),
-        header: differences(&logs.iter().map(Log::described).collect::<Vec<_>>()),
+        header: differences(
+            &logs
+                .iter()
+                .map(|log| log.header.described())
+                .collect::<Vec<_>>(),
+        ),
         scores: scores(logs, &metrics),
         metrics,
         costs: logs.iter().map(cost).collect(),

@@ -10,27 +10,27 @@ use std::slice;
 const OF_THE_LOG: [&str; 3] = ["schema", "schema_minor", "started"];
 
 impl Header {
-    /// Its values by name, as in [`Log::fields`], without those that say nothing about what is trained.
-    pub fn described(&self) -> Map<String, Value> {
-        let mut header = match serde_json::to_value(self) {
+    /// Every single value by its name: `seed`, `recipe.learning_rate`, `data.name`.
+    fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
             Ok(Value::Object(header)) => flattened(&header),
             _ => Map::new(),
-        };
-        header.retain(|name, _| !OF_THE_LOG.contains(&name.as_str()));
-        header
+        }
+    }
+
+    /// Its values by name, as in [`Log::fields`], without those that say nothing about what is trained.
+    pub fn described(&self) -> Map<String, Value> {
+        let mut fields = self.fields();
+        fields.retain(|name, _| !OF_THE_LOG.contains(&name.as_str()));
+        fields
     }
 }
 
 impl Log {
-    /// Its header's values, as [`Header::described`] has them.
-    pub fn described(&self) -> Map<String, Value> {
-        self.header.described()
-    }
-
-    /// What the run has in common with its repetitions, which have other seeds: [`Log::described`] without the seed, and
+    /// What the run has in common with its repetitions, which have other seeds: [`Header::described`] without the seed, and
     /// without the digest of data that are drawn from it.
     pub fn setting(&self) -> Map<String, Value> {
-        let mut setting = self.described();
+        let mut setting = self.header.described();
         let drawn = setting
             .get("data.source")
             .is_some_and(|source| source == "synthetic");
@@ -44,9 +44,7 @@ impl Log {
     pub fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("run".into(), self.name.clone().into());
-        if let Ok(Value::Object(header)) = serde_json::to_value(&self.header) {
-            fields.extend(flattened(&header));
-        }
+        fields.extend(self.header.fields());
         fields.insert("status".into(), self.status().into());
         fields.insert("epochs".into(), self.epochs.len().into());
         fields.insert("seconds".into(), number::value(self.seconds()));

@@ -42,8 +42,12 @@ impl Health {
         }
     }
 
-    /// The warning about parameters whose gradient was 0 in every step of the epoch.
-    fn about_gradients(&self, names: &[String]) -> Option<String> {
+    /// The warning about parameters whose gradient was 0 in every step of the epoch; `names` has all parameters'.
+    fn about_gradients(&self, names: impl FnOnce() -> Vec<String>) -> Option<String> {
+        if !self.silent.contains(&true) {
+            return None; // the usual case, after each epoch
+        }
+        let names = names();
         let silent = names.iter().zip(&self.silent);
         let silent: Vec<&str> = silent
             .filter(|(_, silent)| **silent)
@@ -74,8 +78,11 @@ impl Run {
         data: &Splits<N>,
         predict: impl FnOnce(&Dataset<N>, &[usize]) -> Result<T>,
     ) -> Result<()> {
-        let names = self.params.parameters().into_iter().map(|(name, _)| name);
-        let mut warnings = Vec::from_iter(self.health.about_gradients(&Vec::from_iter(names)));
+        let names = || {
+            let parameters = self.params.parameters().into_iter();
+            parameters.map(|(name, _)| name).collect()
+        };
+        let mut warnings = Vec::from_iter(self.health.about_gradients(names));
         let done = self.checkpoint.progress.epochs_done;
         if done.is_power_of_two() || done == self.settings.recipe.epochs {
             let set = match data.valid.is_empty() {
@@ -187,21 +194,21 @@ mod tests {
 
     #[test]
     fn a_parameter_is_silent_if_all_its_gradients_of_the_epoch_were_0() {
-        let names = ["a", "b", "c"].map(String::from);
+        let names = || ["a", "b", "c"].map(String::from).to_vec();
         let mut health = Health::default();
-        assert_eq!(health.about_gradients(&names), None);
+        assert_eq!(health.about_gradients(names), None);
         health.saw_gradients(&[Some(0.0), Some(0.0), Some(0.0)]);
-        let text = health.about_gradients(&names).expect("all are silent");
+        let text = health.about_gradients(names).expect("all are silent");
         assert!(
             text.starts_with("the gradient of all parameters was 0"),
             "{text}"
         );
         health.saw_gradients(&[Some(0.0), Some(2.0), None]);
-        let text = health.about_gradients(&names).expect("a is silent");
+        let text = health.about_gradients(names).expect("a is silent");
         assert!(text.starts_with("the gradient of a was 0"), "{text}");
         health.epoch_begins();
         health.saw_gradients(&[Some(1.0), Some(0.0), Some(0.0)]);
-        let text = health.about_gradients(&names).expect("b and c are silent");
+        let text = health.about_gradients(names).expect("b and c are silent");
         assert!(text.starts_with("the gradient of b and c was 0"), "{text}");
     }
 

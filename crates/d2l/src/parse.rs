@@ -1,6 +1,7 @@
 //! Functions that read and write models' options.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use serde::Serializer;
 
@@ -15,31 +16,32 @@ const LARGEST_SIDE: usize = 1024;
 
 /// Reads a count or a size that must not be 0.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
-    from_one_to::<LARGEST>(text)
+    within(1..=LARGEST, text)
 }
 
 /// Reads a number of layers or blocks in a row.
 pub fn depth(text: &str) -> Result<usize, String> {
-    from_one_to::<DEEPEST>(text)
+    within(1..=DEEPEST, text)
 }
 
 /// Reads a number of layers that may be 0.
 pub fn depth_or_none(text: &str) -> Result<usize, String> {
-    match text {
-        "0" => Ok(0),
-        text => from_one_to::<DEEPEST>(text).map_err(|wanted| wanted.replace("from 1", "from 0")),
-    }
+    within(0..=DEEPEST, text)
 }
 
 /// Reads the height and width of a picture in pixels.
 pub fn side(text: &str) -> Result<usize, String> {
-    from_one_to::<LARGEST_SIDE>(text)
+    within(1..=LARGEST_SIDE, text)
 }
 
-fn from_one_to<const LARGEST: usize>(text: &str) -> Result<usize, String> {
+fn within(range: RangeInclusive<usize>, text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number) if (1..=LARGEST).contains(&number) => Ok(number),
-        _ => Err(format!("wanted a whole number from 1 to {LARGEST}")),
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!(
+            "wanted a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )),
     }
 }
 

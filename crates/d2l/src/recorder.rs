@@ -29,7 +29,7 @@ pub(crate) struct Recorder {
     pub folds: Folds,
     /// Numbers that belong to no epoch.
     pub measured: Metrics,
-    /// The first of them that is not finite, as `name is NaN`; a log holds finite ones alone.
+    /// The first of them that is not finite, as `name is NaN`; a checkpoint can hold finite ones alone.
     not_finite: Option<String>,
     /// Early stopping's patience; it decides which epoch's parameters are kept.
     patience: Option<usize>,

@@ -117,7 +117,7 @@ pub(crate) fn by_field<'a>(logs: &'a [Log], field: &str) -> Result<Vec<Group<'a>
 
 fn is_repeated(one: &Log, other: &Log) -> bool {
     let settings = [one, other].map(|log| {
-        let mut setting = log.described();
+        let mut setting = log.header.described();
         setting.remove("threads");
         setting
     });

@@ -223,7 +223,7 @@ fn described(groups: &[Group]) -> Vec<Map<String, Value>> {
         true => groups
             .iter()
             .flat_map(|group| &group.logs)
-            .map(|log| log.described())
+            .map(|log| log.header.described())
             .collect(),
         false => groups.iter().map(Group::setting).collect(),
     }

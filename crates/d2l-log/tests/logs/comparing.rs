@@ -341,7 +341,7 @@ fn repetitions_have_one_setting() {
     runs[1].header.started = "2027-01-01T00:00:00Z".into();
     assert_eq!(runs[0].setting(), runs[1].setting());
     assert!(
-        runs[0].described() != runs[1].described(),
+        runs[0].header.described() != runs[1].header.described(),
         "the seeds differ"
     );
     let data = |log: &mut Log, sha256: &str, source: &str| {

@@ -61,7 +61,7 @@ fn run_fields(log: &Log) -> Vec<(String, String)> {
         ("status".into(), status(log).into()),
     ];
     fields.push(("started".into(), log.header.started.clone()));
-    let header = log.described().into_iter();
+    let header = log.header.described().into_iter();
     fields.extend(header.map(|(name, value)| (name, text(value))));
     fields.push(("seconds".into(), log.seconds().to_string()));
     if let Some(end) = &log.end {

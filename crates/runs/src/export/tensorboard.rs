@@ -175,7 +175,7 @@ fn scalar(tag: String, value: f64) -> Value {
 
 /// The header's fields, those of the recipe under their own names.
 fn hyperparameters(log: &Log) -> BTreeMap<String, JsonValue> {
-    let fields = log.described().into_iter();
+    let fields = log.header.described().into_iter();
     let fields = fields.filter(|(name, _)| !NO_HYPERPARAMETERS.contains(&name.as_str()));
     let kind = |value| match value {
         serde_json::Value::Null => None,

@@ -105,7 +105,7 @@ fn fields(log: &Log) -> BTreeMap<String, Value> {
         Value::Number(_) => value,
         value => field(&value).into(),
     };
-    let mut fields = log.described();
+    let mut fields = log.header.described();
     fields.insert("started".into(), log.header.started.clone().into());
     let fields = fields.into_iter();
     fields.map(|(name, value)| (name, text(value))).collect()
