@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 EXAMPLES, LARGEST_INPUT, NOISE_STD = 50, 5.0, 0.5
@@ -56,12 +57,10 @@ def train(options, data: Data | None = None) -> Path:
         raise UsageError("kernel regression: wanted --implementation scratch --preset zh")
     preset = PRESETS[options.preset]
     torch.manual_seed(options.seed)
-    data = data or drawn()
     model = KernelRegression()
     optimizer = SGD(model.parameters(), preset.learning_rate)
-    return training(
-        "attention", options, preset, data, model, squared_error, optimizer, model_name="kernel-regression"
-    )
+    lesson = Lesson(data or drawn(), model, squared_error, optimizer)
+    return training("attention", options, preset, lesson, model_name="kernel-regression")
 
 
 if __name__ == "__main__":

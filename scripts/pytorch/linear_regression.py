@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE_STD = [2.0, -3.4], 4.2, 0.01
@@ -61,10 +62,10 @@ def data_of_a_file(path: Path) -> Data:
 class Scratch(nn.Module):
     """By hand: y = x w + b. Both editions draw w from N(0, 0.01²) and start b at zero."""
 
-    def __init__(self):
+    def __init__(self, features: int = 2, bias: bool = True):
         super().__init__()
-        self.w = nn.Parameter(torch.randn(2, 1) * 0.01)
-        self.b = nn.Parameter(torch.zeros(1))
+        self.w = nn.Parameter(torch.randn(features, 1) * 0.01)
+        self.b = nn.Parameter(torch.zeros(1)) if bias else 0.0
 
     def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, 1]
         return x @ self.w + self.b
@@ -78,9 +79,9 @@ def half_squared_error(y_hat: Tensor, y: Tensor) -> Tensor:
 class Concise(nn.Module):
     """With the library; its loss has no 1/2, so each step is twice as large."""
 
-    def __init__(self, preset: str):
+    def __init__(self, preset: str, features: int = 2):
         super().__init__()
-        self.linear = nn.Linear(2, 1)  # weight and bias from U(-1/√2, 1/√2)
+        self.linear = nn.Linear(features, 1)  # weight and bias from U(-1/√features, 1/√features)
         if preset == "zh":
             nn.init.normal_(self.linear.weight, std=0.01)
             nn.init.zeros_(self.linear.bias)
@@ -108,7 +109,7 @@ def train(options, data: Data | None = None) -> Path:
     else:
         model, loss = Concise(options.preset), F.mse_loss
         optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training("linear-regression", options, preset, data, model, loss, optimizer, errors)
+    return training("linear-regression", options, preset, Lesson(data, model, loss, optimizer), errors)
 
 
 if __name__ == "__main__":
