@@ -14,13 +14,14 @@ from common import Data, Mean, accuracy, output, rows
 class Measure:
     """A number of a minibatch: `of(outputs, targets)` is its mean over what `weight(targets)` counts.
 
-    `shown` is what the log has of the mean over all minibatches, such as its root. `in_training`: also of the minibatches
-    that are trained on.
+    `shown` is what the log has of the mean over all minibatches, such as its root. `shown_by_batch`: where minibatches have
+    equal weight, it is what is averaged. `in_training`: also of the minibatches that are trained on.
     """
 
     of: Callable[[Tensor, Tensor], float | Tensor]
     weight: Callable[[Tensor], float] = len
     shown: Callable[[float], float] = float
+    shown_by_batch: bool = False
     in_training: bool = True
 
     def of_batch(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
@@ -59,11 +60,12 @@ class Lesson:
             for name, measure in measures.items():
                 value, weight = measure.of_batch(outputs, targets)
                 overall[name].add(value, weight)
-                by_batch[name].add(measure.shown(value))
+                by_batch[name].add(measure.shown(value) if measure.shown_by_batch else value)
         shown = {name: measures[name].shown(mean.value) for name, mean in overall.items()}
-        return shown, {name: mean.value for name, mean in by_batch.items()}
+        final = lambda name, value: value if measures[name].shown_by_batch else measures[name].shown(value)
+        return shown, {name: final(name, mean.value) for name, mean in by_batch.items()}
 
 
 def perplexity(loss: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Measure]:
     """The exponential of the mean loss."""
-    return {"perplexity": Measure(loss, shown=math.exp)}
+    return {"perplexity": Measure(loss, shown=math.exp, shown_by_batch=True)}

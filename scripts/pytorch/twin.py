@@ -1,13 +1,13 @@
 """Trains the PyTorch twin of a Rust run: the same network, from the same initial parameters, through the same minibatches,
 with the same dropout. Writes the same log, so that `runs compare` sets one beside the other.
 
-    cargo run -p convolutional -- lenet --epochs 0 --name start
     cargo run -p convolutional -- lenet --name rust
-    python twin.py ../../runs/convolutional/rust --start ../../runs/convolutional/start --data-dir ../../data
+    cargo run -p convolutional -- lenet --name rust-start --epochs 0
+    python twin.py ../../runs/convolutional/rust --data-dir ../../data
     cargo run -p runs -- compare convolutional/rust convolutional/rust-pytorch
 
-Model, recipe, options, data and seed come from the first line of the run's log. `--double` computes in f64: what is left
-of the difference then is the rounding of f32.
+Model, recipe, options, data and seed come from the first line of the run's log. `--double` computes in f64 (RUN-double):
+how far PyTorch's f32 is from it is how far rounding alone leads.
 """
 
 import argparse
@@ -38,16 +38,21 @@ def read_log(run: Path) -> list[dict]:
 
 
 def train(options) -> None:
-    """Trains the twin of `options.run`, several if the run is a cross-validation."""
-    header, *epochs = read_log(options.run)
+    """Trains the twin of each run."""
+    for run in options.runs:
+        train_twin(run, options)
+
+
+def train_twin(rust: Path, options) -> None:
+    """Trains what the run `rust` trained; in a cross-validation, one model after the other."""
+    header, *epochs = read_log(rust)
     case = Case(header, options.data_dir)
     recipe, preset = case.recipe, preset_of(case, epochs)
-    start = options.start or options.run.with_name(f"{options.run.name}-start")
-    name = options.name or f"{options.run.name}-{'double' if options.double else 'pytorch'}"
-    torch.set_num_threads(options.threads or case.threads)
+    start = rust.with_name(f"{rust.name}-start")
+    name = f"{rust.name}-{'double' if options.double else 'pytorch'}"
     trained = twins_of(case)
 
-    run = run_folder(options.run.parent, name, name)
+    run = run_folder(rust.parent, name, name)
     log, began = Log(run), time.perf_counter()
     log.write("run", **twin_header(header))
     final, best, ends = {}, {}, []
@@ -70,7 +75,8 @@ def train(options) -> None:
     if ends:
         final |= {f"folds.{metric}": sum(end[metric] for end in ends) / len(ends) for metric in ends[0]}
     log.write("end", **ending("finished", recipe["epochs"], began, final, best))
-    print(f"{run}: the PyTorch twin of {options.run.name}")
+    if not options.quiet:
+        print(f"{run}: the PyTorch twin of {rust.name}")
 
 
 def preset_of(case: Case, epochs: list[dict]) -> Preset:
@@ -175,11 +181,9 @@ def twin_header(header: dict) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--start", type=Path, metavar="RUN", help="folder with its initial parameters [RUN-start]")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run; its start is in RUN-start")
     parser.add_argument("--data-dir", type=Path, default=folder("D2L_DATA", "data"), metavar="DIR")
     parser.add_argument("--double", action="store_true", help="compute in f64")
-    parser.add_argument("--name", help="the twin's folder beside the run's [RUN-pytorch]")
-    parser.add_argument("--threads", type=int, help="[the run's]")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true")
     main(parser, train)

@@ -360,8 +360,8 @@ def sequence_to_sequence(case: Case) -> Twin:
 def with_attention(case: Case) -> Twin:
     case.wants(encoder_end="padding", beam=1)
     sizes = (case.recipe["num_hiddens"], case.recipe["num_layers"], case.recipe["dropout"])
-    encoder, decoder = (lambda words: part(words, *sizes) for part in (seq2seq.Encoder, bahdanau.Decoder))
-    return translator(case, encoder, decoder, decoder_steps=True)
+    encoder = lambda words: seq2seq.Encoder(words, *sizes)
+    return translator(case, encoder, lambda words: bahdanau.Decoder(words, *sizes), decoder_steps=True)
 
 
 def transformed(case: Case) -> Twin:
