@@ -5,8 +5,8 @@
 #   scripts/compare-with-pytorch.sh lenet [--preset zh] [--epochs 2] [the chapter's other flags]
 #   scripts/compare-with-pytorch.sh --all [--json FILE] [--markdown FILE]      every model, three short epochs
 #
-# The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If the first epoch's losses
-# differ by more than 1e-5, PyTorch trains once more in f64, to show how far rounding alone leads.
+# The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If losses differ by more than
+# 1e-5 in one of the first three epochs, PyTorch trains once more in f64, to show how far rounding alone leads.
 # PyTorch is installed into target/twins-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

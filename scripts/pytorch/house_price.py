@@ -22,7 +22,9 @@ from training import default_name, ending, header, shuffle_of, shuffled, train_e
 
 FOLDS = 5
 PRESETS = {
-    ("concise", "zh"): Preset("zh 4.10", batch_size=64, learning_rate=5.0, epochs=100, optimizer="adam"),
+    ("concise", "zh"): Preset(
+        "zh 4.10", batch_size=64, learning_rate=5.0, epochs=100, optimizer="adam", train_after=True
+    ),
     ("concise", "en"): Preset("en 5.7", batch_size=64, learning_rate=0.01, epochs=10, windows=True),
 }
 # The texts that mean a missing value. The pandas of the zh builds read the word None as a category.

@@ -57,9 +57,10 @@ def train(options, data: Data | None = None) -> Path:
         raise UsageError("kernel regression: wanted --implementation scratch --preset zh")
     preset = PRESETS[options.preset]
     torch.manual_seed(options.seed)
+    data = data or drawn()
     model = KernelRegression()
     optimizer = SGD(model.parameters(), preset.learning_rate)
-    lesson = Lesson(data or drawn(), model, squared_error, optimizer)
+    lesson = Lesson(data, model, squared_error, optimizer)
     return training("attention", options, preset, lesson, model_name="kernel-regression")
 
 

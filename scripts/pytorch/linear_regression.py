@@ -3,19 +3,16 @@ crates/01-linear-regression.
 
     python linear_regression.py --implementation scratch --preset zh
 
-The data are drawn from the seed, so they differ from the Rust run's. To train on another run's data, give them with
-`--data FILE`, a safetensors file with `train.features` [N, 2], `train.targets` [N, 1], `valid.features` and
-`valid.targets`. Two runs on the same numbers have the same `sha256` in their logs.
+The data are drawn from the seed by PyTorch, so they differ from the Rust run's; twin.py trains on those.
 """
 
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from common import SGD, Data, Preset, arguments, digest, main
 from lesson import Lesson
 from training import training
 
@@ -45,18 +42,6 @@ def data_set(train: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor]) -> Data
 def drawn() -> Data:
     """The training examples and a fresh draw of as many for validation."""
     return data_set(synthetic(EXAMPLES), synthetic(EXAMPLES))
-
-
-def data_of_a_file(path: Path) -> Data:
-    """The data of another run; see the top of this file."""
-    if not path.exists():
-        raise UsageError(f"--data {path}: no such file")
-    found = load_file(path)
-    missing = {f"{split}.{column}" for split in ("train", "valid") for column in ("features", "targets")} - found.keys()
-    if missing:
-        raise UsageError(f"--data {path} holds {sorted(found)}, wanted also {sorted(missing)}")
-    split = lambda name: (found[f"{name}.features"].float(), found[f"{name}.targets"].float().reshape(-1, 1))
-    return data_set(split("train"), split("valid"))
 
 
 class Scratch(nn.Module):
@@ -113,10 +98,4 @@ def train(options, data: Data | None = None) -> Path:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="FILE", help="features and targets of another run")
-
-    def train_with_data(options):
-        return train(options, data_of_a_file(options.data) if options.data else None)
-
-    main(parser, train_with_data)
+    main(arguments(__doc__.splitlines()[0]), train)
