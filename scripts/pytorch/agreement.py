@@ -113,7 +113,8 @@ def show(rows: list[Row]) -> None:
         other, (ours, theirs) = f"{short(row.metrics)} {row.metric}", row.seconds
         print(f"{row.model:24} {row.implementation:8} {losses:24} {other:36} {ours:6.2f} {theirs:7.2f}")
         if row.rounding:
-            print(f"{'':33} {'  '.join(f'{short(loss):6}' for loss in row.rounding[:SHOWN_EPOCHS])}  PyTorch's f32 from its f64")
+            rounding = "  ".join(f"{short(loss):6}" for loss in row.rounding[:SHOWN_EPOCHS])
+            print(f"{'':33} {rounding}  PyTorch's f32 from its f64")
         if not row.agrees:
             print(f"{'':33} more than rounding")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common import UsageError, folder, load_parameters, main
 from twin import read_log
-from twins import Case, Twin, twins_of
+from case import Case, Twin
+from twins import twins_of
 
 # Relative, between two f32 evaluations; of an accuracy, two of 10,000 examples.
 TOLERANCE, ACCURACY_TOLERANCE = 1e-4, 2.5e-4

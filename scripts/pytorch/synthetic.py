@@ -1,6 +1,6 @@
 """The data that the Rust programs draw from the run's seed, rebuilt number by number.
 
-The log of a run holds the SHA-256 of its data: `Case.checked` in twins.py compares it.
+The log of a run holds the SHA-256 of its data: `Case.checked` in case.py compares it.
 """
 
 import numpy

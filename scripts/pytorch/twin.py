@@ -20,13 +20,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from common import Data, Log, Preset, UsageError, folder, load_parameters, main, run_folder, save_parameters
 from draws import Stream
 from dropped import Place, drop_as_rust
 from training import ending, train_epochs
-from twins import Batches, Case, Twin, twins_of
+from case import Batches, Case, Twin
+from twins import twins_of
 
 
 def read_log(run: Path) -> list[dict]:
