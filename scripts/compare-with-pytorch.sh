@@ -6,7 +6,7 @@
 #   scripts/compare-with-pytorch.sh --all [--json FILE] [--markdown FILE]      every model, three short epochs
 #
 # The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If losses differ by more than
-# 1e-5 in one of the first three epochs, PyTorch trains once more in f64, to show how far rounding alone leads.
+# 1e-6 in the first epoch or 1e-5 in the next two, PyTorch trains once more in f64, to show how far rounding alone leads.
 # PyTorch is installed into target/twins-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

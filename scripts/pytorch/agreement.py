@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import UsageError, main
 
-BOUND, FACTOR = 1e-5, 100.0
+BOUND, APART, FACTOR = 1e-6, 1e-5, 100.0
 LOSS, SHOWN_EPOCHS = "train.loss", 3
 
 
@@ -123,7 +123,7 @@ def report(options) -> None:
     rows = {run: compared(run) for run in options.runs}
     if options.apart:
         for run, row in rows.items():
-            if max(row.losses[:SHOWN_EPOCHS]) > BOUND:
+            if row.losses[0] > BOUND or max(row.losses[:SHOWN_EPOCHS]) > APART:
                 print(run)
         return
     show(list(rows.values()))
@@ -139,7 +139,8 @@ def report(options) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--apart", action="store_true", help="print the runs whose losses differ by more than 1e-5")
+    wanted = "print the runs that want a twin in f64: above BOUND in the first epoch, or above APART"
+    parser.add_argument("--apart", action="store_true", help=wanted)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     parser.set_defaults(threads=None)
