@@ -80,7 +80,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print!("{names}");
         return Ok(ExitCode::SUCCESS);
     };
-    let row = rows::find(name)?;
     let (threads, products) = (
         rayon::current_num_threads(),
         candle_core::utils::get_num_threads(),
@@ -90,7 +89,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "found {threads} threads for kernels and {products} for products; wanted RAYON_NUM_THREADS to be set"
     );
     d2l::on_computing_thread(|| {
-        let mut work = (row.build)()?;
+        let mut work = rows::build(name)?;
         if let Some(file) = &args.save_init {
             save_tensors(file, &work.initial(), HashMap::new())?;
         }

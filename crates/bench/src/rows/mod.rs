@@ -5,8 +5,10 @@
 //! - `attention`: those of chapters 06 and 07
 //! - `operations`: single layers, functions and losses, forward and backward
 //! - `optimizers`: their steps over ten million parameters
+//! - `growth`: models whose sizes are in the row's name
 
 mod attention;
+mod growth;
 mod models;
 mod operations;
 mod optimizers;
@@ -104,19 +106,22 @@ const fn row(name: &'static str, build: fn() -> Result<Box<dyn Work>>) -> Row {
     Row { name, build }
 }
 
-/// The row of this name.
+/// Makes the row of this name: one of [`ROWS`], or a model whose sizes the name gives.
 ///
 /// # Errors
 /// If there is none; the message lists all rows.
-pub fn find(name: &str) -> Result<&'static Row> {
-    let Some(row) = ROWS.iter().find(|row| row.name == name) else {
-        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        usage!(
-            "--model {name}: no such row; wanted one of {}",
-            names.join(", ")
-        )
-    };
-    Ok(row)
+pub fn build(name: &str) -> Result<Box<dyn Work>> {
+    if let Some(row) = ROWS.iter().find(|row| row.name == name) {
+        return (row.build)();
+    }
+    if let Some(work) = growth::find(name) {
+        return work;
+    }
+    let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+    usage!(
+        "--model {name}: no such row; wanted grow-MODEL-SIZES or one of {}",
+        names.join(", ")
+    )
 }
 
 /// The salt of the classes.
