@@ -4,6 +4,7 @@
 #
 #   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--against eager|compiled|both] [--rounds N] [--json FILE]
 #                        [--markdown FILE]
+#   scripts/bench/run.sh growth [--help]    how time and memory grow with the sizes
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -26,4 +27,9 @@ elif ! "$python" -c 'import numpy, safetensors, torch' 2>/dev/null; then
 fi
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" --package bench >&2
-exec "$python" "$here/compare.py" --ours "$target/debug/bench" "$@"
+driver=compare.py
+if [ "${1:-}" = growth ]; then
+  driver=growth.py
+  shift
+fi
+exec "$python" "$here/$driver" --ours "$target/debug/bench" "$@"

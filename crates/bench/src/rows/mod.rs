@@ -15,12 +15,14 @@ mod optimizers;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use d2l::data::Augmentation;
+use d2l::data::augment::colour::Jitter;
 use d2l::nn::testing::hash;
 use d2l::nn::{elu, gelu, relu, sigmoid, silu, softplus, tanh};
 use d2l::usage;
 use recurrent::rnn_model::Cell;
 
-use crate::Work;
+use crate::{Pictures, Work};
 use attention::*;
 use models::*;
 use operations::*;
@@ -100,7 +102,25 @@ pub const ROWS: &[Row] = &[
     row("adadelta-10m", adadelta),
     row("adam-10m", adam),
     row("adamw-10m", adamw),
+    row("pictures-28-to-96", || {
+        Ok(Box::new(Pictures::resized(256, [1, 28, 28], 96)?))
+    }),
+    row("pictures-32-to-224", || {
+        Ok(Box::new(Pictures::resized(64, [3, 32, 32], 224)?))
+    }),
+    row("pictures-crop-flip", || {
+        let changes = FLIPPED_AND_CROPPED;
+        Ok(Box::new(Pictures::augmented(256, [3, 32, 32], changes)?))
+    }),
+    row("pictures-crop-flip-colour", || {
+        let changes = Augmentation { colour: Some(Jitter::BOOK), ..FLIPPED_AND_CROPPED };
+        Ok(Box::new(Pictures::augmented(256, [3, 32, 32], changes)?))
+    }),
 ];
+
+/// Of the minibatches of pictures.
+const FLIPPED_AND_CROPPED: Augmentation =
+    Augmentation { crop: Some(Augmentation::PADDING), flip: true, colour: None };
 
 const fn row(name: &'static str, build: fn() -> Result<Box<dyn Work>>) -> Row {
     Row { name, build }
