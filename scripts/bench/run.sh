@@ -10,21 +10,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
-python=${D2L_BENCH_PYTHON:-}
-if [ -z "$python" ]; then
-  environment=$target/bench-venv
-  python=$environment/bin/python
-  # The copy of the requirements is written last: if it is missing or differs, the installation is incomplete.
-  if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
-    echo "installing PyTorch into $environment" >&2
-    python3 -m venv --clear "$environment"
-    "$python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2
-    cp "$here/requirements.txt" "$environment/requirements.txt"
-  fi
-elif ! "$python" -c 'import numpy, safetensors, torch' 2>/dev/null; then
-  echo "error: D2L_BENCH_PYTHON $python: found no Python with torch, numpy and safetensors there" >&2
-  exit 2
-fi
+. "$root/scripts/python-environment.sh"
+python_environment "$here/requirements.txt" bench-venv 'numpy, safetensors, torch'
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" --package bench >&2
 driver=compare.py

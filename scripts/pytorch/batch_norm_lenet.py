@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from common import Data, Preset, arguments, fashion_mnist, main
 from lenet import pictures, xavier
+from lesson import ACCURACY, Lesson
 from training import training
 
 PRESETS = {
@@ -76,8 +77,8 @@ def train(options, data: Data | None = None) -> Path:
     data = pictures(data or fashion_mnist(options.data_dir))
     model = BatchNormLeNet(options.implementation).apply(xavier)
     optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    name = "batchnorm-lenet"
-    return training("convolutional", options, preset, data, model, F.cross_entropy, optimizer, model_name=name)
+    lesson = Lesson(data, model, F.cross_entropy, optimizer, ACCURACY)
+    return training("convolutional", options, preset, lesson, model_name="batchnorm-lenet")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import math
 import os
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
@@ -41,6 +42,11 @@ class Preset:
     optimizer: str = "sgd"
     # The largest norm of all gradients together; a larger one is scaled down to it.
     clip_norm: float | None = None
+    # The learning rate of an epoch, where it changes.
+    schedule: Callable[[int], float] | None = None
+
+    def learning_rate_of(self, epoch: int) -> float:
+        return self.schedule(epoch) if self.schedule else self.learning_rate
 
 
 def folder(variable: str, default: str) -> Path:
@@ -122,14 +128,19 @@ def read_idx(path: Path) -> tuple[numpy.ndarray, bytes]:
 
 def fashion_mnist(data_dir: Path) -> Data:
     """60,000 and 10,000 flattened images; like the book, the PyTorch references validate on the test set."""
+    return image_set(data_dir, "fashion-mnist")
+
+
+def image_set(data_dir: Path, name: str) -> Data:
+    """The flattened images of a set that is published as MNIST is."""
     splits, parts = [], []
     for split in ["train", "t10k"]:
-        images, image_file = read_idx(data_dir / "fashion-mnist" / f"{split}-images-idx3-ubyte")
-        labels, label_file = read_idx(data_dir / "fashion-mnist" / f"{split}-labels-idx1-ubyte")
+        images, image_file = read_idx(data_dir / name / f"{split}-images-idx3-ubyte")
+        labels, label_file = read_idx(data_dir / name / f"{split}-labels-idx1-ubyte")
         pixels = torch.from_numpy(images.reshape(len(images), -1).copy())  # [N, 784], uint8
         splits.append((pixels, torch.from_numpy(labels.astype(numpy.int64))))
         parts += [image_file, label_file]
-    return Data("fashion-mnist", "real", *splits, digest(parts))
+    return Data(name, "real", *splits, digest(parts))
 
 
 def rows(inputs: Tensor | tuple[Tensor, ...], chosen: Tensor | slice) -> Tensor | tuple[Tensor, ...]:
@@ -180,6 +191,11 @@ def load_parameters(model: nn.Module, path: Path) -> None:
     model.load_state_dict(found)
 
 
+def save_parameters(model: nn.Module, path: Path) -> None:
+    """Writes the parameters as a safetensors file, under their names."""
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+
+
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -219,24 +235,6 @@ def accuracy(outputs: Tensor, targets: Tensor) -> float:
     return (outputs.argmax(dim=1) == targets).float().mean().item()
 
 
-@torch.no_grad()
-def evaluate(model, loss, split, batch_size: int, classes: bool, weight=len) -> tuple[dict, dict]:
-    """Loss and accuracy of a split: averaged over the examples, and over the minibatches with equal weight.
-
-    `weight(targets)` is what a minibatch counts in the first of the two.
-    """
-    names = ["loss", "accuracy"] if classes else ["loss"]
-    by_example, by_batch = {name: Mean() for name in names}, {name: Mean() for name in names}
-    model.eval()
-    for indices in torch.arange(len(split[1])).split(batch_size):
-        outputs, targets = output(model, rows(split[0], indices)), split[1][indices]
-        values = [loss(outputs, targets).item()] + ([accuracy(outputs, targets)] if classes else [])
-        for name, value in zip(names, values):
-            by_example[name].add(value, weight(targets))
-            by_batch[name].add(value)
-    return tuple({name: mean.value for name, mean in means.items()} for means in (by_example, by_batch))
-
-
 # --- The log ----------------------------------------------------------------------------------------------------------
 
 
@@ -270,7 +268,8 @@ class Log:
 def main(parser: argparse.ArgumentParser, train) -> None:
     """Parses the flags and trains; an error that the caller can correct is reported in one line."""
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     try:
         train(options)
     except UsageError as error:

@@ -11,8 +11,8 @@ class DenseHead(nn.Module):
         self.dense1 = nn.Linear(inputs, hidden)
         self.dense2 = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, classes)
+        self.dropout1, self.dropout2 = nn.Dropout(0.5), nn.Dropout(0.5)
 
     def head(self, h: Tensor) -> Tensor:
-        for dense in (self.dense1, self.dense2):
-            h = F.dropout(F.relu(dense(h.flatten(1))), 0.5, self.training)
-        return self.output(h)
+        h = self.dropout1(F.relu(self.dense1(h.flatten(1))))
+        return self.output(self.dropout2(F.relu(self.dense2(h))))

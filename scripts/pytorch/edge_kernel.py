@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from common import Data, Preset, UsageError, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 # Both editions train on the one picture ten times. An epoch is one step, so `train.loss` of an epoch is the loss before
@@ -49,10 +50,8 @@ def train(options, data: Data | None = None) -> Path:
     torch.manual_seed(options.seed)
     model = EdgeKernel()
     optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    data = data or stripe()
-    return training(
-        "convolutional", options, preset, data, model, squared_error, optimizer, model_name="edge-kernel"
-    )
+    lesson = Lesson(data or stripe(), model, squared_error, optimizer)
+    return training("convolutional", options, preset, lesson, model_name="edge-kernel")
 
 
 if __name__ == "__main__":

@@ -244,7 +244,7 @@ def main() -> None:
         regression("linear-regression", linear_regression.Concise("en"), 2),
         classified("softmax-regression", softmax_regression.Concise("en"), [pixels], classes),
         classified("mlp", mlp.Concise("en"), [pixels], classes),
-        classified("dropout", dropout.Concise("en").eval(), [pixels], classes),
+        classified("dropout", dropout.Concise("en", dropout.PROBABILITIES["en"]).eval(), [pixels], classes),
         classified("lenet", lenet.LeNet(), [1, 28, 28], 10),
         classified("batchnorm-lenet-scratch", batch_norm_lenet.BatchNormLeNet("scratch"), [1, 28, 28], 10),
         classified("batchnorm-lenet-concise", batch_norm_lenet.BatchNormLeNet("concise"), [1, 28, 28], 10),

@@ -44,39 +44,40 @@ def weighted_sums(values: numpy.ndarray) -> list[float]:
     return ((1 + numpy.arange(len(values)) % 7) @ values).tolist()
 
 
-def standardised(features: pandas.DataFrame) -> pandas.DataFrame:
-    train = features.iloc[:TRAIN]
-    return (features - train.mean()) / train.std(ddof=0)
+def standardised(features: pandas.DataFrame, train: list[int]) -> pandas.DataFrame:
+    """With mean and standard deviation of the rows `train`."""
+    known = features.iloc[train]
+    return (features - known.mean()) / known.std(ddof=0)
 
 
-def titanic() -> dict:
-    table = pandas.read_csv(FOLDER / "titanic.csv")
+def titanic(table: pandas.DataFrame, train: list[int]) -> pandas.DataFrame:
+    """The features; what is made of several rows comes from the rows `train`."""
     numbers = pandas.DataFrame({
         "Pclass": table.Pclass,
-        "Age": table.Age.fillna(table.Age.iloc[:TRAIN].median()),
+        "Age": table.Age.fillna(table.Age.iloc[train].median()),
         "SibSp": table.SibSp,
         "Parch": table.Parch,
         "Fare": numpy.log1p(table.Fare),
     })
     flags = pandas.DataFrame({"Sex_female": table.Sex == "female", "Age_missing": table.Age.isna()})
     ports = pandas.get_dummies(table.Embarked, prefix="Embarked")
-    features = pandas.concat([standardised(numbers), flags, ports], axis=1).astype(float)
-    names = ["Pclass", "Sex_female", "Age", "Age_missing", "SibSp", "Parch", "Fare", *ports.columns]
-    return {"names": names, "rows": features[names].values.tolist()}
+    features = pandas.concat([standardised(numbers, train), flags, ports], axis=1).astype(float)
+    return features[["Pclass", "Sex_female", "Age", "Age_missing", "SibSp", "Parch", "Fare", *ports.columns]]
 
 
-def diabetes() -> dict:
-    table = pandas.read_csv(FOLDER / "diabetes.csv", header=None).drop(columns=8)
-    filled = table.astype(float)
-    filled[[1, 2, 3, 4, 5]] = filled[[1, 2, 3, 4, 5]].replace(0, numpy.nan)
-    filled = filled.fillna(filled.iloc[:TRAIN].median())
-    return {"Raw": standardised(table).values.tolist(), "Filled": standardised(filled).values.tolist()}
+def diabetes(table: pandas.DataFrame, train: list[int], form: str) -> pandas.DataFrame:
+    """The features in the form `raw` or `filled`."""
+    features = table.drop(columns=8).astype(float)
+    if form == "filled":
+        features[[1, 2, 3, 4, 5]] = features[[1, 2, 3, 4, 5]].replace(0, numpy.nan)
+        features = features.fillna(features.iloc[train].median())
+    return standardised(features, train)
 
 
-def airfoil(folder: Path) -> list[float]:
+def airfoil(folder: Path) -> numpy.ndarray:
     """D2L zh 11.5.4, in f64: numpy's std divides by n."""
     data = numpy.genfromtxt(folder / "airfoil" / "airfoil_self_noise.dat", delimiter="\t")
-    return weighted_sums(((data - data.mean(axis=0)) / data.std(axis=0))[:1500])
+    return ((data - data.mean(axis=0)) / data.std(axis=0))[:1500]
 
 
 def counts(folder: Path) -> dict:
@@ -97,11 +98,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the published files")
     folder = parser.parse_args().data_dir
+    train = list(range(TRAIN))
+    passengers = titanic(pandas.read_csv(FOLDER / "titanic.csv"), train)
+    women = pandas.read_csv(FOLDER / "diabetes.csv", header=None)
     golden = {
         "about": "Made by scripts/pytorch/golden_tables.py, which says what everything here means.",
         "pandas": pandas.__version__,
-        "houses": {}, "titanic": titanic(), "diabetes": diabetes(),
-        "house-prices": {}, "airfoil": airfoil(folder), "counts": counts(folder),
+        "houses": {}, "titanic": {"names": list(passengers), "rows": passengers.values.tolist()},
+        "diabetes": {form.title(): diabetes(women, train, form).values.tolist() for form in ("raw", "filled")},
+        "house-prices": {}, "airfoil": weighted_sums(airfoil(folder)), "counts": counts(folder),
     }
     for edition in MISSING:
         features, _ = houses(FOLDER / "houses_train.csv", FOLDER / "houses_test.csv", edition)

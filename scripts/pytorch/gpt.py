@@ -1,5 +1,5 @@
 """The decoder-only Transformer, the PyTorch reference of `gpt` in crates/07-transformer (D2L en 11.9; Radford et al.
-2019). For parity and benchmarks; it is not trained here.
+2019). It is trained by twin.py.
 
 Pre-norm, learned positions, GELU by its exact formula, no biases in attention. The output layer has weights of its own,
 not the embedding's, and no bias.

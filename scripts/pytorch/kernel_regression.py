@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 EXAMPLES, LARGEST_INPUT, NOISE_STD = 50, 5.0, 0.5
@@ -59,9 +60,8 @@ def train(options, data: Data | None = None) -> Path:
     data = data or drawn()
     model = KernelRegression()
     optimizer = SGD(model.parameters(), preset.learning_rate)
-    return training(
-        "attention", options, preset, data, model, squared_error, optimizer, model_name="kernel-regression"
-    )
+    lesson = Lesson(data, model, squared_error, optimizer)
+    return training("attention", options, preset, lesson, model_name="kernel-regression")
 
 
 if __name__ == "__main__":

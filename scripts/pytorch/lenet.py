@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import Data, Preset, UsageError, arguments, fashion_mnist, main
+from lesson import ACCURACY, Lesson
 from training import training
 
 PRESETS = {
@@ -60,7 +61,8 @@ def train(options, data: Data | None = None) -> Path:
     data = pictures(data or fashion_mnist(options.data_dir))
     model = LeNet().apply(xavier)
     optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training("convolutional", options, preset, data, model, F.cross_entropy, optimizer, model_name="lenet")
+    lesson = Lesson(data, model, F.cross_entropy, optimizer, ACCURACY)
+    return training("convolutional", options, preset, lesson, model_name="lenet")
 
 
 if __name__ == "__main__":

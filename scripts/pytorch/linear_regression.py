@@ -3,19 +3,17 @@ crates/01-linear-regression.
 
     python linear_regression.py --implementation scratch --preset zh
 
-The data are drawn from the seed, so they differ from the Rust run's. To train on another run's data, give them with
-`--data FILE`, a safetensors file with `train.features` [N, 2], `train.targets` [N, 1], `valid.features` and
-`valid.targets`. Two runs on the same numbers have the same `sha256` in their logs.
+The data are drawn from the seed by PyTorch, so they differ from the Rust run's; twin.py trains on those.
 """
 
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from common import SGD, Data, Preset, UsageError, arguments, digest, main
+from common import SGD, Data, Preset, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 TRUE_WEIGHT, TRUE_BIAS, NOISE_STD = [2.0, -3.4], 4.2, 0.01
@@ -46,25 +44,13 @@ def drawn() -> Data:
     return data_set(synthetic(EXAMPLES), synthetic(EXAMPLES))
 
 
-def data_of_a_file(path: Path) -> Data:
-    """The data of another run; see the top of this file."""
-    if not path.exists():
-        raise UsageError(f"--data {path}: no such file")
-    found = load_file(path)
-    missing = {f"{split}.{column}" for split in ("train", "valid") for column in ("features", "targets")} - found.keys()
-    if missing:
-        raise UsageError(f"--data {path} holds {sorted(found)}, wanted also {sorted(missing)}")
-    split = lambda name: (found[f"{name}.features"].float(), found[f"{name}.targets"].float().reshape(-1, 1))
-    return data_set(split("train"), split("valid"))
-
-
 class Scratch(nn.Module):
     """By hand: y = x w + b. Both editions draw w from N(0, 0.01²) and start b at zero."""
 
-    def __init__(self):
+    def __init__(self, features: int = 2, bias: bool = True):
         super().__init__()
-        self.w = nn.Parameter(torch.randn(2, 1) * 0.01)
-        self.b = nn.Parameter(torch.zeros(1))
+        self.w = nn.Parameter(torch.randn(features, 1) * 0.01)
+        self.b = nn.Parameter(torch.zeros(1)) if bias else 0.0
 
     def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, 1]
         return x @ self.w + self.b
@@ -78,9 +64,9 @@ def half_squared_error(y_hat: Tensor, y: Tensor) -> Tensor:
 class Concise(nn.Module):
     """With the library; its loss has no 1/2, so each step is twice as large."""
 
-    def __init__(self, preset: str):
+    def __init__(self, preset: str, features: int = 2):
         super().__init__()
-        self.linear = nn.Linear(2, 1)  # weight and bias from U(-1/√2, 1/√2)
+        self.linear = nn.Linear(features, 1)  # weight and bias from U(-1/√features, 1/√features)
         if preset == "zh":
             nn.init.normal_(self.linear.weight, std=0.01)
             nn.init.zeros_(self.linear.bias)
@@ -108,14 +94,8 @@ def train(options, data: Data | None = None) -> Path:
     else:
         model, loss = Concise(options.preset), F.mse_loss
         optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training("linear-regression", options, preset, data, model, loss, optimizer, errors)
+    return training("linear-regression", options, preset, Lesson(data, model, loss, optimizer), errors)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="FILE", help="features and targets of another run")
-
-    def train_with_data(options):
-        return train(options, data_of_a_file(options.data) if options.data else None)
-
-    main(parser, train_with_data)
+    main(arguments(__doc__.splitlines()[0]), train)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, arguments, fashion_mnist, main
+from lesson import ACCURACY, Lesson
 from training import training
 
 PIXELS, HIDDENS, CLASSES = 784, 256, 10
@@ -36,19 +37,34 @@ class Scratch(nn.Module):
         return h @ self.w2 + self.b2
 
 
-class Concise(nn.Module):
+class Mlp(nn.Module):
+    """Dense layers of these widths, with an activation behind each but the last: `hidden`, or `hidden1`, `hidden2`, …,
+    and `output`.
+    """
+
+    def __init__(self, widths: list[int], activation=F.relu):
+        super().__init__()
+        self.activation, self.names = activation, []
+        *below, last, outputs = widths
+        for number, (inputs, units) in enumerate(zip(below, widths[1:]), start=1):
+            self.names.append("hidden" if len(below) == 1 else f"hidden{number}")
+            self.add_module(self.names[-1], nn.Linear(inputs, units))
+        self.output = nn.Linear(last, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, K]
+        for name in self.names:
+            x = self.activation(self.get_submodule(name)(x))
+        return self.output(x)
+
+
+class Concise(Mlp):
     """With the library."""
 
     def __init__(self, preset: str):
-        super().__init__()
-        self.hidden = nn.Linear(PIXELS, HIDDENS)  # weight and bias from U(-1/28, 1/28)
-        self.output = nn.Linear(HIDDENS, CLASSES)  # weight and bias from U(-1/16, 1/16)
+        super().__init__([PIXELS, HIDDENS, CLASSES])  # from U(-1/28, 1/28), then from U(-1/16, 1/16), biases too
         if preset == "zh":  # zh 4.3 sets the weights, not the biases; en 5.2 keeps PyTorch's own initial values
             nn.init.normal_(self.hidden.weight, std=0.01)
             nn.init.normal_(self.output.weight, std=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, K]
-        return self.output(F.relu(self.hidden(x)))
 
 
 def train(options, data: Data | None = None) -> Path:
@@ -62,7 +78,7 @@ def train(options, data: Data | None = None) -> Path:
     else:
         model = Concise(options.preset)
         optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training("mlp", options, preset, data, model, F.cross_entropy, optimizer)
+    return training("mlp", options, preset, Lesson(data, model, F.cross_entropy, optimizer, ACCURACY))
 
 
 if __name__ == "__main__":

@@ -34,8 +34,9 @@ class Nin(nn.Module):
         self.block2 = Block(a, b, 5, 1, 2)
         self.block3 = Block(b, c, 3, 1, 1)
         self.block4 = Block(c, classes, 3, 1, 1)
+        self.dropout = nn.Dropout(0.5)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B, classes]
         for block in (self.block1, self.block2, self.block3):
             x = F.max_pool2d(block(x), 3, 2)
-        return self.block4(F.dropout(x, 0.5, self.training)).mean(dim=(2, 3))
+        return self.block4(self.dropout(x)).mean(dim=(2, 3))

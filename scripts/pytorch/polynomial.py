@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import Data, Preset, UsageError, arguments, main
+from lesson import Lesson
 from linear_regression import data_set
 from training import training
 
@@ -61,9 +62,8 @@ def train(options, data: Data | None = None) -> Path:
     data = data or data_set(synthetic(terms), synthetic(terms))
     model = Polynomial(terms)
     optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training(
-        "linear-regression", options, preset, data, model, F.mse_loss, optimizer, weights, model_name=options.model
-    )
+    lesson = Lesson(data, model, F.mse_loss, optimizer)
+    return training("linear-regression", options, preset, lesson, weights, options.model)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """The language models of crates/05-recurrent (D2L zh 8.5, 8.6, 9.1-9.4, en 9.5, 9.6, 10.1-10.3): with PyTorch's layers,
-and by hand under the book's names. For parity; they are not trained here.
+and by hand under the book's names. They are trained by twin.py.
 """
+
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from draws import Stream, Words
 
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -19,9 +23,13 @@ class RnnModel(nn.Module):
         self.linear = nn.Linear(num_hiddens * (2 if bidirectional else 1), vocab_size)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, T] -> [B, T, V]
+        return self.forward_from(x, None)[0]
+
+    def forward_from(self, x: Tensor, state):
+        """From the state after the tokens before `x`; also the state after `x`."""
         one_hot = F.one_hot(x.T, self.vocab_size).to(self.linear.weight.dtype)  # [T, B, V]
-        h, _ = self.rnn(one_hot)
-        return self.linear(h).transpose(0, 1)
+        h, state = self.rnn(one_hot, state)
+        return self.linear(h).transpose(0, 1), state
 
 
 class Gates(nn.Module):
@@ -48,12 +56,12 @@ class Rnn(Gates):
     def __init__(self, num_inputs: int, num_hiddens: int):
         super().__init__("h", num_inputs, num_hiddens)
 
-    def forward(self, inputs: Tensor) -> Tensor:  # [T, B, D] -> [T, B, H]
-        h, outputs = self.zeros(inputs), []
+    def forward(self, inputs: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:  # [T, B, D] -> [T, B, H]
+        h, outputs = self.zeros(inputs) if h is None else h, []
         for x in inputs:
             h = torch.tanh(self.gate("h", x, h))
             outputs.append(h)
-        return torch.stack(outputs)
+        return torch.stack(outputs), h
 
 
 class Gru(Gates):
@@ -62,13 +70,13 @@ class Gru(Gates):
     def __init__(self, num_inputs: int, num_hiddens: int):
         super().__init__("zrh", num_inputs, num_hiddens)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        h, outputs = self.zeros(inputs), []
+    def forward(self, inputs: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        h, outputs = self.zeros(inputs) if h is None else h, []
         for x in inputs:
             z, r = torch.sigmoid(self.gate("z", x, h)), torch.sigmoid(self.gate("r", x, h))
             h = z * h + (1 - z) * torch.tanh(self.gate("h", x, r * h))
             outputs.append(h)
-        return torch.stack(outputs)
+        return torch.stack(outputs), h
 
 
 class Lstm(Gates):
@@ -77,14 +85,26 @@ class Lstm(Gates):
     def __init__(self, num_inputs: int, num_hiddens: int):
         super().__init__("ifoc", num_inputs, num_hiddens)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        h, c, outputs = self.zeros(inputs), self.zeros(inputs), []
+    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None):
+        h, c = (self.zeros(inputs), self.zeros(inputs)) if state is None else state
+        outputs = []
         for x in inputs:
             i, f, o = (torch.sigmoid(self.gate(letter, x, h)) for letter in "ifo")
             c = f * c + i * torch.tanh(self.gate("c", x, h))
             h = o * torch.tanh(c)
             outputs.append(h)
-        return torch.stack(outputs)
+        return torch.stack(outputs), (h, c)
+
+
+class Stack(nn.Sequential):
+    """Layers, each fed with the outputs of the one before. zh 9.3.1, en 10.3.1."""
+
+    def forward(self, inputs: Tensor, states: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        after = []
+        for layer, state in zip(self, states or [None] * len(self)):
+            inputs, state = layer(inputs, state)
+            after.append(state)
+        return inputs, tuple(after)
 
 
 class ByHand(nn.Module):
@@ -95,13 +115,63 @@ class ByHand(nn.Module):
         self.vocab_size = vocab_size
         sizes = [vocab_size] + [num_hiddens] * num_layers
         layers = [layer(inputs, num_hiddens) for inputs in sizes[:-1]]
-        self.rnn = layers[0] if num_layers == 1 else nn.Sequential(*layers)
+        self.rnn = layers[0] if num_layers == 1 else Stack(*layers)
         self.w_hq = nn.Parameter(torch.randn(num_hiddens, vocab_size) * 0.01)
         self.b_q = nn.Parameter(torch.zeros(vocab_size))
 
     def forward(self, x: Tensor) -> Tensor:  # [B, T] -> [B, T, V]
-        h = self.rnn(F.one_hot(x.T, self.vocab_size).to(self.w_hq.dtype))
-        return (h @ self.w_hq + self.b_q).transpose(0, 1)
+        return self.forward_from(x, None)[0]
+
+    def forward_from(self, x: Tensor, state):
+        """From the state after the tokens before `x`; also the state after `x`."""
+        h, state = self.rnn(F.one_hot(x.T, self.vocab_size).to(self.w_hq.dtype), state)
+        return (h @ self.w_hq + self.b_q).transpose(0, 1), state
+
+
+class Carried:
+    """A model that starts from the state after its last minibatch, but not from its gradients."""
+
+    def __init__(self, model: nn.Module):
+        self.model, self.state = model, None
+        model.forward = self.forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits, self.state = self.model.forward_from(x, self.state)
+        self.state = detached(self.state)
+        return logits
+
+
+def detached(state):
+    return tuple(detached(part) for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def cut(tokens: int, num_steps: int, batch_size: int, carries: bool) -> tuple[int, int, int]:
+    """The largest offset of an epoch, the rows of a minibatch, and how many minibatches fit behind that offset."""
+    largest = num_steps if carries else num_steps - 1
+    left = tokens - largest - 1
+    rows = min(batch_size, left // num_steps)
+    return largest, rows, left // rows // num_steps if carries else left // num_steps // rows
+
+
+def minibatches(
+    tokens: int, num_steps: int, batch_size: int, carried: Carried | None, draws: Callable[[str], Stream] | None
+) -> Iterator[Tensor]:
+    """Where the text windows of each minibatch of an epoch begin, cut from an offset that the epoch draws. zh 8.3.4
+
+    With `carried` each row goes on where it ended in the minibatch before. Otherwise the windows come in random order.
+    Without `draws` nothing is random.
+    """
+    largest, rows, count = cut(tokens, num_steps, batch_size, carried is not None)
+    offset = Words(draws("offset")).below(largest + 1) if draws else 0
+    left = tokens - offset - 1
+    if carried:
+        carried.state = None
+        for batch in range(count):
+            yield offset + torch.arange(rows) * (left // rows) + batch * num_steps
+    else:
+        windows = left // num_steps
+        order = torch.from_numpy(draws("windows").permutation(windows)) if draws else torch.arange(windows)
+        yield from (offset + order * num_steps).split(rows)[:count]
 
 
 def models(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, arguments, fashion_mnist, main
+from lesson import ACCURACY, Lesson
 from training import training
 
 PIXELS, CLASSES = 784, 10
@@ -64,7 +65,7 @@ def train(options, data: Data | None = None) -> Path:
     else:
         model, loss = Concise(options.preset), F.cross_entropy
         optimizer = torch.optim.SGD(model.parameters(), preset.learning_rate)
-    return training("softmax-regression", options, preset, data, model, loss, optimizer)
+    return training("softmax-regression", options, preset, Lesson(data, model, loss, optimizer, ACCURACY))
 
 
 if __name__ == "__main__":

@@ -9,107 +9,129 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from common import Data, Log, Mean, Preset, UsageError, Window
-from common import accuracy, evaluate, load_parameters, output, rows, run_folder
+from common import load_parameters, output, rows, run_folder, save_parameters
+from lesson import Lesson, Measure
 
 
 def training(
-    chapter: str, options, preset: Preset, data: Data, model: nn.Module, loss, optimizer, errors=None, model_name=None,
-    evaluation_loss=None, weight=len, objective=None,
+    chapter: str, options, preset: Preset, lesson: Lesson, errors=None, model_name: str | None = None,
 ) -> Path:
     """Trains the model as its section does; returns the run's folder, with the log and the parameters.
 
-    `loss(outputs, targets)` is the mean over a batch. `errors(model)` gives numbers that are known only after training.
-    `model_name` is what the log calls the model where it isn't the chapter's name, `evaluation_loss` the loss of the
-    measurements where it isn't the one that is trained on. `weight(targets)` is what a batch counts in the means, its
-    examples unless stated. `objective(batch_loss, targets)` is what the gradient is of, where it isn't the loss.
+    `errors(model)` gives numbers that are known only after training. `model_name` is what the log calls the model where
+    it isn't the chapter's name.
     """
     model_name = model_name or chapter
     if options.init:
-        load_parameters(model, options.init)
+        load_parameters(lesson.model, options.init)
     epochs = preset.epochs if options.epochs is None else options.epochs
-    data = data.first(options.examples)
-    inputs, targets = data.train
-    examples = len(targets)
-    classes = targets.dim() == 1 and not targets.is_floating_point()
-    window = Window(max(1, math.ceil(examples / preset.batch_size) // 2))
-    shuffle = torch.Generator().manual_seed(options.seed)
-
+    lesson.data = lesson.data.first(options.examples)
     folder = run_folder(options.runs_dir / chapter, options.name, default_name(model_name, options))
     log = Log(folder)
-    log.write("run", **header(chapter, model_name, options, preset, epochs, data, model))
+    log.write("run", **header(chapter, model_name, options, preset, epochs, lesson.data, lesson.model))
     started = time.perf_counter()
-    step, best = 0, {}
-
-    for epoch in range(1, epochs + 1) if epochs else [0]:  # 0: no steps, only an evaluation
-        order = torch.arange(examples) if options.no_shuffle else torch.randperm(examples, generator=shuffle)
-        train, gradient_norm = {name: Mean() for name in (["loss", "accuracy"] if classes else ["loss"])}, Mean()
-        epoch_started = time.perf_counter()
-        model.train()
-        for indices in order.split(preset.batch_size) if epoch else []:
-            y = targets[indices]
-            y_hat = output(model, rows(inputs, indices))
-            batch_loss = loss(y_hat, y)
-            optimizer.zero_grad()
-            (objective(batch_loss, y) if objective else batch_loss).backward()
-            norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
-            gradient_norm.add(norm.item())
-            if preset.clip_norm:
-                nn.utils.clip_grads_with_norm_(model.parameters(), preset.clip_norm, norm)
-            optimizer.step()
-
-            step += 1
-            value = batch_loss.item()
-            if not math.isfinite(value):
-                reason = f"loss {value} in epoch {epoch}, step {step}"
-                log.write("end", **ending("failed", epoch - 1, started, {}, {}), reason=reason)
-                raise UsageError(f"{reason}; try a lower learning rate")
-            window.add(value)
-            train["loss"].add(value, weight(y))
-            if classes:
-                train["accuracy"].add(accuracy(y_hat, y), len(y))
-        seconds = time.perf_counter() - epoch_started
-
-        groups = {"train": {name: mean.value for name, mean in train.items()} if epoch else {}}
-        if preset.windows and window.last is not None:
-            groups["train_window"] = {"loss": window.last}
-        groups |= evaluations(model, evaluation_loss or loss, data, preset, classes, weight)
-        for metric, value in flat(groups).items():
-            sign = 1 if metric.endswith("accuracy") else -1
-            if metric not in best or sign * value > sign * best[metric]["value"]:
-                best[metric] = {"value": value, "epoch": epoch}
-        log.write("epoch", epoch=epoch, step=step, learning_rate=preset.learning_rate, **groups,
-                  gradient_norm=gradient_norm.value, seconds=seconds,
-                  examples_per_second=examples / seconds if epoch else 0.0)
-        if not options.quiet:
-            print(f"epoch {epoch}/{epochs}  {line(flat(groups))}  {seconds:.1f} s", flush=True)
-
-    final = flat(groups) | (errors(model) if errors else {})
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    batches = shuffled(len(lesson.data.train[1]), preset.batch_size, shuffle_of(options))
+    final, best = train_epochs(lesson, preset, epochs, batches, log, quiet=options.quiet)
+    final |= errors(lesson.model) if errors else {}
+    save_parameters(lesson.model, folder / "model.safetensors")
     log.write("end", **ending("finished", epochs, started, final, best))
     if not options.quiet:
         print(f"{folder}: {line(final)}")
     return folder
 
 
-def evaluations(
-    model: nn.Module, loss, data: Data, preset: Preset, classes: bool, weight
-) -> dict[str, dict[str, float]]:
+def shuffle_of(options) -> torch.Generator | None:
+    """What orders the examples; nothing under --no-shuffle."""
+    return None if options.no_shuffle else torch.Generator().manual_seed(options.seed)
+
+
+def shuffled(examples: int, batch_size: int, shuffle: torch.Generator | None) -> Callable[[int], Iterable[Tensor]]:
+    """The minibatches of each epoch, as indices, in PyTorch's random order."""
+    order = lambda: torch.arange(examples) if shuffle is None else torch.randperm(examples, generator=shuffle)
+    return lambda epoch: order().split(batch_size)
+
+
+def train_epochs(
+    lesson: Lesson, preset: Preset, epochs: int, batches: Callable[[int], Iterable[Tensor]], log: Log,
+    fold: int | None = None, quiet: bool = True,
+) -> tuple[dict[str, float], dict[str, dict]]:
+    """The training loop: the last epoch's metrics, and the best of all epochs. `batches(epoch)` gives the indices of each
+    minibatch. Without epochs, the log has an epoch 0 of an evaluation alone.
+    """
+    model, optimizer = lesson.model, lesson.optimizer
+    inputs, targets = lesson.data.train
+    window = Window(max(1, math.ceil(len(targets) / preset.batch_size) // 2))
+    measures = {"loss": Measure(lesson.loss, lesson.weight)}
+    measures |= {name: measure for name, measure in lesson.measures.items() if measure.in_training}
+    step, best, groups = 0, {}, {}
+
+    for epoch in range(1, epochs + 1) if epochs else [0]:
+        train, gradient_norm, examples = {name: Mean() for name in measures}, Mean(), 0
+        began = time.perf_counter()
+        if preset.schedule:
+            for group in optimizer.param_groups:
+                group["lr"] = preset.learning_rate_of(epoch)
+        model.train()
+        for indices in batches(epoch) if epoch else []:
+            y = targets[indices]
+            y_hat = output(model, rows(inputs, indices))
+            loss = lesson.loss(y_hat, y)
+            optimizer.zero_grad()
+            (lesson.objective(loss, y) if lesson.objective else loss).backward()
+            norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
+            gradient_norm.add(norm.item())
+            if preset.clip_norm:
+                nn.utils.clip_grads_with_norm_(model.parameters(), preset.clip_norm, norm)
+            optimizer.step()
+
+            step, examples = step + 1, examples + len(y)
+            value = loss.item()
+            if not math.isfinite(value):
+                reason = f"loss {value} in epoch {epoch}, step {step}"
+                log.write("end", **ending("failed", epoch - 1, began, {}, {}), reason=reason)
+                raise UsageError(f"{reason}; try a lower learning rate")
+            window.add(value)
+            train["loss"].add(value, lesson.weight(y))
+            with torch.no_grad():
+                for name, measure in lesson.measures.items():
+                    if measure.in_training:
+                        train[name].add(*measure.of_batch(y_hat, y))
+        seconds = time.perf_counter() - began
+
+        shown = {name: measures[name].shown(mean.value) for name, mean in train.items()}
+        groups = {"train": shown if epoch else {}}
+        if preset.windows and window.last is not None:
+            groups["train_window"] = {"loss": window.last}
+        groups |= evaluations(lesson, preset)
+        for metric, value in flat(groups).items():
+            sign = 1 if metric.endswith("accuracy") else -1
+            if metric not in best or sign * value > sign * best[metric]["value"]:
+                best[metric] = {"value": value, "epoch": epoch}
+        log.write("epoch", epoch=epoch, step=step, learning_rate=preset.learning_rate_of(epoch), **groups,
+                  gradient_norm=gradient_norm.value, seconds=seconds,
+                  examples_per_second=examples / seconds if epoch else 0.0, **({"fold": fold} if fold else {}))
+        if not quiet:
+            print(f"epoch {epoch}/{epochs}  {line(flat(groups))}  {seconds:.1f} s", flush=True)
+    return flat(groups), best
+
+
+def evaluations(lesson: Lesson, preset: Preset) -> dict[str, dict[str, float]]:
     """What is measured with fixed parameters, by the log's groups."""
     groups = {}
-    if data.valid:
-        groups["valid"], by_batch = evaluate(model, loss, data.valid, preset.batch_size, classes, weight)
+    if lesson.data.valid:
+        groups["valid"], by_batch = lesson.evaluate(lesson.data.valid, preset.batch_size)
         if preset.windows:
             groups["valid_batches"] = by_batch
     if preset.train_after:
-        groups["train_after"], _ = evaluate(model, loss, data.train, preset.batch_size, classes, weight)
+        groups["train_after"], _ = lesson.evaluate(lesson.data.train, preset.batch_size)
     return groups
 
 

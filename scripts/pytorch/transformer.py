@@ -66,11 +66,11 @@ class EncoderBlock(nn.Module):
         self.norm1 = nn.LayerNorm(num_hiddens)
         self.ffn = FeedForward(num_hiddens, ffn_num_hiddens)
         self.norm2 = nn.LayerNorm(num_hiddens)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout1, self.dropout2 = nn.Dropout(dropout), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        x = self.norm1(x + self.dropout(self.attention(x, x, x, seen)))
-        return self.norm2(x + self.dropout(self.ffn(x)))
+        x = self.norm1(x + self.dropout1(self.attention(x, x, x, seen)))
+        return self.norm2(x + self.dropout2(self.ffn(x)))
 
 
 class Encoder(nn.Module):
@@ -105,13 +105,13 @@ class DecoderBlock(nn.Module):
         self.norm2 = nn.LayerNorm(num_hiddens)
         self.ffn = FeedForward(num_hiddens, ffn_num_hiddens)
         self.norm3 = nn.LayerNorm(num_hiddens)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout1, self.dropout2, self.dropout3 = (nn.Dropout(dropout) for _ in range(3))
 
     def forward(self, x: Tensor, written: Tensor, seen: Tensor | None, encoded: Tensor, encoded_seen: Tensor) -> Tensor:
         """`written` [B, W, H] ends with `x` [B, T, H]."""
-        x = self.norm1(x + self.dropout(self.attention1(x, written, written, seen)))
-        x = self.norm2(x + self.dropout(self.attention2(x, encoded, encoded, encoded_seen)))
-        return self.norm3(x + self.dropout(self.ffn(x)))
+        x = self.norm1(x + self.dropout1(self.attention1(x, written, written, seen)))
+        x = self.norm2(x + self.dropout2(self.attention2(x, encoded, encoded, encoded_seen)))
+        return self.norm3(x + self.dropout3(self.ffn(x)))
 
 
 class Decoder(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from common import Data, Preset, UsageError, digest
 from golden_translation import counted, prepared, published, sentences, sequence, vocabulary
+from lesson import Lesson, Measure
 from training import training
 
 # Pairs to train on, pairs held out behind them, time steps. The Chinese edition holds none out.
@@ -32,7 +33,7 @@ LONGEST_NGRAM = 2
 # --- Data -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pairs:
     """Pairs as numbers, and the tokens in the order of their numbers.
 
@@ -52,9 +53,12 @@ class Pairs:
         return self.target.index("<pad>")
 
 
-def english_french(data_dir: Path, edition: str) -> Pairs:
-    """The edition's pairs of the published file."""
+def english_french(data_dir: Path, edition: str, held_out: int | None = None) -> Pairs:
+    """The edition's pairs of the published file; `held_out` of them behind the training pairs where it isn't the
+    edition's number.
+    """
     train, valid, steps = SIZES[edition]
+    valid = valid if held_out is None else held_out
     try:
         content = published(data_dir)
     except FileNotFoundError as error:
@@ -69,8 +73,8 @@ def english_french(data_dir: Path, edition: str) -> Pairs:
     begin = torch.full((len(target), 1), sides["target"].index("<bos>"))
     decoder_input = torch.cat([begin, target[:, :-1]], dim=1)
     part = lambda chosen: ((source[chosen], lengths[chosen], decoder_input[chosen]), target[chosen])
-    held_out = part(slice(train, None)) if valid else None
-    data = Data("fra-eng", "real", part(slice(train)), held_out, digest([content]))
+    rest = part(slice(train, None)) if valid else None
+    data = Data("fra-eng", "real", part(slice(train)), rest, digest([content]))
     return Pairs(data, sides["source"], sides["target"], steps)
 
 
@@ -140,20 +144,26 @@ def train_translation(
     pairs = english_french(options.data_dir, edition)
     model = build(pairs)
     xavier(model, edition)
-    padding = None if counts_padding else pairs.padding()
-    per_token = masked_cross_entropy(padding)
-    tokens = lambda targets: (targets if padding is None else targets[targets != padding]).numel()
-    loss, objective = per_token, None
-    if edition == "zh":
-        # A sentence's loss is the sum over its tokens, divided by all steps. The gradient is of the sum over a batch's
-        # sentences; the book prints the sum over all sentences, divided by the number of tokens.
-        loss = lambda logits, targets: per_token(logits, targets) / pairs.steps
-        objective = lambda value, targets: value * tokens(targets)
-    optimizer = torch.optim.Adam(model.parameters(), preset.learning_rate)
-    return training(
-        chapter, options, preset, pairs.data, model, loss, optimizer, lambda model: scores(model, pairs),
-        model_name=model_name, weight=tokens, objective=objective,
-    )
+    kind = "padding" if counts_padding else "sentences" if edition == "zh" else "tokens"
+    lesson = lesson_of(model, pairs, kind)
+    lesson.optimizer = torch.optim.Adam(model.parameters(), preset.learning_rate)
+    return training(chapter, options, preset, lesson, lambda model: scores(model, pairs), model_name)
+
+
+def lesson_of(model: EncoderDecoder, pairs: Pairs, kind: str) -> Lesson:
+    """The model with one of the book's losses: of `sentences` (zh), `tokens` (en 10.7), or `padding` (en 11.4 and 11.7)."""
+    of_words = masked_cross_entropy(pairs.padding())
+    words = lambda targets: (targets != pairs.padding()).sum().item()
+    measures = {"cross_entropy": Measure(of_words, words)}
+    if kind == "padding":
+        return Lesson(pairs.data, model, masked_cross_entropy(None), measures=measures, weight=Tensor.numel)
+    if kind == "tokens":
+        return Lesson(pairs.data, model, of_words, measures=measures, weight=words)
+    # A sentence's loss is the sum over its tokens, divided by all steps. The gradient is of the sum over a batch's
+    # sentences; the book prints the sum over all sentences, divided by the number of tokens.
+    loss = lambda logits, targets: of_words(logits, targets) / pairs.steps
+    objective = lambda value, targets: value * words(targets)
+    return Lesson(pairs.data, model, loss, measures=measures, weight=words, objective=objective)
 
 
 # --- Translations -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """The vision Transformer, the PyTorch reference of `vit` in crates/07-transformer (D2L en 11.8; Dosovitskiy et al.
-2021, arXiv:2010.11929). For parity and benchmarks; it is not trained here.
+2021, arXiv:2010.11929). It is trained by twin.py.
 
 The book trains it on Fashion-MNIST, enlarged to 96 x 96, by SGD with minibatches of 128 and a learning rate of 0.1 for
 ten epochs, from PyTorch's initial values.

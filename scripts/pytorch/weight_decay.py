@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import SGD, Data, Preset, arguments, main
+from lesson import Lesson
 from linear_regression import data_set, half_squared_error
 from training import training
 
@@ -93,10 +94,8 @@ def train(options, data: Data | None = None) -> Path:
         model = Concise(options.preset)
         loss = evaluation_loss = F.mse_loss
         optimizer = decaying_sgd(model, preset.learning_rate, preset.weight_decay)
-    return training(
-        "linear-regression", options, preset, data, model, loss, optimizer, norms,
-        model_name=options.model, evaluation_loss=evaluation_loss,
-    )
+    lesson = Lesson(data, model, loss, optimizer, evaluation_loss=evaluation_loss)
+    return training("linear-regression", options, preset, lesson, norms, options.model)
 
 
 if __name__ == "__main__":
