@@ -7,7 +7,7 @@
 #
 # The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If losses differ by more than
 # 1e-5 in one of the first three epochs, PyTorch trains once more in f64, to show how far rounding alone leads.
-# PyTorch is installed into target/twins-venv, unless D2L_BENCH_PYTHON names a Python that has it.
+# PyTorch is installed into target/pytorch-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 usage() {
@@ -19,7 +19,7 @@ usage() {
 # All programs find data and runs in the same folders.
 export D2L_DATA=${D2L_DATA:-$root/data} D2L_RUNS=${D2L_RUNS:-$root/runs}
 . "$root/scripts/python-environment.sh"
-python_environment "$root/scripts/pytorch/requirements.txt" twins-venv 'numpy, pandas, PIL, safetensors, torch'
+python_environment 'numpy, pandas, PIL, safetensors, torch'
 
 chapter() { cargo run --quiet --manifest-path "$root/Cargo.toml" --package "$1" -- "${@:2}"; }
 

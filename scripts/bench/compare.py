@@ -228,7 +228,9 @@ def measure(ours: Ours, pytorch: PyTorch, name: str, settings: list[str], thread
             ours, pytorch, name, settings, options.against, threads, options.rounds, options.seconds
         )
         mine = launches(lambda: ours.start(name, threads))
-        other = launches(lambda: pytorch.start(name, threads, row["pytorch_variant"]))
+        # Not compiled: that would be the compiler's memory and time.
+        eager = row["pytorch_variant"].removesuffix(COMPILED)
+        other = launches(lambda: pytorch.start(name, threads, eager))
         row |= {"ours_peak_mb": mine[0], "pytorch_peak_mb": other[0]}
         row |= {"ours_first_step_s": mine[1], "pytorch_first_step_s": other[1]}
         for side in ("ours", "pytorch"):

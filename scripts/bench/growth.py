@@ -87,7 +87,7 @@ def draw(curves: dict[str, list[dict]], path: Path) -> None:
     from matplotlib import pyplot
 
     pyplot.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "growth", "font.size": 9}
-    figure, axes = pyplot.subplots(3, 6, figsize=(15, 7), layout="constrained")
+    figure, axes = pyplot.subplots(3, 6, figsize=(14, 7), layout="constrained")
     for number, (what, points) in enumerate(curves.items()):
         for column, (unit, label) in enumerate([("ms", "milliseconds"), ("mb", "megabytes")]):
             axis = axes[number // 3][number % 3 * 2 + column]
@@ -96,12 +96,14 @@ def draw(curves: dict[str, list[dict]], path: Path) -> None:
             axis.loglog(sizes, [point[f"pytorch_{unit}"] for point in points], "s--", markersize=3, label="PyTorch")
             axis.set(xlabel=what, ylabel=label)
             axis.grid(alpha=0.3)
+            axis.minorticks_off()
     axes[0][0].legend()
     figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="run.sh growth")
+    parser.add_argument("--series", default="", metavar="TEXT", help="only series whose names contain the text")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="pairs of turns per point [7]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the points to this file")
@@ -113,7 +115,7 @@ def main() -> int:
     header = report.header(pytorch.rows()["torch"], options.rounds, CHECKED_STEPS)
     report.busy(header["machine"])
     curves = {}
-    for series in SERIES:
+    for series in (series for series in SERIES if options.series in series.what):
         curves[series.what] = []
         for size in series.sizes:
             name = series.row.format(size)
