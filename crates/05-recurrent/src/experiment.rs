@@ -9,7 +9,7 @@ use crate::generation::{Writing, changed_prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
 use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
-use crate::{inspect, training, word_frequencies};
+use crate::{gates, inspect, training, word_frequencies};
 
 /// Makes a model by hand or with the library for a vocabulary and a number of hidden units, in this order.
 pub type Build = fn(
@@ -20,7 +20,16 @@ pub type Build = fn(
 ) -> candle_core::Result<Box<dyn Recurrent>>;
 
 /// Trains the model that `build` makes, and shows what it writes.
-pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
+pub fn train(
+    run: &mut Run,
+    options: &Options,
+    build: impl FnOnce(
+        Implementation,
+        (usize, usize),
+        &Initializer,
+        &ParamStore,
+    ) -> candle_core::Result<Box<dyn Recurrent>>,
+) -> Result<()> {
     options.writing.decoding.check()?;
     let settings = &run.settings;
     let text = settings.load(time_machine_text)?;
@@ -57,6 +66,7 @@ pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
         Some(text) => training::fit(&*task.network, &text, &splits, &mut optimizer, run)?,
         None => d2l::fit(&task, &splits, &mut optimizer, run)?,
     }
+    gates::show(&*task.network, &corpus, run)?;
     write(&*task.network, &corpus, &options.writing, run)
 }
 

@@ -118,7 +118,7 @@ fn show_rows(run: &Run, corpus: &Corpus, options: &Options, epoch: &Epoch, is_ow
 }
 
 /// The axes of the first minibatch's tensors, and its first row token by token.
-fn show_tensors(
+pub fn show_tensors(
     run: &Run,
     vocabulary: &Vocabulary,
     [x, y]: &[Tensor; 2],
