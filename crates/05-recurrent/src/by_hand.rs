@@ -49,9 +49,10 @@ impl Gate {
     }
 }
 
-/// 1 / (1 + e^-x)
+/// 1 / (1 + e^-x) = ½ + ½ tanh(x / 2). The second form, because e^-x is infinite where x is far below 0, and the gradient
+/// would be 0 · ∞.
 pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    (x.neg()?.exp()? + 1.0)?.recip()
+    ((x * 0.5)?.tanh()? * 0.5)? + 0.5
 }
 
 /// The gates of a time step by name, each `[B, H]` between 0 and 1. A layer without gates has none.
@@ -173,5 +174,33 @@ impl<L: Layer> Recurrent for ByHand<L> {
     fn gates_at(&self, x: &Tensor, state: Option<&[Tensor]>) -> Result<Gates> {
         let x = self.one_hot.forward(&x.unsqueeze(1)?)?.squeeze(0)?; // [B, V]
         self.rnn.gates_at(&x, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use d2l::nn::backward;
+
+    /// σ(0) = ½, σ(ln 3) = ¾, and the derivative σ (1 - σ); far out neither is NaN.
+    #[test]
+    fn the_sigmoid_and_its_gradient_are_finite_everywhere() -> anyhow::Result<()> {
+        let x = Var::new(&[0.0, 3f32.ln(), -200.0, 200.0], &Device::Cpu)?;
+        let y = sigmoid(&x)?;
+        let gradients = backward(&y.sum_all()?)?;
+        let gradient = gradients.get(&x).map(Tensor::to_vec1::<f32>);
+        for (found, wanted) in [
+            (y.to_vec1::<f32>()?, [0.5, 0.75, 0.0, 1.0]),
+            (
+                gradient.transpose()?.unwrap_or_default(),
+                [0.25, 0.1875, 0.0, 0.0],
+            ),
+        ] {
+            assert_eq!(found.len(), 4);
+            let near = |(found, wanted): (&f32, f32)| (found - wanted).abs() < 1e-6;
+            assert!(found.iter().zip(wanted).all(near), "{found:?}");
+        }
+        Ok(())
     }
 }

@@ -13,9 +13,9 @@ use crate::language_model::{Recurrent, State};
 
 /// Characters that the network reads, and those of them that the figure shows.
 const READ: usize = 500;
-const SHOWN: usize = 40;
+const SHOWN: usize = 32;
 /// Units that the figure shows of each gate: those that change most from character to character.
-const UNITS: usize = 8;
+const UNITS: usize = 6;
 
 /// Lets a network with gates by hand read the beginning of the text. Draws `figures/gates.svg`, and logs the largest
 /// absolute value in its state, `state.largest`. Other networks don't show their gates.
@@ -68,7 +68,7 @@ fn draw(run: &Run, all: &[Gates], corpus: &Corpus) -> Result<()> {
     }
     let tokens = corpus.tokens.iter().take(all.len());
     let columns: Vec<String> = tokens
-        .map(|&id| corpus.vocabulary.token(id).replace(' ', "␣"))
+        .map(|&id| corpus.vocabulary.token(id).replace(' ', "_"))
         .collect();
     let matrix = Matrix { values: &values, rows: &rows, columns: &columns };
     let title = format!("{}: gates, 0 shut, 1 open", run.settings.model);

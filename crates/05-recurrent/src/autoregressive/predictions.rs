@@ -68,10 +68,10 @@ pub fn report(run: &mut Run, model: &Autoregressive, series: &[f32]) -> Result<(
         };
         let error = mean_squared_error(found, series);
         run.record_final(&format!("error.ahead{k}"), error);
-        run.say(&format!(
-            "{k:>2} steps ahead: mean squared error {error:.4}"
-        ));
         let unit = if k == 1 { "step" } else { "steps" };
+        run.say(&format!(
+            "{k:>2} {unit} ahead: mean squared error {error:.4}"
+        ));
         steps.push(line(&format!("{k} {unit} ahead"), found));
     }
     let error = mean_squared_error(&own, series);
