@@ -46,7 +46,7 @@ pub struct Options {
     #[arg(long, value_name = "S", value_parser = at_least_zero, help_heading = "Model")]
     pub recurrent_scale: f64,
     /// Time steps: tokens in a text window
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000),
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(3..=1000),
           help_heading = "Data")]
     pub num_steps: usize,
     /// Train on the first N tokens, in text windows side by side; a tenth as many that follow are held out
@@ -261,11 +261,11 @@ fn report(
             continue; // nothing was trained
         }
         for (colour, (name, norms)) in lines.iter().enumerate() {
-            // Smaller numbers than f32 has are 0.
+            // Smaller numbers than f32 has are 0, larger ones infinite.
             let seen: Vec<f64> = norms
                 .iter()
                 .copied()
-                .take_while(|norm| *norm > 0.0)
+                .take_while(|norm| *norm > 0.0 && norm.is_finite())
                 .collect();
             let [first, .., last] = seen[..] else {
                 continue;

@@ -367,6 +367,11 @@ fn minibatches_can_be_inspected() -> Result<()> {
         Ok(number.context(text.clone())?.trim().parse()?)
     };
     ensure!(start(2)? == start(1)? + 5, "{text}");
+    let through_time = shown(&["gradients-through-time"])?;
+    ensure!(
+        through_time.contains("  input    [32, 50]"),
+        "{through_time}"
+    );
     let figure = folder.path().join("runs/recurrent/figures/n-grams.svg");
     ensure!(figure.exists(), "{text}");
     let runs = std::fs::read_dir(folder.path().join("runs/recurrent"))?;
