@@ -7,7 +7,7 @@
 #
 # The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If losses differ by more than
 # 1e-6 in the first epoch or 1e-5 in the next two, PyTorch trains once more in f64, to show how far rounding alone leads.
-# PyTorch is installed into target/twins-venv, unless D2L_BENCH_PYTHON names a Python that has it.
+# PyTorch is installed into target/pytorch-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 usage() {
@@ -19,7 +19,7 @@ usage() {
 # All programs find data and runs in the same folders.
 export D2L_DATA=${D2L_DATA:-$root/data} D2L_RUNS=${D2L_RUNS:-$root/runs}
 . "$root/scripts/python-environment.sh"
-python_environment "$root/scripts/pytorch/requirements.txt" twins-venv 'numpy, pandas, PIL, safetensors, torch'
+python_environment 'numpy, pandas, PIL, safetensors, torch'
 
 chapter() { cargo run --quiet --manifest-path "$root/Cargo.toml" --package "$1" -- "${@:2}"; }
 
@@ -50,9 +50,13 @@ examples() {
 report=()
 if [ "$1" = --all ]; then
   report=("${@:2}")
+  twins=$(cd "$root/scripts/pytorch" && "$python" -c 'from twins import TWINS; print(*TWINS)')
   for package in $(awk '!seen[$2]++ { print $2 }' "$root/crates/models.txt"); do
     while read -r model implementation; do
-      echo "training $model $implementation" >&2
+      case " $twins " in
+        *" $model "*) echo "training $model $implementation" >&2 ;;
+        *) echo "$model has no twin in scripts/pytorch/twins.py" >&2 && continue ;;
+      esac
       # shellcheck disable=SC2046
       train "$package" "$model" "against-pytorch-$model-$implementation" 3 --implementation "$implementation" \
         $(examples "$model") </dev/null

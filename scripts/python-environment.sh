@@ -1,9 +1,9 @@
 # For scripts that run Python with PyTorch: source this file.
 
-# python_environment REQUIREMENTS NAME MODULES: sets `python` to a Python that has the modules. D2L_BENCH_PYTHON names one
-# that has them already; otherwise the requirements are installed into the environment NAME of the target folder.
+# python_environment MODULES: sets `python` to a Python that has the modules. D2L_BENCH_PYTHON names one that has them
+# already; otherwise scripts/pytorch/requirements.txt is installed into target/pytorch-venv.
 python_environment() {
-  local requirements=$1 environment=${CARGO_TARGET_DIR:-$root/target}/$2 modules=$3
+  local requirements=$root/scripts/pytorch/requirements.txt environment=${CARGO_TARGET_DIR:-$root/target}/pytorch-venv
   python=${D2L_BENCH_PYTHON:-}
   if [ -z "$python" ]; then
     python=$environment/bin/python
@@ -14,8 +14,8 @@ python_environment() {
       "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
       cp "$requirements" "$environment/requirements.txt"
     fi
-  elif ! "$python" -c "import $modules" 2>/dev/null; then
-    echo "error: D2L_BENCH_PYTHON $python: found no Python with $modules there" >&2
+  elif ! "$python" -c "import $1" 2>/dev/null; then
+    echo "error: D2L_BENCH_PYTHON $python: found no Python with $1 there" >&2
     exit 2
   fi
 }

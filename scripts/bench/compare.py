@@ -22,8 +22,7 @@ LAUNCHES = 3  # for memory and the time to the first step
 WARM_UP_SECONDS, MEMORY_SECONDS = 0.3, 0.5
 PAUSE_SECONDS = 0.02  # between two turns: PyTorch's threads spin for some milliseconds before they sleep
 RATE, RATE_ROUNDS = "matrix-product", 7
-# What is behind a variant's name where the model is compiled.
-AGAINST = {"eager": [""], "compiled": [COMPILED], "both": ["", COMPILED]}
+AGAINST = ["eager", "compiled", "both"]
 CONFIDENCE = 0.95
 
 
@@ -155,33 +154,44 @@ def launches(start) -> tuple[float, float]:
     return statistics.median(peaks), statistics.median(seconds)
 
 
+def fastest(name: str, settings: list[str], against: str, start, values) -> tuple[str, Worker]:
+    """PyTorch's process to compare with, and the name of its variant: of the optimizer's settings the fastest, and that
+    one compiled, if it is asked for. The others end."""
+    candidates: dict[str, tuple[float, Worker]] = {}
+
+    def enter(variant: str) -> None:
+        candidate = start(variant)
+        compare_values(values, candidate.check(CHECKED_STEPS))
+        candidates[variant] = warm_up(candidate), candidate
+
+    for setting in settings:
+        enter(setting)
+    best = min(candidates, key=candidates.get)
+    if against != "eager":
+        try:
+            enter(best + COMPILED)
+        except Failed as error:  # torch.compile cannot compile everything
+            if against == "compiled":
+                raise
+            report.say(f"{name}, {best + COMPILED}: left out: {error}")
+        best = best + COMPILED if against == "compiled" else min(candidates, key=candidates.get)
+    for variant, (_, candidate) in candidates.items():
+        if variant != best:
+            candidate.stop()
+    return best, candidates[best][1]
+
+
 def paired(
-    ours: Ours, pytorch: PyTorch, name: str, variants: list[str], threads: int, rounds: int, seconds: float
+    ours: Ours, pytorch: PyTorch, name: str, settings: list[str], against: str, threads: int, rounds: int,
+    seconds: float,
 ) -> dict:
     """Step times of a row and the processes' other numbers, once both are known to compute the same."""
     with ExitStack() as stack:
         init = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "init.safetensors"
         mine = stack.enter_context(ours.start(name, threads, save_init=init))
         values = mine.check(CHECKED_STEPS)
-        candidates, times = {}, {}
-        for variant in variants:
-            candidate = stack.enter_context(pytorch.start(name, threads, variant, init))
-            try:
-                theirs = candidate.check(CHECKED_STEPS)
-            except Failed as error:
-                if not variant.endswith(COMPILED):
-                    raise
-                report.say(f"{name}, {report.threads(threads)}, {variant}: left out: {error}")
-                continue  # torch.compile cannot compile everything
-            compare_values(values, theirs)
-            candidates[variant], times[variant] = candidate, warm_up(candidate)
-        if not candidates:
-            raise Failed(f"PyTorch: none of {', '.join(variants)} works")
-        fastest = min(times, key=times.get)
-        other = candidates[fastest]
-        for variant, candidate in candidates.items():
-            if variant != fastest:
-                candidate.stop()
+        start = lambda variant: stack.enter_context(pytorch.start(name, threads, variant, init))
+        variant, other = fastest(name, settings, against, start, values)
         flops = other.ask("flops")["flops"]
         turn = 1e3 * seconds / (2 * rounds)  # milliseconds
         steps = [max(1, round(turn / warm_up(worker))) for worker in (mine, other)]
@@ -194,31 +204,33 @@ def paired(
         "ratio": statistics.median(ratios),
         "ratio_low": low,
         "ratio_high": high,
-        "pytorch_variant": fastest,
+        "pytorch_variant": variant,
         "rounds": rounds,
         "ours_steps_per_round": steps[0],
         "pytorch_steps_per_round": steps[1],
         "ratios": ratios,
         "flops": flops,
-        "ours_losses": [step[0] for step in values],
-        "pytorch_losses": [step[0] for step in theirs],
     }
 
 
 def matrix_rate(ours: Ours, pytorch: PyTorch, threads: int) -> dict:
     """Operations per second of a large product on these threads, in 10^9; the faster side's counts as the machine's."""
-    result = paired(ours, pytorch, RATE, ["default"], threads, RATE_ROUNDS, 3.0)
+    result = paired(ours, pytorch, RATE, ["default"], "eager", threads, RATE_ROUNDS, 3.0)
     rates = {side: result["flops"] / result[f"{side}_ms"] / 1e6 for side in ("ours", "pytorch")}
     return {"ours_gflops": rates["ours"], "pytorch_gflops": rates["pytorch"], "gflops": max(rates.values())}
 
 
-def measure(ours: Ours, pytorch: PyTorch, name: str, variants: list[str], threads: int, rate: float, options):
+def measure(ours: Ours, pytorch: PyTorch, name: str, settings: list[str], threads: int, rate: float, options):
     """A line of the table, or what went wrong."""
     row = {"model": name, "threads": threads}
     try:
-        row |= paired(ours, pytorch, name, variants, threads, options.rounds, options.seconds)
+        row |= paired(
+            ours, pytorch, name, settings, options.against, threads, options.rounds, options.seconds
+        )
         mine = launches(lambda: ours.start(name, threads))
-        other = launches(lambda: pytorch.start(name, threads, row["pytorch_variant"]))
+        # Not compiled: that would be the compiler's memory and time.
+        eager = row["pytorch_variant"].removesuffix(COMPILED)
+        other = launches(lambda: pytorch.start(name, threads, eager))
         row |= {"ours_peak_mb": mine[0], "pytorch_peak_mb": other[0]}
         row |= {"ours_first_step_s": mine[1], "pytorch_first_step_s": other[1]}
         for side in ("ours", "pytorch"):
@@ -238,7 +250,12 @@ def main() -> int:
     if options.list:
         print("\n".join(names))
         return 0
-    header = report.header(about["torch"], options, CHECKED_STEPS, TOLERANCE)
+    header = report.header(about["torch"], options.rounds, CHECKED_STEPS)
+    header |= {
+        "seconds": options.seconds,
+        "interval": "order statistics of the rounds' ratios, 95 % or more",
+        "tolerance": TOLERANCE,
+    }
     report.busy(header["machine"])
     rates, rows = {}, []
     for threads in options.threads:
@@ -246,8 +263,7 @@ def main() -> int:
         report.say(f"{report.threads(threads)}: matrix product at {rates[threads]['gflops']:.0f} GFLOP/s")
         for name in names:
             settings = about["rows"][name]["variants"]
-            variants = [variant + end for variant in settings for end in AGAINST[options.against]]
-            row = measure(ours, pytorch, name, variants, threads, rates[threads]["gflops"], options)
+            row = measure(ours, pytorch, name, settings, threads, rates[threads]["gflops"], options)
             rows.append(row)
             report.say(report.line(row))
     rows.sort(key=lambda row: (names.index(row["model"]), row["threads"]))

@@ -14,6 +14,7 @@ import time
 
 import torch
 
+import growing
 from rows import ROWS
 
 
@@ -40,7 +41,7 @@ def answer(work, flops: int | None, command: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the rows as JSON and leave")
-    parser.add_argument("--model", choices=ROWS)
+    parser.add_argument("--model", metavar="ROW", help="a row, or one of growing.py, whose name gives its sizes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variant", help="which of the row's optimizer settings; the first unless given")
     parser.add_argument("--compile", action="store_true", help="the model, or the optimizer's step, by torch.compile")
@@ -52,7 +53,7 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    row = ROWS[options.model]
+    row = ROWS.get(options.model) or growing.row(options.model)
     work = row.work(**row.variants[options.variant or next(iter(row.variants))])
     flops = work.flops()  # before the parameters are taken over: the pass may change running means
     if options.init:

@@ -112,7 +112,7 @@ def cpu() -> str:
     return (name[1].strip() if name else platform.processor() or platform.machine()) + vectors
 
 
-def header(torch: str, options, checked_steps: int, tolerance: float) -> dict:
+def header(torch: str, rounds: int, checked_steps: int) -> dict:
     """Everything that stands above the rows in the JSON file."""
     changed = output("git", "status", "--porcelain")
     return {
@@ -130,11 +130,8 @@ def header(torch: str, options, checked_steps: int, tolerance: float) -> dict:
             "rustc": output("rustc", "--version"),
             "commit": output("git", "rev-parse", "--short", "HEAD") + (" with changes" if changed else ""),
         },
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "interval": "order statistics of the rounds' ratios, 95 % or more",
+        "rounds": rounds,
         "checked_steps": checked_steps,
-        "tolerance": tolerance,
     }
 
 

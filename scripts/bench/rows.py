@@ -14,7 +14,7 @@ from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 
 import models
 from work import (
-    INPUT_SALT, TARGET_SALT, Evaluation, Generation, Operation, Product, Training, Update, classes, filled,
+    INPUT_SALT, TARGET_SALT, Evaluation, Generation, Operation, Pictures, Product, Training, Update, classes, filled,
 )
 
 # PyTorch's ways to run an optimizer on a CPU: parameter by parameter (without settings), several tensors at a time, in
@@ -261,6 +261,11 @@ def lookup():
     return models.Lookup(classes(LOGITS[:1], LOGITS[1]), LOGITS[1], 512)
 
 
+def pictures(count: int, shape: tuple[int, ...], random: bool, **transforms) -> Row:
+    """A minibatch: what a data loader's process does."""
+    return Row(lambda: Pictures(count, shape, random, transforms), DEFAULT, on_request=True)
+
+
 def update(rule, variants: dict[str, dict], on_request: bool = True, **fixed) -> Row:
     return Row(lambda **settings: Update(rule, **fixed, **settings), variants, on_request)
 
@@ -329,4 +334,11 @@ ROWS: dict[str, Row] = {
     "adadelta-10m": update(Adadelta, DEFAULT | FOREACH),
     "adam-10m": update(Adam, DEFAULT | FOREACH | FUSED),
     "adamw-10m": update(AdamW, DEFAULT | FOREACH | FUSED, on_request=False),
+    "pictures-28-to-96": pictures(256, (1, 28, 28), random=False, Resize=[96]),
+    "pictures-32-to-224": pictures(64, (3, 32, 32), random=False, Resize=[224]),
+    "pictures-crop-flip": pictures(256, (3, 32, 32), random=True, RandomCrop=[32, 4], RandomHorizontalFlip=[]),
+    "pictures-crop-flip-colour": pictures(
+        256, (3, 32, 32), random=True, RandomCrop=[32, 4], RandomHorizontalFlip=[],
+        ColorJitter=[0.5, 0.5, 0.5, 0.5],
+    ),
 }

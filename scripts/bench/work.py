@@ -1,5 +1,5 @@
 """The kinds of work that rows repeat, as crates/bench/src has them: training, evaluation, generation, update, operation,
-product.
+pictures, product.
 
 Each has `step()`, which is timed; `values()`, what the last step computed, the same on both sides; `load(path)`,
 which takes over the other side's initial parameters; `flops()`, the floating-point operations of a step that are
@@ -9,6 +9,7 @@ matrix products in whatever form, or None; and mostly `compile()`, after which t
 import sys
 from pathlib import Path
 
+import numpy
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pytorch"))
 from attention import AdditiveAttention, MultiHeadAttention  # noqa: E402
 from filler import hashes, numbers  # noqa: E402
 
-INPUT_SALT, TARGET_SALT, CLASS_SALT, OPERATION_SALT = 1, 9, 99, 11
+INPUT_SALT, TARGET_SALT, CLASS_SALT, OPERATION_SALT, PICTURE_SALT = 1, 9, 99, 11, 7
 
 
 def filled(shape: tuple[int, ...], salt: int, scale: float) -> Tensor:
@@ -232,6 +233,32 @@ class Operation:
 
     def compile(self):
         self.module.compile()
+
+
+class Pictures:
+    """A minibatch of pictures [C, H, W] of bytes, each through torchvision's transforms and made a tensor."""
+
+    def __init__(self, count: int, shape: tuple[int, ...], random: bool, transforms: dict[str, list]):
+        from PIL import Image
+        from torchvision import transforms as library
+
+        values = (hashes(count * int(numpy.prod(shape)), PICTURE_SALT) % 256).astype(numpy.uint8)
+        channels_last = values.reshape(count, *shape).transpose(0, 2, 3, 1).squeeze()
+        self.pictures = [Image.fromarray(picture) for picture in channels_last]
+        chain = [getattr(library, name)(*settings) for name, settings in transforms.items()]
+        self.transform, self.random, self.last = library.Compose([*chain, library.ToTensor()]), random, None
+
+    def step(self):
+        self.last = torch.stack([self.transform(picture) for picture in self.pictures])
+
+    def values(self):
+        return list(map(float, self.last.shape)) if self.random else [self.last.double().mean().item()]
+
+    def load(self, path: str):
+        load(nn.Module(), path)
+
+    def flops(self):
+        return None
 
 
 class Product:

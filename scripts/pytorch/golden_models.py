@@ -14,7 +14,7 @@ where mix is the last step of murmur3:
 
 Inputs have salt 1 and scale 2. Parameters have scale 0.1 (weights of the deep networks 4 / √(inputs of a unit), so that
 signals neither vanish nor explode) and salts 2, 3, … in the order of the file: weight before
-bias, hidden before output; of the recurrent networks all parameters have scale 1). Regression targets have salt 9 and
+bias, hidden before output; of the recurrent networks and the autoregressive models all parameters have scale 1). Regression targets have salt 9 and
 scale 2. Class targets are mix(i * 0x9E3779B9 + 99 * 0x85EBCA6B) % classes; tokens, the inputs of the recurrent networks,
 are made likewise with salt 1, and the tokens that follow them with salt 99. Parameters of the networks of the chapters
 on attention have scale 1. Where a model has several inputs, they are listed by name in the order of its arguments, with
@@ -44,6 +44,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import alexnet
+import autoregressive
 import bahdanau
 import batch_norm_lenet
 import densenet
@@ -251,6 +252,10 @@ def main() -> None:
         classified("digits-convolution", digits.RUNGS["digits-convolution"](), [1, 28, 28], 10),
         classified("digits-relu", digits.RUNGS["digits-relu"](), [1, 28, 28], 10),
         classified("digits-dropout", digits.RUNGS["digits-dropout"]().eval(), [1, 28, 28], 10),
+        *(
+            regression(f"autoregressive-{name}", autoregressive.Autoregressive(hiddens), 4, scale=lambda parameter: 1.0)
+            for name, hiddens in [("perceptron", 10), ("linear", 0)]
+        ),
         regression("polynomial", polynomial.Polynomial(20), 20),
         regression("weight-decay", weight_decay.Concise("en"), weight_decay.FEATURES, sgd=decaying),
     ]

@@ -26,6 +26,7 @@ from types import SimpleNamespace
 
 import torch
 
+import autoregressive
 import bahdanau
 import batch_norm_lenet
 import dropout
@@ -57,6 +58,7 @@ PROGRAMS = {
     "edge-kernel": edge_kernel,
     "lenet": lenet,
     "batchnorm-lenet": batch_norm_lenet,
+    "autoregressive": autoregressive,
     "kernel-regression": kernel_regression,
     "seq2seq": seq2seq,
     "bahdanau": bahdanau,

@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use d2l::nn::{Initializer, Mode, ParamStore};
+use d2l::nn::{Initializer, Mode};
 
 use crate::language_model::{OneHot, Recurrent, State};
 
@@ -49,15 +49,29 @@ impl Gate {
     }
 }
 
-/// 1 / (1 + e^-x)
+/// 1 / (1 + e^-x) = ½ + ½ tanh(x / 2). The second form, because e^-x is infinite where x is far below 0, and the gradient
+/// would be 0 · ∞.
 pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    (x.neg()?.exp()? + 1.0)?.recip()
+    ((x * 0.5)?.tanh()? * 0.5)? + 0.5
 }
+
+/// The gates of a time step by name, each `[B, H]` between 0 and 1. A layer without gates has none.
+pub type Gates = Vec<(&'static str, Tensor)>;
 
 /// A recurrent layer by hand.
 pub trait Layer {
     /// The inputs `[B, D]` of all time steps and the state before them to the outputs `[B, H]` and the state after them.
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)>;
+    fn forward(
+        &self,
+        inputs: &[Tensor],
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Vec<Tensor>, State)>;
+
+    /// The gates at the time step with input `[B, D]`; none if the layer doesn't show any.
+    fn gates_at(&self, _x: &Tensor, _state: Option<&[Tensor]>) -> Result<Gates> {
+        Ok(Gates::new())
+    }
 }
 
 /// A recurrent layer that repeats one function at every time step.
@@ -65,23 +79,43 @@ pub trait Step {
     /// The initial state for a batch, zeros. The first tensor of a state is h.
     fn zeros(&self, batch: usize) -> Result<State>;
 
-    /// X_t `[B, D]` and the state before it to the state after it.
-    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State>;
+    /// X_t `[B, D]` and the state before it to the state after it; beside it the gates, to look at.
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)>;
 }
 
 impl<S: Step> Layer for S {
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
-        let mut state = match state {
-            Some(state) => state.to_vec(),
-            None => self.zeros(inputs.first().map_or(Ok(0), |x| x.dim(0))?)?,
-        };
-        let mut outputs = Vec::with_capacity(inputs.len());
-        for x in inputs {
-            state = self.step(x, &state)?;
-            outputs.extend(state.first().cloned());
-        }
-        Ok((outputs, state))
+    fn forward(
+        &self,
+        inputs: &[Tensor],
+        state: Option<&[Tensor]>,
+        _: Mode,
+    ) -> Result<(Vec<Tensor>, State)> {
+        unroll(self, inputs, state, |_, state| Ok(state))
     }
+
+    fn gates_at(&self, x: &Tensor, state: Option<&[Tensor]>) -> Result<Gates> {
+        let zeros = self.zeros(x.dim(0)?)?;
+        Ok(self.step(x, state.unwrap_or(&zeros))?.1)
+    }
+}
+
+/// Repeats a layer's function at every time step. `between` may change the state before time step t, counted from 0.
+pub fn unroll<S: Step>(
+    layer: &S,
+    inputs: &[Tensor],
+    state: Option<&[Tensor]>,
+    between: impl Fn(usize, State) -> Result<State>,
+) -> Result<(Vec<Tensor>, State)> {
+    let mut state = match state {
+        Some(state) => state.to_vec(),
+        None => layer.zeros(inputs.first().map_or(Ok(0), |x| x.dim(0))?)?,
+    };
+    let mut outputs = Vec::with_capacity(inputs.len());
+    for (t, x) in inputs.iter().enumerate() {
+        (state, _) = layer.step(x, &between(t, state)?)?;
+        outputs.extend(state.first().cloned());
+    }
+    Ok((outputs, state))
 }
 
 /// The `N` tensors of a state.
@@ -105,10 +139,9 @@ impl<L: Layer> ByHand<L> {
     pub fn new(
         (vocab_size, num_hiddens): (usize, usize),
         initializer: &Initializer,
-        params: &ParamStore,
+        vb: &VarBuilder,
         layer: impl FnOnce((usize, usize), &Initializer, VarBuilder) -> Result<L>,
     ) -> Result<Self> {
-        let vb = params.builder();
         let init = initializer.weight(num_hiddens, vocab_size);
         let w_hq = vb.get_with_hints((num_hiddens, vocab_size), "w_hq", init)?;
         Ok(Self {
@@ -125,16 +158,49 @@ impl<L: Layer> Recurrent for ByHand<L> {
         &self,
         x: &Tensor,
         state: Option<&[Tensor]>,
-        _: Mode,
+        mode: Mode,
     ) -> Result<(Tensor, State)> {
         let (batch, steps) = x.dims2()?;
         let one_hot = self.one_hot.forward(x)?;
         let inputs = (0..steps).map(|t| one_hot.get(t));
         let inputs: Vec<Tensor> = inputs.collect::<Result<_>>()?;
-        let (outputs, state) = self.rnn.forward(&inputs, state)?;
+        let (outputs, state) = self.rnn.forward(&inputs, state, mode)?;
         let h = Tensor::stack(&outputs, 1)?; // [B, T, H]
         let product = h.flatten_to(1)?.matmul(&self.w_hq)?; // [B T, V]
         let o = product.reshape((batch, steps, ()))?; // [B, T, V]
         Ok((o.broadcast_add(&self.b_q)?, state))
+    }
+
+    fn gates_at(&self, x: &Tensor, state: Option<&[Tensor]>) -> Result<Gates> {
+        let x = self.one_hot.forward(&x.unsqueeze(1)?)?.squeeze(0)?; // [B, V]
+        self.rnn.gates_at(&x, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use d2l::nn::backward;
+
+    /// σ(0) = ½, σ(ln 3) = ¾, and the derivative σ (1 - σ); far out neither is NaN.
+    #[test]
+    fn the_sigmoid_and_its_gradient_are_finite_everywhere() -> anyhow::Result<()> {
+        let x = Var::new(&[0.0, 3f32.ln(), -200.0, 200.0], &Device::Cpu)?;
+        let y = sigmoid(&x)?;
+        let gradients = backward(&y.sum_all()?)?;
+        let gradient = gradients.get(&x).map(Tensor::to_vec1::<f32>);
+        for (found, wanted) in [
+            (y.to_vec1::<f32>()?, [0.5, 0.75, 0.0, 1.0]),
+            (
+                gradient.transpose()?.unwrap_or_default(),
+                [0.25, 0.1875, 0.0, 0.0],
+            ),
+        ] {
+            assert_eq!(found.len(), 4);
+            let near = |(found, wanted): (&f32, f32)| (found - wanted).abs() < 1e-6;
+            assert!(found.iter().zip(wanted).all(near), "{found:?}");
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::PresetName::En;
-use d2l::nn::{Initializer, ParamStore};
+use d2l::nn::{Initializer, Mode, ParamStore};
 use d2l::{Implementation, Model, Preset};
 
 use crate::by_hand::{ByHand, Layer};
@@ -34,7 +34,7 @@ pub fn network(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    let model = ByHand::new(sizes, init, params, StackedRnn::new)?;
+    let model = ByHand::new(sizes, init, &params.builder(), StackedRnn::new)?;
     Ok(Box::new(model))
 }
 
@@ -59,11 +59,16 @@ impl StackedRnn {
 }
 
 impl Layer for StackedRnn {
-    fn forward(&self, inputs: &[Tensor], state: Option<&[Tensor]>) -> Result<(Vec<Tensor>, State)> {
+    fn forward(
+        &self,
+        inputs: &[Tensor],
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Vec<Tensor>, State)> {
         let (mut outputs, mut states) = (inputs.to_vec(), State::new());
         for (number, rnn) in self.rnns.iter().enumerate() {
             let before = state.and_then(|state| state.get(number..=number));
-            let (h, after) = rnn.forward(&outputs, before)?;
+            let (h, after) = rnn.forward(&outputs, before, mode)?;
             outputs = h;
             states.extend(after);
         }

@@ -5,6 +5,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use d2l::nn::{Mode, Network, Sees, is_observed, report_function};
 
+use crate::by_hand::Gates;
+
 /// What a model keeps of the tokens that it has read: h of each layer, for an LSTM h and c.
 pub type State = Vec<Tensor>;
 
@@ -18,6 +20,12 @@ pub trait Recurrent {
         state: Option<&[Tensor]>,
         mode: Mode,
     ) -> Result<(Tensor, State)>;
+
+    /// The gates at the time step that reads the tokens `[B]`, from the state before it. A model that doesn't show its
+    /// gates has none.
+    fn gates_at(&self, _x: &Tensor, _state: Option<&[Tensor]>) -> Result<Gates> {
+        Ok(Gates::new())
+    }
 }
 
 impl Network for dyn Recurrent + '_ {

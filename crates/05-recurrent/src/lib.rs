@@ -1,37 +1,48 @@
-//! Chapter 05: recurrent networks (D2L zh 8.2-8.6 and 9.1-9.4, en 9.2-9.6 and 10.1-10.3).
+//! Chapter 05: recurrent networks (D2L zh 8.1-8.7 and 9.1-9.4, en 9.1-9.7 and 10.1-10.3).
 //!
 //! Reading order:
-//! 1. [`language_model`]: tokens in, logits of the next token and a state out
-//! 2. [`minibatches`]: how a text is cut into minibatches
-//! 3. [`by_hand`] and [`rnn`]: a recurrent network by hand
-//! 4. [`training`]: the loop that carries the state from one minibatch to the next
-//! 5. [`generation`]: what the trained network writes
-//! 6. [`hyperparameters`] and [`experiment`]: what the experiments share, and how each is carried out
-//! 7. [`rnn_model`]: the same with the library
-//! 8. [`gru`], [`lstm`]: gates
-//! 9. [`deep_rnn`], [`deep_gated`]: two layers, by hand and with the library
-//! 10. [`bidirectional_lstm`]: why a language model must not read in both directions
+//! 1. [`autoregressive`]: a series of numbers predicted from the numbers before
+//! 2. [`language_model`]: tokens in, logits of the next token and a state out
+//! 3. [`minibatches`]: how a text is cut into minibatches
+//!    ([`inspect`] shows some, [`word_frequencies`] what the text consists of: `--inspect`)
+//! 4. [`by_hand`] and [`rnn`]: a recurrent network by hand
+//! 5. [`training`]: the loop that carries the state from one minibatch to the next
+//! 6. [`generation`]: what the trained network writes
+//! 7. [`hyperparameters`] and [`experiment`]: what the experiments share, and how each is carried out
+//! 8. [`rnn_model`]: the same with the library
+//! 9. [`truncation`]: where gradients end on their way back through time
+//! 10. [`gru`], [`lstm`]: gates, and how one comes to them; [`gates`] shows what they do
+//! 11. [`gradients_through_time`]: how far back the three kinds of network feel a loss
+//! 12. [`deep_rnn`], [`deep_gated`]: two layers, by hand and with the library
+//! 13. [`bidirectional_lstm`]: why a language model must not read in both directions
 
+pub mod autoregressive;
 pub mod bidirectional_lstm;
 pub mod by_hand;
 pub mod deep_gated;
 pub mod deep_rnn;
 pub mod experiment;
+pub mod gates;
 pub mod generation;
+pub mod gradients_through_time;
 pub mod gru;
 pub mod hyperparameters;
+pub mod inspect;
 pub mod language_model;
 pub mod lstm;
 pub mod minibatches;
 pub mod rnn;
 pub mod rnn_model;
 pub mod training;
+pub mod truncation;
+pub mod word_frequencies;
 
 use d2l::Chapter;
 
 /// The chapter's models, in reading order.
 pub fn chapter() -> Chapter {
     let [rnn, random_sampling] = rnn::models();
+    let [prototype_lstm, pseudo_lstm, peephole_lstm] = lstm::variants::models();
     let [deep_gru, deep_lstm] = deep_gated::models();
     Chapter {
         name: "recurrent",
@@ -39,8 +50,14 @@ pub fn chapter() -> Chapter {
         models: vec![
             rnn,
             random_sampling,
+            autoregressive::model(),
+            truncation::model(),
             gru::model(),
+            prototype_lstm,
+            pseudo_lstm,
             lstm::model(),
+            peephole_lstm,
+            gradients_through_time::model(),
             deep_rnn::model(),
             deep_gru,
             deep_lstm,

@@ -119,6 +119,13 @@ impl Minibatches {
 
     /// Where the text windows start in the minibatches of this epoch that are still to come.
     pub fn of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
+        let starts = self.all_of_epoch(run).into_iter();
+        let to_come = run.batches_to_come();
+        starts.take(to_come.end).skip(to_come.start).collect()
+    }
+
+    /// Where the text windows start in all minibatches that fit into this epoch.
+    pub fn all_of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
         let offset = run.shuffle("offset").map_or(0, |stream| {
             stream.rng().random_range(0..=self.largest_offset())
         });
@@ -126,9 +133,7 @@ impl Minibatches {
             Some(stream) => stream.permutation(n),
             None => (0..n).collect(),
         };
-        let starts = self.partition(offset, permutation).into_iter();
-        let to_come = run.batches_to_come();
-        starts.take(to_come.end).skip(to_come.start).collect()
+        self.partition(offset, permutation)
     }
 
     /// The text windows at `starts`: tokens, and for each the token that follows it, both `[B, T]`.

@@ -6,7 +6,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{
     Gru, Initializer, Linear, Lstm, Mode, Nonlinearity, ParamStore, RecurrentOptions, Reset, Rnn,
-    batch_first, block, gru, linear, lstm, rnn,
+    batch_first, block, gru, linear, lstm, peephole_lstm, rnn,
 };
 
 use crate::language_model::{OneHot, Recurrent, State};
@@ -20,6 +20,8 @@ pub enum Cell {
     Gru,
     /// Without peepholes.
     Lstm,
+    /// Long short-term memory with peepholes; PyTorch has no such layer.
+    PeepholeLstm,
 }
 
 /// One-hot tokens, a recurrent layer, and a dense layer that gives the logits.
@@ -87,6 +89,7 @@ impl Layer {
                 Self::Gru(gru(inputs, hiddens, reset, options, init, vb)?)
             }
             Cell::Lstm => Self::Lstm(lstm(inputs, hiddens, options, init, vb)?),
+            Cell::PeepholeLstm => Self::Lstm(peephole_lstm(inputs, hiddens, options, init, vb)?),
         })
     }
 

@@ -8,11 +8,13 @@ use d2l::Implementation::{Concise, Scratch};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
     Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward, gru,
-    linear, observed,
+    linear, mse_loss, observed,
 };
 use d2l::{Implementation, next_token_loss};
+use recurrent::autoregressive::Autoregressive;
 use recurrent::experiment::Build;
 use recurrent::language_model::{OneHot, Recurrent};
+use recurrent::lstm::variants;
 use recurrent::rnn_model::{Cell, RnnModel};
 use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
 
@@ -22,7 +24,7 @@ const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
 const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
 
 /// Every model, with its implementation and what makes it.
-const MODELS: [(&str, Implementation, Build); 10] = [
+const MODELS: [(&str, Implementation, Build); 14] = [
     ("rnn", Scratch, rnn::network),
     ("rnn", Concise, rnn::network),
     ("gru", Scratch, gru_model::network),
@@ -33,7 +35,13 @@ const MODELS: [(&str, Implementation, Build); 10] = [
     ("deep-gru", Concise, deep_gated::gru),
     ("deep-lstm", Concise, deep_gated::lstm),
     (BIDIRECTIONAL, Concise, bidirectional_lstm::network),
+    ("prototype-lstm", Scratch, variants::prototype),
+    ("pseudo-lstm", Scratch, variants::pseudo),
+    ("peephole-lstm", Scratch, variants::peephole),
+    ("peephole-lstm", Concise, variants::peephole),
 ];
+/// PyTorch has layers for these: the rest of [`MODELS`] has none.
+const IN_PYTORCH: usize = 10;
 const BIDIRECTIONAL: &str = "bidirectional-lstm";
 
 fn f64_params() -> ParamStore {
@@ -61,11 +69,28 @@ fn tokens(salt: u32) -> Result<Tensor> {
 #[test]
 fn every_model_agrees_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, implementation, build) in MODELS {
+    for (name, implementation, build) in MODELS.into_iter().take(IN_PYTORCH) {
         let file = folder.join(format!("{name}-{implementation}.json"));
         let build = |params: &ParamStore| Ok(model(build, implementation, params)?);
         d2l::testing::check_against_golden(&file, build, next_token_loss)
             .with_context(|| format!("{name} {implementation}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_autoregressive_models_agree_with_pytorch() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    for (name, num_hiddens) in [("perceptron", 10), ("linear", 0)] {
+        let file = folder.join(format!("autoregressive-{name}.json"));
+        let build = |params: &ParamStore| {
+            Ok(Autoregressive::new(
+                num_hiddens,
+                &Initializer::Zeros,
+                params,
+            )?)
+        };
+        d2l::testing::check_against_golden(&file, build, mse_loss)?;
     }
     Ok(())
 }
@@ -78,6 +103,8 @@ struct Mapping<'a> {
     layers: &'a [(&'a str, usize)],
     /// The book's letters in the library's order.
     letters: &'a str,
+    /// Those with a peephole.
+    peepholes: &'a str,
 }
 
 impl Mapping<'_> {
@@ -88,6 +115,12 @@ impl Mapping<'_> {
             ("linear.bias".to_string(), by_hand("b_q")?),
         ];
         for (prefix, number) in self.layers {
+            if !self.peepholes.is_empty() {
+                let letters = self.peepholes.chars();
+                let peepholes = letters.map(|letter| by_hand(&format!("{prefix}p_{letter}")));
+                let peepholes = Tensor::cat(&peepholes.collect::<Result<Vec<_>>>()?, 0)?;
+                mapped.push((format!("rnn.weight_peephole_l{number}"), peepholes));
+            }
             let stacked = |kind: &str| -> Result<Tensor> {
                 let gates = self.letters.chars().map(|letter| {
                     let gate = by_hand(&format!("{prefix}{kind}{letter}"))?;
@@ -136,15 +169,10 @@ fn ensure_equal(
     (library, theirs): (&dyn Recurrent, &ParamStore),
     mapping: &Mapping,
 ) -> Result<()> {
-    for (_, variable) in ours.parameters() {
-        let shape = variable.shape().clone(); // biases too, which would be 0 otherwise
-        variable.set(&filled(
-            shape,
-            3 + variable.rank() as u32,
-            1.0,
-            DType::F64,
-            &DEVICE,
-        )?)?;
+    // Biases too, which would be 0 otherwise; each parameter has other numbers, so that none can stand for another.
+    for (number, (_, variable)) in (3..).zip(ours.parameters()) {
+        let shape = variable.shape().clone();
+        variable.set(&filled(shape, number, 1.0, DType::F64, &DEVICE)?)?;
     }
     let value = |name: &str| -> Result<Tensor> { Ok(named(ours, name)?.as_detached_tensor()) };
     for (name, value) in mapping.apply(value)? {
@@ -205,7 +233,7 @@ fn the_rnn_by_hand_is_the_librarys() -> Result<()> {
     let by_hand = model(rnn::network, Scratch, &ours)?;
     let library = model(rnn::network, Concise, &theirs)?;
     let layers = [("rnn.", 0)];
-    let mapping = Mapping { layers: &layers, letters: "h" };
+    let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
     ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
 }
 
@@ -218,8 +246,47 @@ fn the_lstm_by_hand_is_the_librarys() -> Result<()> {
     let mapping = Mapping {
         layers: &layers,
         letters: "ifco", // PyTorch's g is the book's candidate c
+        peepholes: "",
     };
     ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+}
+
+#[test]
+fn the_lstm_with_peepholes_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model(variants::peephole, Scratch, &ours)?;
+    let library = model(variants::peephole, Concise, &theirs)?;
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping { layers: &layers, letters: "ifco", peepholes: "ifo" };
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+}
+
+/// What the gates do is what they show: with them, the memory and the output of an LSTM follow from its equations.
+#[test]
+fn an_lstm_shows_the_gates_that_it_uses() -> Result<()> {
+    let params = f64_params();
+    let lstm = model(lstm::network, Scratch, &params)?;
+    let of = |name: &str| -> Result<Tensor> { Ok(named(&params, name)?.as_detached_tensor()) };
+    let (_, before) = lstm.forward_from(&tokens(1)?, None, Mode::Evaluate)?;
+    let x = tokens(2)?.narrow(1, 0, 1)?;
+    let gates = lstm.gates_at(&x.squeeze(1)?, Some(&before))?;
+    let names: Vec<&str> = gates.iter().map(|(name, _)| *name).collect();
+    ensure!(names == ["input", "forget", "output"], "{names:?}");
+    let [i, f, o] = [0, 1, 2].map(|gate: usize| gates[gate].1.clone());
+    let w_x = of("rnn.w_xc")?.index_select(&x.flatten_all()?, 0)?;
+    let sums = (w_x + before[0].matmul(&of("rnn.w_hc")?)?)?.broadcast_add(&of("rnn.b_c")?)?;
+    let c = ((f * &before[1])? + (i * sums.tanh()?)?)?;
+    let h = (o * c.tanh()?)?;
+    let (_, after) = lstm.forward_from(&x, Some(&before), Mode::Evaluate)?;
+    ensure_near("h", &h, &after[0])?;
+    ensure_near("c", &c, &after[1])?;
+    // A layer without gates, and one of the library, show none.
+    let rnn = model(rnn::network, Scratch, &f64_params())?;
+    let library = model(gru_model::network, Concise, &f64_params())?;
+    for model in [rnn, library] {
+        ensure!(model.gates_at(&x.squeeze(1)?, None)?.is_empty());
+    }
+    Ok(())
 }
 
 #[test]
@@ -230,7 +297,7 @@ fn two_layers_by_hand_are_the_librarys() -> Result<()> {
     let options = RecurrentOptions { num_layers: 2, ..RecurrentOptions::default() };
     let library = RnnModel::new(Cell::Rnn, (v, h), options, &Initializer::Zeros, &theirs)?;
     let layers = [("rnn.0.", 0), ("rnn.1.", 1)];
-    let mapping = Mapping { layers: &layers, letters: "h" };
+    let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
     ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
 }
 
@@ -281,6 +348,7 @@ fn the_gru_by_hand_is_the_librarys_with_the_reset_before_the_product() -> Result
     let mapping = Mapping {
         layers: &layers,
         letters: "rzh", // PyTorch's order r, z, n
+        peepholes: "",
     };
     ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
 }

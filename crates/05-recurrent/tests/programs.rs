@@ -52,7 +52,17 @@ fn the_loss_falls_in_every_model() -> Result<()> {
     for (implementation, models) in [
         (
             "scratch",
-            &["rnn", "rnn-random-sampling", "gru", "lstm", "deep-rnn"][..],
+            &[
+                "rnn",
+                "rnn-random-sampling",
+                "rnn-truncated",
+                "gru",
+                "prototype-lstm",
+                "pseudo-lstm",
+                "lstm",
+                "peephole-lstm",
+                "deep-rnn",
+            ][..],
         ),
         (
             "concise",
@@ -60,6 +70,7 @@ fn the_loss_falls_in_every_model() -> Result<()> {
                 "rnn",
                 "gru",
                 "lstm",
+                "peephole-lstm",
                 "deep-gru",
                 "deep-lstm",
                 "bidirectional-lstm",
@@ -86,6 +97,21 @@ fn the_loss_falls_in_every_model() -> Result<()> {
             ensure!(text.starts_with("time traveller"), "{text}");
             ensure!(text.trim_end_matches('\n').len() == 14 + 50, "{text:?}");
             ensure!(run.join("figures/perplexity.svg").exists(), "{name}");
+            let shows_gates = implementation == "scratch"
+                && ["gru", "lstm"].iter().any(|kind| model.contains(kind));
+            ensure!(
+                run.join("figures/gates.svg").exists() == shows_gates,
+                "{name}"
+            );
+            let end = log(&run)?.pop().context("lines")?;
+            let largest = end["final"]["state.largest"].as_f64();
+            ensure!(largest.is_some() == shows_gates, "{name}: {end}");
+            // Only the prototype's state and an LSTM's memory are not bounded by 1.
+            let is_bounded = ["gru"].contains(model);
+            ensure!(
+                largest.is_none_or(|largest| !is_bounded || largest <= 1.0),
+                "{name}: {end}"
+            );
         }
     }
     Ok(())
@@ -240,6 +266,11 @@ fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
     let one = written(&train(&folder, "one", &hot)?)?;
     let same = written(&train(&folder, "same", &hot)?)?;
     ensure!(one == same && one != greedy, "{one}{same}{greedy}");
+    let narrow = [&hot[..], &["--top-k", "1"]].concat();
+    ensure!(written(&train(&folder, "narrow", &narrow)?)? == greedy);
+    let few = [&hot[..], &["--top-p", "0.5"]].concat();
+    let few = written(&train(&folder, "few", &few)?)?;
+    ensure!(few != greedy && few != one, "{few}{greedy}{one}");
     ensure!(one.len() == 14 + 80 + 1, "{one}");
     Ok(())
 }
@@ -247,7 +278,7 @@ fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
 #[test]
 fn bad_flags_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let refused: [(&[&str], i32, &str); 10] = [
+    let refused: [(&[&str], i32, &str); 13] = [
         (&["rnn", "--prefix", ""], 2, "--prefix"),
         (&["rnn", "--prefix", "1895"], 2, "wanted a letter at least"),
         (&["rnn", "--temperature", "-1"], 2, "--temperature"),
@@ -256,6 +287,9 @@ fn bad_flags_are_refused() -> Result<()> {
             2,
             "'NaN' for '--temperature",
         ),
+        (&["rnn", "--top-k", "0"], 2, "--top-k"),
+        (&["rnn", "--top-p", "1.5"], 2, "--top-p"),
+        (&["rnn", "--top-k", "3"], 2, "give --temperature 1 too"),
         (&["rnn", "--num-steps", "0"], 2, "--num-steps"),
         (
             &["--num-steps", "20"],
@@ -287,5 +321,156 @@ fn bad_flags_are_refused() -> Result<()> {
         ensure!(stderr.lines().count() == 1, "{stderr}");
     }
     ensure!(!folder.path().join("runs").exists(), "nothing was started");
+    Ok(())
+}
+
+/// `--inspect` shows the minibatches that training takes, in all three ways, and the text's n-grams; nothing is trained.
+#[test]
+fn minibatches_can_be_inspected() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let shown = |flags: &[&str]| -> Result<String> {
+        let output = recurrent(folder.path(), &[flags, &["--inspect"]].concat())?;
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{flags:?}: {stderr}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let text = shown(&["rnn", "--num-steps", "5"])?;
+    for wanted in [
+        "--sampling sequential, this model's: 62 minibatches in an epoch",
+        "--sampling random: 62 minibatches in an epoch",
+        "--sampling windows: 313 minibatches in an epoch",
+        "  input    [32, 5]          batch, time steps",
+        "  target   [32, 5]          batch, time steps",
+        "  one-hot  [5, 32, 28]      time steps, batch, vocabulary",
+        "  logits   [32, 5, 28]      batch, time steps, vocabulary",
+        "  unigrams ",
+        "  trigrams ",
+    ] {
+        ensure!(text.contains(wanted), "no {wanted:?} in {text}");
+    }
+    // The target is the input one step later, as tokens and as numbers.
+    let cells = |name: &str, nth: usize| -> Result<Vec<&str>> {
+        let line = text.lines().filter(|line| line.trim().starts_with(name));
+        let line = line.clone().nth(nth).context(format!("{name} in {text}"))?;
+        Ok(line.split_whitespace().skip(1).collect())
+    };
+    let (input, target) = (cells("input", 1)?, cells("target", 1)?);
+    ensure!(input.len() == 5 && input[1..] == target[..4], "{text}");
+    let (input, target) = (cells("number", 0)?, cells("number", 1)?);
+    ensure!(input.len() == 5 && input[1..] == target[..4], "{text}");
+    // The second minibatch goes on five characters later.
+    let start = |minibatch: usize| -> Result<usize> {
+        let name = format!("minibatch {minibatch}, row 1, from character");
+        let line = text.lines().find(|line| line.contains(&name));
+        let rest = line.and_then(|line| line.split("character").nth(1));
+        let number = rest.and_then(|rest| rest.split(':').next());
+        Ok(number.context(text.clone())?.trim().parse()?)
+    };
+    ensure!(start(2)? == start(1)? + 5, "{text}");
+    let through_time = shown(&["gradients-through-time"])?;
+    ensure!(
+        through_time.contains("  input    [32, 50]"),
+        "{through_time}"
+    );
+    let figure = folder.path().join("runs/recurrent/figures/n-grams.svg");
+    ensure!(figure.exists(), "{text}");
+    let runs = std::fs::read_dir(folder.path().join("runs/recurrent"))?;
+    ensure!(runs.count() == 1, "nothing is trained");
+    Ok(())
+}
+
+/// Every way of truncation trains, each on gradients of its own.
+#[test]
+fn truncations_differ_and_the_full_gradient_is_the_rnns() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = [
+        "--epochs",
+        "3",
+        "--num-hiddens",
+        "16",
+        "--implementation",
+        "scratch",
+    ];
+    let mut found = Vec::new();
+    for truncation in ["full", "regular", "randomised"] {
+        let model = ["rnn-truncated", "--truncation", truncation];
+        let run = train(&folder, truncation, &[&model[..], &flags].concat())?;
+        found.push(perplexities(&run)?);
+    }
+    let same = ["rnn"];
+    let rnn = train(&folder, "rnn", &[&same[..], &flags].concat())?;
+    ensure!(perplexities(&rnn)? == found[0], "{found:?}");
+    ensure!(
+        found[0] != found[1] && found[1] != found[2] && found[0] != found[2],
+        "{found:?}"
+    );
+    Ok(())
+}
+
+/// The norms through time: with small recurrent weights they fall faster than with large ones.
+#[test]
+fn gradients_vanish_and_explode_on_request() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let small = [
+        "--num-hiddens",
+        "16",
+        "--num-steps",
+        "20",
+        "--max-tokens",
+        "2560",
+    ];
+    let flags = [&["gradients-through-time", "--epochs", "1"][..], &small].concat();
+    let factors = |scale: &str| -> Result<Vec<f64>> {
+        let run = train(
+            &folder,
+            scale,
+            &[&flags[..], &["--recurrent-scale", scale]].concat(),
+        )?;
+        ensure!(run.join("figures/gradients-through-time.svg").exists());
+        let end = log(&run)?.pop().context("lines")?;
+        let names = ["rnn_h", "gru_h", "lstm_h", "lstm_c"];
+        let all = names.map(|name| end["final"][format!("factor.start.{name}")].as_f64());
+        let found: Vec<f64> = all.into_iter().flatten().collect();
+        ensure!(found.len() == 4, "{end}");
+        Ok(found)
+    };
+    let (vanishing, exploding) = (factors("0.5")?, factors("8")?);
+    ensure!(
+        vanishing[0] < 0.5 && exploding[0] > 1.0,
+        "{vanishing:?} {exploding:?}"
+    );
+    ensure!(vanishing[1] < 0.8, "{vanishing:?}");
+    Ok(())
+}
+
+#[test]
+fn the_autoregressive_models_errors_grow_with_the_steps_ahead() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (name, hiddens, parameters) in [("perceptron", "10", 61), ("linear", "0", 5)] {
+        let flags = ["autoregressive", "--epochs", "20", "--num-hiddens", hiddens];
+        let run = train(&folder, name, &flags)?;
+        let lines = log(&run)?;
+        ensure!(lines[0]["parameters"] == parameters, "{name}: {}", lines[0]);
+        let end = lines.last().context("lines")?;
+        let error = |of: &str| {
+            end["final"][format!("error.{of}")]
+                .as_f64()
+                .context(format!("{end}"))
+        };
+        let (near, far) = (error("ahead1")?, error("ahead64")?);
+        // The noise alone is 0.04; a series without a prediction has about ½.
+        ensure!((0.03..0.1).contains(&near), "{name}: {near}");
+        ensure!(far > 2.0 * near, "{name}: {far} after {near}");
+        for figure in ["one-step", "multi-step", "k-steps"] {
+            ensure!(
+                run.join(format!("figures/{figure}.svg")).exists(),
+                "{name}: {figure}"
+            );
+        }
+    }
+    let shown = recurrent(folder.path(), &["autoregressive", "--inspect"])?;
+    let shown = String::from_utf8(shown.stdout)?;
+    ensure!(shown.contains("  input    [16, 4]"), "{shown}");
+    ensure!(shown.contains("  target   [16, 1]"), "{shown}");
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 #![allow(clippy::expect_used)] // a benchmark that can't run has nothing to hand an error to
 
-use bench::rows::{ROWS, find};
+use bench::rows::{ROWS, build};
 use divan::Bencher;
 
 fn main() {
@@ -15,7 +15,6 @@ fn main() {
 
 #[divan::bench(args = ROWS.iter().map(|row| row.name))]
 fn step(bencher: Bencher, name: &str) {
-    let row = find(name).expect("a name from the list");
-    let mut work = (row.build)().expect("memory for the row");
+    let mut work = build(name).expect("a name from the list, and memory for the row");
     bencher.bench_local(|| work.step().expect("a step"));
 }

@@ -2,7 +2,8 @@
 //!
 //! Reading order:
 //! 1. [`rows`]: what is measured; each row has a PyTorch reference of the same name in `scripts/bench/rows.py`
-//! 2. [`Training`], [`Evaluation`], [`Generation`], [`Update`], [`Operation`], [`Product`]: the kinds of work
+//! 2. [`Training`], [`Evaluation`], [`Generation`], [`Update`], [`Operation`], [`Product`], [`Pictures`]: the
+//!    kinds of work
 //! 3. [`serve`]: how the script tells this program what to do
 //!
 //! The models are the chapters' own, and so is the allocator, which d2l sets.
@@ -11,6 +12,7 @@ mod evaluation;
 mod generation;
 mod models;
 mod operation;
+mod pictures;
 mod product;
 pub mod rows;
 mod training;
@@ -20,6 +22,7 @@ mod worker;
 pub use evaluation::Evaluation;
 pub use generation::Generation;
 pub use operation::Operation;
+pub use pictures::Pictures;
 pub use product::Product;
 pub use training::Training;
 pub use update::Update;
@@ -80,7 +83,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print!("{names}");
         return Ok(ExitCode::SUCCESS);
     };
-    let row = rows::find(name)?;
     let (threads, products) = (
         rayon::current_num_threads(),
         candle_core::utils::get_num_threads(),
@@ -90,7 +92,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "found {threads} threads for kernels and {products} for products; wanted RAYON_NUM_THREADS to be set"
     );
     d2l::on_computing_thread(|| {
-        let mut work = (row.build)()?;
+        let mut work = rows::build(name)?;
         if let Some(file) = &args.save_init {
             save_tensors(file, &work.initial(), HashMap::new())?;
         }

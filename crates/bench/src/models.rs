@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
+use candle_nn::VarBuilder;
 use d2l::nn::{
-    AttentionOptions, Initializer, LayerNorm, Linear, Mode, Network, ParamStore, add, join_heads,
-    layer_norm, linear, relu, scaled_dot_product_attention, split_heads,
+    AttentionOptions, Initializer, LayerNorm, Linear, Mode, Network, add, join_heads, layer_norm,
+    linear, relu, scaled_dot_product_attention, split_heads,
 };
 
 /// A pre-norm block of the Transformer's encoder: x + attention(norm1(x)), then x + FFN(norm2(x)), FFN with ReLU.
@@ -22,8 +23,7 @@ pub struct EncoderBlock {
 
 impl EncoderBlock {
     /// `[B, T, width]`, with `ffn_width` units between the two dense layers.
-    pub fn new(width: usize, heads: usize, ffn_width: usize, params: &ParamStore) -> Result<Self> {
-        let vb = params.builder();
+    pub fn new(width: usize, heads: usize, ffn_width: usize, vb: VarBuilder) -> Result<Self> {
         let dense = |inputs, outputs, name| {
             linear(inputs, outputs, &Initializer::PytorchDefault, vb.pp(name))
         };

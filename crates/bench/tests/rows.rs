@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use bench::rows::{ROWS, find};
+use bench::rows::{ROWS, build};
 use bench::{Args, Work, serve};
 use d2l::nn::load_tensors;
 use serde_json::Value;
@@ -60,9 +60,50 @@ fn every_row_makes_steps_with_finite_values() -> Result<()> {
 }
 
 #[test]
+fn names_give_the_sizes_of_models_that_grow() -> Result<()> {
+    let parameters = |name: &str| -> Result<usize> {
+        let mut work = build(name)?;
+        let steps = answers(work.as_mut(), "check 1\n")?;
+        assert!(
+            steps[0]["values"][0][0]
+                .as_f64()
+                .is_some_and(f64::is_finite)
+        );
+        Ok(work
+            .initial()
+            .values()
+            .map(candle_core::Tensor::elem_count)
+            .sum())
+    };
+    let dense = |inputs: usize, outputs: usize| (inputs + 1) * outputs;
+    assert_eq!(
+        parameters("grow-mlp-4x32x3")?,
+        dense(784, 32) + 2 * dense(32, 32) + dense(32, 10)
+    );
+    assert_eq!(
+        parameters("grow-lstm-2x5x16")?,
+        4 * (28 * 16 + 16 * 16 + 2 * 16) + dense(16, 28)
+    );
+    let block = 4 * dense(64, 64) + dense(64, 256) + dense(256, 64) + 4 * 64;
+    assert_eq!(parameters("grow-encoder-2x8x64x2")?, 2 * block);
+    for wrong in [
+        "grow-mlp-4x32",
+        "grow-gpt-1x2",
+        "grow-mlp-axbxc",
+        "grow-mlp",
+    ] {
+        assert!(
+            build(wrong).is_err_and(|error| error.is::<d2l::Usage>()),
+            "{wrong}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn training_goes_on_from_command_to_command() -> Result<()> {
     let loss = |commands: &str| -> Result<f64> {
-        let answers = answers((find("mlp")?.build)()?.as_mut(), commands)?;
+        let answers = answers(build("mlp")?.as_mut(), commands)?;
         let last = answers.last().context("an answer")?["values"][0][0].clone();
         last.as_f64().context("a loss")
     };
@@ -77,7 +118,7 @@ fn training_goes_on_from_command_to_command() -> Result<()> {
 
 #[test]
 fn each_step_is_timed() -> Result<()> {
-    let answers = answers((find("softmax")?.build)()?.as_mut(), "time 3\n")?;
+    let answers = answers(build("softmax")?.as_mut(), "time 3\n")?;
     let times = answers[0]["milliseconds"].as_array().context("times")?;
     assert_eq!(times.len(), 3);
     assert!(
@@ -95,11 +136,13 @@ fn unknown_rows_and_commands_are_refused() -> Result<()> {
     assert!(error.is::<d2l::Usage>());
     let message = error.to_string();
     assert!(
-        message.starts_with("--model mpl: no such row; wanted one of matrix-product, "),
+        message.starts_with(
+            "--model mpl: no such row; wanted grow-MODEL-SIZES or one of matrix-product, "
+        ),
         "{message}"
     );
 
-    let mut work = (find("linear-regression")?.build)()?;
+    let mut work = build("linear-regression")?;
     for command in ["check", "check x\n", "wait 3\n", "time -1\n"] {
         let error = answers(work.as_mut(), command).expect_err(command);
         assert!(
@@ -114,7 +157,7 @@ fn unknown_rows_and_commands_are_refused() -> Result<()> {
 fn initial_parameters_have_pytorchs_names_and_shapes() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("init.safetensors");
-    let work = (find("mlp")?.build)()?;
+    let work = build("mlp")?;
     d2l::nn::save_tensors(&file, &work.initial(), Default::default())?;
     let (tensors, _) = load_tensors(&file, &candle_core::Device::Cpu)?;
     let shapes: Vec<(&str, &[usize])> = tensors

@@ -10,7 +10,7 @@
 use rayon::prelude::*;
 
 use crate::softmax::row::{exponentials, largest, sum_of, sum_of_both};
-use crate::{CHUNK, Misfit, Real, pays_to_share, wide};
+use crate::{CHUNK, Misfit, Real, pays_to_share, widest};
 
 /// Which losses of rows are computed.
 pub struct CrossEntropy {
@@ -79,7 +79,7 @@ impl CrossEntropy {
         let mut losses = vec![0f64; targets.len()];
         let one = |(((loss, slot), logits), (&target, &weight)): Row<T>| {
             if let Some(weight) = weight {
-                *loss = wide(
+                *loss = widest(
                     #[inline(always)]
                     || row(slot, logits, target as usize, weight, &smoothing, divisor),
                 );
@@ -135,7 +135,7 @@ impl<T: Real> Smoothing<T> {
 }
 
 /// The loss of one row; `gradient`, if it isn't empty, becomes the loss's divided by `divisor`.
-#[inline(always)] // into `wide`
+#[inline(always)] // into `widest`
 fn row<T: Real>(
     gradient: &mut [T],
     logits: &[T],

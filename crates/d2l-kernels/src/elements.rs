@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::sums::{fill_and_sum, sum_of};
-use crate::{CHUNK, Real, pays_to_share, wide};
+use crate::{CHUNK, Real, pays_to_share, widest};
 
 /// The sum of the squares, as f64.
 pub fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
@@ -23,7 +23,7 @@ pub fn sum<T: Real>(x: &[T]) -> f64 {
 
 /// Σ f(x), compiled for the widest vectors.
 fn chunk_sum<T: Real, S: Real>(x: &[T], f: impl Fn(T) -> S) -> f64 {
-    wide(
+    widest(
         #[inline(always)]
         || sum_of(x, f),
     )
@@ -35,7 +35,7 @@ fn pieced<T: Real>(n: usize, fill: impl Fn(usize, &mut [T])) -> Vec<T> {
     const PIECE: usize = 1024;
     let mut piece = [T::ZERO; PIECE];
     let mut all = Vec::with_capacity(n);
-    wide(
+    widest(
         #[inline(always)]
         || {
             for start in (0..n).step_by(PIECE) {
@@ -74,7 +74,7 @@ pub fn map2<T: Real, U: Sync + Copy>(x: &[T], y: &[U], f: impl Fn(T, U) -> T + S
         y.par_chunks(CHUNK),
     );
     pieces.into_par_iter().for_each(|(z, x, y)| {
-        wide(
+        widest(
             #[inline(always)]
             || fill(z, x, y, &f),
         );
@@ -100,7 +100,7 @@ pub fn map2_and_sum<T: Real, Z: Clone + Default + Send>(
 ) -> (f64, Vec<Z>) {
     let mut z = vec![Z::default(); x.len()];
     let one = |(z, x, y): (&mut [Z], &[T], &[T])| -> f64 {
-        wide(
+        widest(
             #[inline(always)]
             || fill_and_sum(z, x, y, &f),
         )

@@ -49,6 +49,6 @@ pub use kernels::Kernels;
 pub use misfit::Misfit;
 pub use panels::Panels;
 pub use product::{Matrix, add_product, add_product_shared, multiply, multiply_shared};
-pub use real::{Real, wide};
+pub use real::{Real, wide, widest};
 pub use sums::{sum_of, sum_pairs};
 pub use threads::{CHUNK, pays_to_share};

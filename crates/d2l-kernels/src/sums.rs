@@ -11,7 +11,7 @@ const LANES: usize = 16;
 const PIECE: usize = 16 * LANES;
 
 /// Σ f(x)
-#[inline(always)] // into `wide`
+#[inline(always)] // into `wide` or `widest`
 pub fn sum_of<T: Real, S: Real>(x: &[T], f: impl Fn(T) -> S) -> f64 {
     let mut total = 0.0;
     for piece in x.chunks(PIECE) {
@@ -29,7 +29,7 @@ pub fn sum_of<T: Real, S: Real>(x: &[T], f: impl Fn(T) -> S) -> f64 {
 }
 
 /// Σ f(x, y), of both parts of f.
-#[inline(always)] // into `wide`
+#[inline(always)] // into `wide` or `widest`
 pub fn sum_pairs<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> (T, T)) -> (f64, f64) {
     let mut total = (0.0, 0.0);
     for (x, y) in x.chunks(PIECE).zip(y.chunks(PIECE)) {
@@ -53,7 +53,7 @@ pub fn sum_pairs<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> (T, T)) -> (f64,
 }
 
 /// z = the second part of f(x, y), and the sum of the first.
-#[inline(always)] // into `wide`
+#[inline(always)] // into `wide` or `widest`
 pub(super) fn fill_and_sum<T: Real, Z>(
     z: &mut [Z],
     x: &[T],

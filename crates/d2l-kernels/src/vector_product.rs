@@ -6,7 +6,7 @@ use std::array::from_fn;
 use rayon::prelude::*;
 
 use crate::sums::halved;
-use crate::{Matrix, Real, wide};
+use crate::{Matrix, Real, widest};
 
 /// Numbers that are added side by side: a vector of f32.
 const LANES: usize = 8;
@@ -27,7 +27,7 @@ pub(super) fn vector_product<T: Real>(
 ) {
     let block = |(number, y): (usize, &mut [T])| {
         let first = number * BLOCK;
-        wide(
+        widest(
             #[inline(always)]
             || match a.column_stride {
                 1 => by_rows(v, a, y, first, adds),

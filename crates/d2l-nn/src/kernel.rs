@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Wi
 use rayon::prelude::*;
 
 pub(crate) use d2l_kernels::{
-    CHUNK, Kernels, Real, map, map2, map2_and_sum, pays_to_share, sum_of_squares, wide,
+    CHUNK, Kernels, Real, map, map2, map2_and_sum, pays_to_share, sum_of_squares, widest,
 };
 
 /// A number type of the kernels as candle knows it.

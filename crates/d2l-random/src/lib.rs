@@ -36,6 +36,8 @@ pub enum Purpose {
     Fold,
     /// The random changes of one training picture in an epoch.
     Augment,
+    /// The time steps at which a gradient ends on its way back through time.
+    Truncation,
     /// What a trained model draws from its own output, such as the next character of a text.
     Sample,
 }
@@ -50,6 +52,7 @@ impl Purpose {
             Self::Data => "data",
             Self::Fold => "fold",
             Self::Augment => "augment",
+            Self::Truncation => "truncation",
             Self::Sample => "sample",
         }
     }

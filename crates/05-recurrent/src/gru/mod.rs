@@ -40,7 +40,10 @@ pub fn network(
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
     Ok(match implementation {
-        Implementation::Scratch => Box::new(ByHand::new(sizes, init, params, scratch::Gru::new)?),
+        Implementation::Scratch => {
+            let vb = params.builder();
+            Box::new(ByHand::new(sizes, init, &vb, scratch::Gru::new)?)
+        }
         Implementation::Concise => {
             let options = RecurrentOptions::default();
             Box::new(RnnModel::new(Cell::Gru, sizes, options, init, params)?)

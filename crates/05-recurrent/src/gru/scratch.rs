@@ -10,7 +10,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::Initializer;
 
-use crate::by_hand::{Gate, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
 use crate::language_model::State;
 
 /// The update gate z, the reset gate r, and the candidate, which the book names with the letter h.
@@ -33,12 +33,12 @@ impl Step for Gru {
         Ok(vec![self.h.zeros(batch)?])
     }
 
-    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h] = parts_of(state)?;
         let z = sigmoid(&self.z.forward(x, h)?)?;
         let r = sigmoid(&self.r.forward(x, h)?)?;
-        let candidate = self.h.forward(x, &(r * h)?)?.tanh()?;
+        let candidate = self.h.forward(x, &(&r * h)?)?.tanh()?;
         let h = ((&z * h)? + ((1.0 - &z)? * candidate)?)?;
-        Ok(vec![h])
+        Ok((vec![h], vec![("update", z), ("reset", r)]))
     }
 }

@@ -1,7 +1,11 @@
 //! Long short-term memory: gates write and read a memory that each layer has beside its state. D2L zh 9.2, en 10.1;
 //! Hochreiter and Schmidhuber 1997.
 
+pub mod peephole;
+pub mod prototype;
+pub mod pseudo;
 pub mod scratch;
+pub mod variants;
 
 use candle_core::Result;
 use d2l::PresetName::{En, Zh};
@@ -40,7 +44,10 @@ pub fn network(
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
     Ok(match implementation {
-        Implementation::Scratch => Box::new(ByHand::new(sizes, init, params, scratch::Lstm::new)?),
+        Implementation::Scratch => {
+            let vb = params.builder();
+            Box::new(ByHand::new(sizes, init, &vb, scratch::Lstm::new)?)
+        }
         Implementation::Concise => {
             let options = RecurrentOptions::default();
             Box::new(RnnModel::new(Cell::Lstm, sizes, options, init, params)?)

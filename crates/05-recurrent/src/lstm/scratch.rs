@@ -9,7 +9,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::Initializer;
 
-use crate::by_hand::{Gate, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
 use crate::language_model::State;
 
 /// The input gate i, the forget gate f, the output gate o, and the candidate, which the book names with the letter c.
@@ -33,14 +33,15 @@ impl Step for Lstm {
         Ok(vec![self.c.zeros(batch)?, self.c.zeros(batch)?])
     }
 
-    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h, c] = parts_of(state)?;
         let i = sigmoid(&self.i.forward(x, h)?)?;
         let f = sigmoid(&self.f.forward(x, h)?)?;
         let o = sigmoid(&self.o.forward(x, h)?)?;
         let candidate = self.c.forward(x, h)?.tanh()?;
-        let c = ((f * c)? + (i * candidate)?)?;
-        let h = (o * c.tanh()?)?;
-        Ok(vec![h, c])
+        let c = ((&f * c)? + (&i * candidate)?)?;
+        let h = (&o * c.tanh()?)?;
+        let gates = vec![("input", i), ("forget", f), ("output", o)];
+        Ok((vec![h, c], gates))
     }
 }

@@ -54,7 +54,10 @@ pub fn network(
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
     Ok(match implementation {
-        Implementation::Scratch => Box::new(ByHand::new(sizes, init, params, scratch::Rnn::new)?),
+        Implementation::Scratch => {
+            let vb = params.builder();
+            Box::new(ByHand::new(sizes, init, &vb, scratch::Rnn::new)?)
+        }
         Implementation::Concise => {
             let options = RecurrentOptions::default();
             Box::new(RnnModel::new(Cell::Rnn, sizes, options, init, params)?)

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::Initializer;
 
-use crate::by_hand::{Gate, Step, parts_of};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// A layer: `w_xh` `[D, H]`, `w_hh` `[H, H]`, `b_h` `[H]`.
@@ -26,8 +26,9 @@ impl Step for Rnn {
         Ok(vec![self.h.zeros(batch)?])
     }
 
-    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<State> {
+    fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h] = parts_of(state)?;
-        Ok(vec![self.h.forward(x, h)?.tanh()?])
+        let h = self.h.forward(x, h)?.tanh()?;
+        Ok((vec![h], Gates::new()))
     }
 }

@@ -5,20 +5,24 @@
 //! - `attention`: those of chapters 06 and 07
 //! - `operations`: single layers, functions and losses, forward and backward
 //! - `optimizers`: their steps over ten million parameters
+//! - `growth`: models whose sizes are in the row's name
 
 mod attention;
+mod growth;
 mod models;
 mod operations;
 mod optimizers;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use d2l::data::Augmentation;
+use d2l::data::augment::colour::Jitter;
 use d2l::nn::testing::hash;
 use d2l::nn::{elu, gelu, relu, sigmoid, silu, softplus, tanh};
 use d2l::usage;
 use recurrent::rnn_model::Cell;
 
-use crate::Work;
+use crate::{Pictures, Work};
 use attention::*;
 use models::*;
 use operations::*;
@@ -98,25 +102,46 @@ pub const ROWS: &[Row] = &[
     row("adadelta-10m", adadelta),
     row("adam-10m", adam),
     row("adamw-10m", adamw),
+    row("pictures-28-to-96", || {
+        Ok(Box::new(Pictures::resized(256, [1, 28, 28], 96)?))
+    }),
+    row("pictures-32-to-224", || {
+        Ok(Box::new(Pictures::resized(64, [3, 32, 32], 224)?))
+    }),
+    row("pictures-crop-flip", || {
+        let changes = FLIPPED_AND_CROPPED;
+        Ok(Box::new(Pictures::augmented(256, [3, 32, 32], changes)?))
+    }),
+    row("pictures-crop-flip-colour", || {
+        let changes = Augmentation { colour: Some(Jitter::BOOK), ..FLIPPED_AND_CROPPED };
+        Ok(Box::new(Pictures::augmented(256, [3, 32, 32], changes)?))
+    }),
 ];
+
+/// Of the minibatches of pictures.
+const FLIPPED_AND_CROPPED: Augmentation =
+    Augmentation { crop: Some(Augmentation::PADDING), flip: true, colour: None };
 
 const fn row(name: &'static str, build: fn() -> Result<Box<dyn Work>>) -> Row {
     Row { name, build }
 }
 
-/// The row of this name.
+/// Makes the row of this name: one of [`ROWS`], or a model whose sizes the name gives.
 ///
 /// # Errors
 /// If there is none; the message lists all rows.
-pub fn find(name: &str) -> Result<&'static Row> {
-    let Some(row) = ROWS.iter().find(|row| row.name == name) else {
-        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        usage!(
-            "--model {name}: no such row; wanted one of {}",
-            names.join(", ")
-        )
-    };
-    Ok(row)
+pub fn build(name: &str) -> Result<Box<dyn Work>> {
+    if let Some(row) = ROWS.iter().find(|row| row.name == name) {
+        return (row.build)();
+    }
+    if let Some(work) = growth::find(name) {
+        return work;
+    }
+    let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+    usage!(
+        "--model {name}: no such row; wanted grow-MODEL-SIZES or one of {}",
+        names.join(", ")
+    )
 }
 
 /// The salt of the classes.

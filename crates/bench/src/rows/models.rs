@@ -33,6 +33,11 @@ pub(super) fn inputs(shape: impl Into<Shape>) -> Result<Tensor> {
     Ok(filled(shape, INPUT_SALT, 2.0, DType::F32, &Device::Cpu)?)
 }
 
+/// A regression's targets, in ±1.
+pub(super) fn targets(shape: impl Into<Shape>) -> Result<Tensor> {
+    Ok(filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?)
+}
+
 /// Square pictures in ten classes.
 pub(super) fn pictures(channels: usize, side: usize) -> pictures::Shape {
     pictures::Shape { channels, ..pictures::Shape::grey(side) }
@@ -75,7 +80,6 @@ fn evaluated<M: Network + 'static>(
 
 /// D2L zh 3.3, en 3.5.
 pub(super) fn linear_regression() -> Result<Box<dyn Work>> {
-    let targets = filled((10, 1), TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?;
     by_sgd(
         |params| {
             linear_regression::concise::LinearRegression::new(
@@ -86,7 +90,7 @@ pub(super) fn linear_regression() -> Result<Box<dyn Work>> {
         },
         mse_loss,
         0.03,
-        [inputs((10, 2))?, targets],
+        [inputs((10, 2))?, targets((10, 1))?],
     )
 }
 
@@ -253,11 +257,10 @@ pub(super) fn evaluate_language_model(
 /// A block of D2L zh 10.7, en 11.7, with the norms in front.
 pub(super) fn transformer_block() -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
-    let network = EncoderBlock::new(256, 4, 1024, &params)?;
+    let network = EncoderBlock::new(256, 4, 1024, params.builder())?;
     let group = ParamGroup { weight_decay: 0.01, ..ParamGroup::new(params.parameters()) };
     let shape = (16, 128, 256);
-    let targets = filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?;
     let adam = Box::new(Adam::decoupled(vec![group], 1e-3)?);
-    let loss = on_batch(network, mse_loss, [inputs(shape)?, targets]);
+    let loss = on_batch(network, mse_loss, [inputs(shape)?, targets(shape)?]);
     Ok(Box::new(Training::new(loss, params, adam, None)))
 }

@@ -2,7 +2,7 @@
 
 use super::Sizes;
 use crate::softmax::row;
-use crate::{Matrix, Real, add_product, multiply, wide};
+use crate::{Matrix, Real, add_product, multiply, widest};
 
 /// Queries of a block: with 128 keys their weights fill the first cache.
 const BLOCK: usize = 64;
@@ -31,7 +31,7 @@ impl<T: Real> Head<'_, T> {
         let q = Matrix::new(&self.q[start * d..], rows, d);
         multiply(q, Matrix::new(self.k, width, d).t(), scores, width);
         let scale = self.scale();
-        wide(
+        widest(
             #[inline(always)]
             || {
                 for (i, row) in scores.chunks_exact_mut(width).take(rows).enumerate() {
@@ -60,7 +60,7 @@ impl<T: Real> Head<'_, T> {
         };
         let rows = weights.chunks_exact_mut(width);
         let kept = kept[start * self.sizes.keys..].chunks(self.sizes.keys);
-        wide(
+        widest(
             #[inline(always)]
             || {
                 for (row, kept) in rows.zip(kept) {
@@ -95,7 +95,7 @@ impl<T: Real> Head<'_, T> {
             let all = rows_of_scores
                 .zip(&self.seen[start..])
                 .zip(&mut log_sums[start..]);
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     for ((row, &seen), log_sum) in all {
@@ -131,7 +131,7 @@ impl<T: Real> Head<'_, T> {
                 .chunks_exact_mut(width)
                 .take(rows)
                 .zip(&self.seen[start..]);
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     for ((row, &seen), &log_sum) in all.zip(&log_sums[start..]) {
@@ -164,7 +164,7 @@ impl<T: Real> Head<'_, T> {
                 .chunks_exact_mut(width)
                 .take(rows)
                 .zip(d_weights.chunks_exact(width));
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     for (i, (row, d_row)) in all.enumerate() {
@@ -195,7 +195,7 @@ impl<T: Real> Head<'_, T> {
 }
 
 /// The softmax of the first `seen` scores in place, zeros behind them, and the logarithm of the sum.
-#[inline(always)] // into `wide`
+#[inline(always)] // into `widest`
 fn softmax<T: Real>(row: &mut [T], seen: usize, log_sum: &mut T) {
     let (row, unseen) = row.split_at_mut(seen);
     unseen.fill(T::ZERO);

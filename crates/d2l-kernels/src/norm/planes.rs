@@ -13,7 +13,7 @@
 use rayon::prelude::*;
 
 use super::moments::Moments;
-use crate::{Real, pays_to_share, sum_pairs, wide};
+use crate::{Real, pays_to_share, sum_pairs, widest};
 
 /// Mean and variance (divided by n) of a channel.
 pub type MeanAndVariance = (f64, f64);
@@ -74,7 +74,7 @@ impl Planes {
         let channels = weight.len();
         let mut y = vec![T::ZERO; x.len()];
         let one = |(channel, planes, &weight, &bias): (usize, Vec<&mut [T]>, &T, &T)| {
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     let of_channel = || x.chunks(inner).skip(channel).step_by(channels);
@@ -131,7 +131,7 @@ impl Planes {
         let n = (x.len() / channels.max(1)) as f64;
         let mut dx = vec![T::ZERO; if wants_dx { x.len() } else { 0 }];
         let one = |channel: usize, planes: Vec<&mut [T]>, used: MeanAndVariance, weight, bias| {
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     let line = Line::new(used, self.eps, weight, bias);

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::moments::Moments;
-use crate::{Real, pays_to_share, sum_of, sum_pairs, wide};
+use crate::{Real, pays_to_share, sum_of, sum_pairs, widest};
 
 /// Elements between two partial sums of the parameters' gradients: fixed, whatever the number of threads.
 const BLOCK: usize = 1 << 15;
@@ -30,7 +30,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn statistics<T: Real>(&self, row: &[T]) -> Used {
         let (mean, variance) = if self.centered {
             let mut moments = Moments::default();
@@ -51,7 +51,7 @@ impl Rows {
         let rows = (BLOCK / dim).max(1);
         // A block of rows begins with some group's row.
         let one = |(block, y, x, used): (usize, &mut [T], &[T], &mut [Used])| {
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     let parameters = weight.chunks(of_row).zip(bias.chunks(of_row)).cycle();
@@ -102,7 +102,7 @@ impl Rows {
         let rows = (BLOCK / dim).max(1);
         let groups = (weight.len() / of_row).max(1);
         let one = |(block, dx, x, dy, used): (usize, &mut [T], &[T], &[T], &[Used])| {
-            wide(
+            widest(
                 #[inline(always)]
                 || {
                     let mut sums = (vec![T::ZERO; weight.len()], vec![T::ZERO; weight.len()]);

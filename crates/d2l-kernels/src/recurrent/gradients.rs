@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::cell::{Cell, LastGate, Rows};
 use super::rows::{Inputs, Sizes};
 use super::steps::Steps;
-use crate::{Matrix, Real, add_product_shared, multiply_shared, pays_to_share, wide};
+use crate::{Matrix, Real, add_product_shared, multiply_shared, pays_to_share, widest};
 
 /// The gradients of w_ih, w_hh, bias and further, from those of the gates.
 pub fn of_parameters<C: Cell, T: Real>(
@@ -95,7 +95,7 @@ pub fn column_sums<T: Real>(x: &[T], columns: usize) -> Vec<T> {
     let piece = |rows: &[T]| {
         let mut sums = vec![0f64; columns];
         let mut block_sums = vec![T::ZERO; columns];
-        wide(
+        widest(
             #[inline(always)]
             || {
                 for block in rows.chunks(ROWS * columns) {

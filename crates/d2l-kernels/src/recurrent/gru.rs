@@ -10,7 +10,7 @@
 
 use super::cell::{Backward, Cell, Forward, LastGate, Rows, parts_mut};
 use super::gradients::column_sums;
-use crate::{Real, wide};
+use crate::{Real, widest};
 
 /// Where the reset gate r acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (h_before, hidden), (kept, hidden));
-                wide(
+                widest(
                     #[inline(always)]
                     || {
                         let all = gates
@@ -70,7 +70,7 @@ impl Cell for Reset {
                 );
             }
             Self::BeforeProduct => {
-                wide(
+                widest(
                     #[inline(always)]
                     || {
                         let all = gates
@@ -89,7 +89,7 @@ impl Cell for Reset {
                     .add_product(rows, (kept, hidden), (n, 3 * hidden));
             }
         }
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let all = gates
@@ -107,7 +107,7 @@ impl Cell for Reset {
     fn backward<T: Real>(&self, step: Backward<T>) {
         let Backward { rows, hidden, weights, h_before, dy, gates, kept, dh, .. } = step;
         // z and n; ∂l/∂h by way of z ∘ h
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let all = gates
@@ -133,7 +133,7 @@ impl Cell for Reset {
                 weights
                     .last
                     .add_product(rows, (n, 3 * hidden), (&mut reset, hidden));
-                wide(
+                widest(
                     #[inline(always)]
                     || {
                         let all = gates
@@ -164,7 +164,7 @@ impl Cell for Reset {
 }
 
 /// n = n + σ(r) ∘ product; the gate in place.
-#[inline(always)] // into `wide`, as all below
+#[inline(always)] // into `widest`, as all below
 fn reset_product<T: Real>(r: &mut [T], n: &mut [T], product: &[T]) {
     for ((r, n), &product) in r.iter_mut().zip(n).zip(product) {
         *r = r.sigmoid();

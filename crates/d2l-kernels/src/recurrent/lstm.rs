@@ -11,7 +11,7 @@
 //! The gates take the place of their sums; going back, the gradients of the sums take the place of the gates.
 
 use super::cell::{Backward, Cell, Forward, Rows, parts, parts_mut};
-use crate::{Real, wide};
+use crate::{Real, widest};
 
 /// Whether the gates see the memory.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl Cell for Peepholes {
         weights
             .first
             .add_product(rows, (h_before, hidden), (gates, 4 * hidden));
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let rows = gates
@@ -62,7 +62,7 @@ impl Cell for Peepholes {
 
     fn backward<T: Real>(&self, step: Backward<T>) {
         let Backward { rows, hidden, weights, c_before, dy, gates, kept, dh, dc, .. } = step;
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let all = gates
@@ -123,7 +123,7 @@ impl Cell for Peepholes {
 }
 
 /// c = σ(f) ∘ c + σ(i) ∘ tanh(g); the gates in place.
-#[inline(always)] // into `wide`, as all below
+#[inline(always)] // into `widest`, as all below
 fn remember<T: Real>(i: &mut [T], f: &mut [T], g: &mut [T], c: &mut [T]) {
     for (((i, f), g), c) in i.iter_mut().zip(f).zip(g).zip(c) {
         *i = i.sigmoid();

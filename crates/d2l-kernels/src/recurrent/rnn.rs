@@ -7,7 +7,7 @@
 //! φ' is computed from h_t, so the gates need not be kept.
 
 use super::cell::{Backward, Cell, Forward};
-use crate::{Real, wide};
+use crate::{Real, widest};
 
 /// The activation function of a simple recurrent layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Cell for Nonlinearity {
             .first
             .add_product(rows, (h_before, hidden), (gates, hidden));
         let (gates, zero) = (&*gates, T::ZERO);
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let all = h.iter_mut().zip(gates);
@@ -55,7 +55,7 @@ impl Cell for Nonlinearity {
     fn backward<T: Real>(&self, step: Backward<T>) {
         let Backward { rows, hidden, weights, h, dy, gates, dh, .. } = step;
         let (zero, one) = (T::ZERO, T::ONE);
-        wide(
+        widest(
             #[inline(always)]
             || {
                 let all = gates.iter_mut().zip(h).zip(dy).zip(dh.iter_mut());

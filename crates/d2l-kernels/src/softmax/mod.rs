@@ -15,7 +15,7 @@ pub(crate) mod row;
 
 use rayon::prelude::*;
 
-use crate::{CHUNK, Real, pays_to_share, wide};
+use crate::{CHUNK, Real, pays_to_share, widest};
 
 /// What is computed along the axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,7 +142,7 @@ impl Softmax {
 }
 
 /// The softmax of a row.
-#[inline(always)] // into `wide`, as all below
+#[inline(always)] // into `widest`, as all below
 fn whole<T: Real>(y: &mut [T], x: &[T], function: Function) {
     let largest = row::largest(x);
     match function {
@@ -280,7 +280,7 @@ impl Sizes {
     fn share<T: Real>(&self, y: &mut [T], f: impl Fn(&mut [T], usize) + Sync) {
         let block = self.block();
         let one = |(number, y): (usize, &mut [T])| {
-            wide(
+            widest(
                 #[inline(always)]
                 || f(y, number),
             );

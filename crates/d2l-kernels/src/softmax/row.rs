@@ -8,7 +8,7 @@ use crate::Real;
 const LANES: usize = 16;
 
 /// The largest entry; -∞ for none. NaN is passed over.
-#[inline(always)] // into `wide`
+#[inline(always)] // into `widest`
 pub fn largest<T: Real>(row: &[T]) -> T {
     let lowest = T::from_f64(f64::NEG_INFINITY);
     let larger = |a: T, b: T| if b > a { b } else { a };

@@ -112,7 +112,7 @@ struct BinaryCrossEntropy;
 impl Pointwise for BinaryCrossEntropy {
     const NAME: &'static str = "binary_cross_entropy";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, o: T, y: T) -> (T, T) {
         let (value, sigmoid) = value_and_sigmoid(o, y);
         (value, sigmoid - y)

@@ -89,7 +89,7 @@ impl Focal {
 impl Pointwise for Focal {
     const NAME: &'static str = "focal_loss";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, o: T, y: T) -> (T, T) {
         let is_one = y.to_f64() >= 0.5;
         let (y, sign, alpha) = match is_one {

@@ -75,7 +75,7 @@ impl Huber {
 impl Pointwise for Huber {
     const NAME: &'static str = "huber_loss";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T) {
         let (delta, scale) = (T::from_f64(self.delta), T::from_f64(self.scale));
         let error = prediction - target;

@@ -61,7 +61,7 @@ fn finite(x: &Tensor) -> Result<Tensor> {
 impl Pointwise for Divergence {
     const NAME: &'static str = "kl_divergence";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, x: T, y: T) -> (T, T) {
         let (y, log_y) = if self.log_target {
             (y.exp(), y)

@@ -35,7 +35,7 @@ struct L1;
 impl Pointwise for L1 {
     const NAME: &'static str = "l1_loss";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T) {
         let error = prediction - target;
         let above = if error > T::ZERO { T::ONE } else { T::ZERO };

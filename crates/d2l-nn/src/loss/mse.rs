@@ -47,7 +47,7 @@ struct Mse;
 impl Pointwise for Mse {
     const NAME: &'static str = "mse_loss";
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn value_and_slope<T: Real>(&self, prediction: T, target: T) -> (T, T) {
         let error = prediction - target;
         (error * error, error + error)

@@ -59,7 +59,7 @@ impl Rule for AdadeltaRule {
         w - (d * turn.learning_rate)?
     }
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]) {
         let learning_rate = T::from_f64(turn.learning_rate);
         let weight_decay = T::from_f64(turn.weight_decay);

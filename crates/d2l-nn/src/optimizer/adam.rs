@@ -75,7 +75,7 @@ impl Rule for AdamRule {
         })
     }
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]) {
         let (added, kept) = if self.decoupled {
             (0.0, 1.0 - turn.learning_rate * turn.weight_decay)
@@ -145,7 +145,7 @@ impl Moments {
     }
 
     /// The same in place: `added` · w is added to g, and w is multiplied by `kept`.
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     pub fn update<T: Real>(
         self,
         turn: Turn,

@@ -195,7 +195,7 @@ fn in_place<T: Number>(
     memory: &[Tensor],
 ) -> Result<()> {
     let update = |w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]| {
-        kernel::wide(
+        kernel::widest(
             #[inline(always)]
             || rule.update(turn, w, g, memory),
         );

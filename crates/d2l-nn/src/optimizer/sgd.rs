@@ -63,7 +63,7 @@ impl Rule for SgdRule {
         }
     }
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], [v, ..]: [&mut [T]; MEMORIES]) {
         let learning_rate = T::from_f64(turn.learning_rate);
         let weight_decay = T::from_f64(turn.weight_decay);

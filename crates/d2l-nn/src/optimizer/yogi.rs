@@ -53,7 +53,7 @@ impl Rule for YogiRule {
         })
     }
 
-    #[inline(always)] // into `wide`
+    #[inline(always)] // into `widest`
     fn update<T: Real>(&self, turn: Turn, w: &mut [T], g: &[T], memory: [&mut [T]; MEMORIES]) {
         let rest = T::from_f64(1.0 - self.moments.betas.1);
         let decay = (T::from_f64(turn.weight_decay), T::ONE);
