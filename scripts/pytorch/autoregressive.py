@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import Data, Preset, UsageError, arguments, digest, main
+from lesson import Lesson
 from training import training
 
 POINTS, FREQUENCY, NOISE_STD = 1000, 0.01, 0.2
@@ -64,9 +65,8 @@ def train(options, data: Data | None = None) -> Path:
         model.apply(initialize)
     optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
     optimizer = optimizers[preset.optimizer](model.parameters(), preset.learning_rate)
-    return training(
-        "recurrent", options, preset, data, model, F.mse_loss, optimizer, model_name="autoregressive"
-    )
+    lesson = Lesson(data, model, F.mse_loss, optimizer)
+    return training("recurrent", options, preset, lesson, model_name="autoregressive")
 
 
 if __name__ == "__main__":
