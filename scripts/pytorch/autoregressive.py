@@ -28,6 +28,11 @@ PRESETS = {
 def drawn() -> Data:
     """Windows of four values [4] and the value that follows them [1], in the order of time."""
     series = torch.sin(FREQUENCY * torch.arange(1, POINTS + 1)) + torch.randn(POINTS) * NOISE_STD
+    return windows(series)
+
+
+def windows(series: Tensor) -> Data:
+    """The data set of a series [1000]."""
     windows = series.unfold(0, TAU + 1, 1)  # [996, 5]
     splits = [(part[:, :TAU], part[:, TAU:]) for part in (windows[:TRAIN], windows[TRAIN:])]
     sha256 = digest([column.numpy().astype("<f4").tobytes() for split in splits for column in split])

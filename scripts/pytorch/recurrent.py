@@ -96,6 +96,56 @@ class Lstm(Gates):
         return torch.stack(outputs), (h, c)
 
 
+class Prototype(Gates):
+    """Gates on an unbounded state, on the way to the LSTM (Written Memories)."""
+
+    def __init__(self, num_inputs: int, num_hiddens: int):
+        super().__init__("iofs", num_inputs, num_hiddens)
+
+    def forward(self, inputs: Tensor, s: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        s, outputs = self.zeros(inputs) if s is None else s, []
+        for x in inputs:
+            i, o, f = (torch.sigmoid(self.gate(letter, x, s)) for letter in "iof")
+            s = f * s + i * torch.tanh(self.gate("s", x, o * s))
+            outputs.append(s)
+        return torch.stack(outputs), s
+
+
+class Pseudo(Gates):
+    """Gates that see the tanh of the state (Written Memories)."""
+
+    def __init__(self, num_inputs: int, num_hiddens: int):
+        super().__init__("iofs", num_inputs, num_hiddens)
+
+    def forward(self, inputs: Tensor, s: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        s, outputs = self.zeros(inputs) if s is None else s, []
+        for x in inputs:
+            h = torch.tanh(s)
+            i, o, f = (torch.sigmoid(self.gate(letter, x, h)) for letter in "iof")
+            s = f * s + i * torch.tanh(self.gate("s", x, o * h))
+            outputs.append(torch.tanh(s))
+        return torch.stack(outputs), s
+
+
+class Peephole(Gates):
+    """An LSTM whose gates see the memory (Gers and Schmidhuber 2000)."""
+
+    def __init__(self, num_inputs: int, num_hiddens: int):
+        super().__init__("ifoc", num_inputs, num_hiddens)
+        self.p_i, self.p_f, self.p_o = (nn.Parameter(torch.randn(num_hiddens) * 0.01) for _ in range(3))
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None):
+        h, c = (self.zeros(inputs), self.zeros(inputs)) if state is None else state
+        outputs = []
+        for x in inputs:
+            i = torch.sigmoid(self.gate("i", x, h) + c * self.p_i)
+            f = torch.sigmoid(self.gate("f", x, h) + c * self.p_f)
+            c = f * c + i * torch.tanh(self.gate("c", x, h))
+            h = torch.sigmoid(self.gate("o", x, h) + c * self.p_o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), (h, c)
+
+
 class Stack(nn.Sequential):
     """Layers, each fed with the outputs of the one before. zh 9.3.1, en 10.3.1."""
 
@@ -187,5 +237,9 @@ def models(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:
         "rnn-scratch": ByHand(Rnn, v, h),
         "gru-scratch": ByHand(Gru, v, h),
         "lstm-scratch": ByHand(Lstm, v, h),
+        "rnn-truncated-scratch": ByHand(Rnn, v, h),
+        "prototype-lstm-scratch": ByHand(Prototype, v, h),
+        "pseudo-lstm-scratch": ByHand(Pseudo, v, h),
+        "peephole-lstm-scratch": ByHand(Peephole, v, h),
         "deep-rnn-scratch": ByHand(Rnn, v, h, num_layers=2),
     }

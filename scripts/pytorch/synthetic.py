@@ -6,6 +6,7 @@ The log of a run holds the SHA-256 of its data: `Case.checked` in case.py compar
 import numpy
 import torch
 
+import autoregressive
 from common import Data, digest
 from draws import Stream
 from kernel_regression import EXAMPLES, LARGEST_INPUT, NOISE_STD, others
@@ -61,3 +62,10 @@ def curve(seed: int) -> Data:
     return Data(
         "noisy-curve", "synthetic", ((x, others(x), others(y)), y), ((places, everywhere(x), everywhere(y)), heights), sha256
     )
+
+
+def sine(seed: int) -> Data:
+    """A noisy sine, cut into windows."""
+    noise = Stream(seed, "data", "autoregressive.noise").normals(0.0, autoregressive.NOISE_STD, autoregressive.POINTS)
+    series = numpy.sin(autoregressive.FREQUENCY * numpy.arange(1, autoregressive.POINTS + 1)) + noise.astype(float)
+    return autoregressive.windows(torch.from_numpy(series.astype(numpy.float32)))

@@ -19,7 +19,9 @@ from resnet import ResNet18
 from twins_of_pictures import (
     alexnet_of, dropped_perceptron, edges, ladder, on_pictures, perceptron, softmax, upper_ladder, vit_of,
 )
-from twins_of_sequences import generative, kernels, language_model, sequence_to_sequence, transformed, with_attention
+from twins_of_sequences import (
+    generative, kernels, language_model, sequence_to_sequence, sine, transformed, with_attention,
+)
 from twins_of_tables import airfoil, airfoil_descent, decayed, houses, linear, of_diabetes, of_polynomial, of_titanic
 
 TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
@@ -58,7 +60,9 @@ TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "edge-kernel": edges,
     **{name: upper_ladder for name in digits.RUNGS},
     **{name: language_model for name in ("rnn", "rnn-random-sampling", "gru", "lstm", "deep-rnn", "deep-gru")},
-    **{name: language_model for name in ("deep-lstm", "bidirectional-lstm")},
+    **{name: language_model for name in ("deep-lstm", "bidirectional-lstm", "rnn-truncated")},
+    **{name: language_model for name in ("prototype-lstm", "pseudo-lstm", "peephole-lstm")},
+    "autoregressive": sine,
     "bahdanau": with_attention,
     "kernel-regression": kernels,
     "seq2seq": sequence_to_sequence,

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import autoregressive
 import bahdanau
 import gpt
 import kernel_regression
@@ -21,12 +22,21 @@ from draws import Stream
 from lesson import Lesson, perplexity
 
 
+def sine(case: Case) -> Twin:
+    data = case.checked(synthetic.sine(case.seed))
+    return Twin(Lesson(data, autoregressive.Autoregressive(case.recipe["num_hiddens"]), F.mse_loss))
+
+
 def language_model(case: Case) -> Twin:
+    case.wants(truncation="full")
     steps, windows = case.recipe["num_steps"], case.recipe["sampling"] == "windows"
     held_out = case.recipe["max_tokens"] // 2 if windows else 0
     data, characters = texts.time_machine(case.data_dir, case.edition, case.recipe["max_tokens"], steps, held_out)
     name = f"{case.model.removesuffix('-random-sampling')}-{case.implementation}"
-    model = recurrent.models(characters, case.recipe["num_hiddens"])[name]
+    models = recurrent.models(characters, case.recipe["num_hiddens"])
+    if name not in models:
+        raise UsageError(f"{case.model}: found --implementation {case.implementation}, which has no PyTorch twin")
+    model = models[name]
     loss = next_token_loss
     if windows:
         return Twin(Lesson(case.checked(data), model, loss, measures=perplexity(loss)))
