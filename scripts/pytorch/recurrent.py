@@ -10,7 +10,28 @@ from torch import Tensor, nn
 
 from draws import Stream, Words
 
-LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+class PeepholeLstm(nn.LSTM):
+    """PyTorch's LSTM, whose gates see the memory (Gers and Schmidhuber 2000), which PyTorch lacks: one layer."""
+
+    def __init__(self, num_inputs: int, num_hiddens: int, num_layers: int, bidirectional: bool):
+        super().__init__(num_inputs, num_hiddens, num_layers, bidirectional=bidirectional)
+        self.weight_peephole_l0 = nn.Parameter(torch.randn(3 * num_hiddens) * 0.01)
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None):
+        zeros = inputs.new_zeros(inputs.shape[1], self.hidden_size)
+        h, c = (zeros, zeros) if state is None else state
+        p_i, p_f, p_o = self.weight_peephole_l0.chunk(3)
+        outputs = []
+        for x in inputs:
+            sums = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+            i, f, candidate, o = sums.chunk(4, dim=1)
+            c = torch.sigmoid(f + c * p_f) * c + torch.sigmoid(i + c * p_i) * torch.tanh(candidate)
+            h = torch.sigmoid(o + c * p_o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), (h, c)
+
+
+LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "peephole-lstm": PeepholeLstm}
 
 
 class RnnModel(nn.Module):
@@ -225,7 +246,7 @@ def minibatches(
 
 
 def models(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:
-    """All models, by `model-implementation`."""
+    """The book's models, by `model-implementation`."""
     v, h = vocab_size, num_hiddens
     return {
         "rnn-concise": RnnModel("rnn", v, h),
@@ -237,9 +258,17 @@ def models(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:
         "rnn-scratch": ByHand(Rnn, v, h),
         "gru-scratch": ByHand(Gru, v, h),
         "lstm-scratch": ByHand(Lstm, v, h),
+        "deep-rnn-scratch": ByHand(Rnn, v, h, num_layers=2),
+    }
+
+
+def variants(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:
+    """Those that the book doesn't train: truncated gradients, and the steps from the simple network to the LSTM."""
+    v, h = vocab_size, num_hiddens
+    return {
+        "peephole-lstm-concise": RnnModel("peephole-lstm", v, h),
         "rnn-truncated-scratch": ByHand(Rnn, v, h),
         "prototype-lstm-scratch": ByHand(Prototype, v, h),
         "pseudo-lstm-scratch": ByHand(Pseudo, v, h),
         "peephole-lstm-scratch": ByHand(Peephole, v, h),
-        "deep-rnn-scratch": ByHand(Rnn, v, h, num_layers=2),
     }

@@ -33,7 +33,8 @@ def language_model(case: Case) -> Twin:
     held_out = case.recipe["max_tokens"] // 2 if windows else 0
     data, characters = texts.time_machine(case.data_dir, case.edition, case.recipe["max_tokens"], steps, held_out)
     name = f"{case.model.removesuffix('-random-sampling')}-{case.implementation}"
-    models = recurrent.models(characters, case.recipe["num_hiddens"])
+    sizes = (characters, case.recipe["num_hiddens"])
+    models = recurrent.models(*sizes) | recurrent.variants(*sizes)
     if name not in models:
         raise UsageError(f"{case.model}: found --implementation {case.implementation}, which has no PyTorch twin")
     model = models[name]
