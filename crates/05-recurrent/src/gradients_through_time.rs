@@ -63,7 +63,7 @@ impl Options {
         num_hiddens: 64,
         recurrent_scale: 1.0,
         num_steps: 50,
-        max_tokens: 150_000,
+        max_tokens: 130_000,
         inspect: false,
     };
 }
