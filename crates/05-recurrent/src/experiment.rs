@@ -8,7 +8,7 @@ use d2l::{Implementation, LanguageModel, Run};
 use crate::generation::{Writing, changed_prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
-use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
+use crate::minibatches::{Minibatches, Parts, Sampling, overlapping_windows};
 use crate::training;
 
 /// Makes a model by hand or with the library for a vocabulary and a number of hidden units, in this order.
@@ -34,7 +34,9 @@ pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
             (None, settings.first_examples(splits))
         }
         Sampling::Sequential | Sampling::Random => {
-            let (text, splits) = Minibatches::new(&corpus, options, settings)?;
+            let parts = Parts::first(&corpus, options.max_tokens);
+            let cut = (options.sampling, options.num_steps);
+            let (text, splits) = Minibatches::new(&parts, cut, settings)?;
             (Some(text), splits)
         }
     };

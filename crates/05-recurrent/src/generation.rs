@@ -67,12 +67,29 @@ pub fn generate(
         .into_iter()
         .map(|token| vocabulary.id(token))
         .collect();
+    let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
+    let next = |o: &[f32]| choose(o, writing.temperature, &mut draws);
+    continue_tokens(model, &mut tokens, writing.num_predictions, next, device)?;
+    let text = tokens.iter().map(|&token| vocabulary.token(token));
+    Ok(text.collect())
+}
+
+/// Appends `count` tokens that the model writes after `tokens`; `next` chooses each by its logits `[V]`.
+///
+/// # Errors
+/// If there are no tokens.
+pub fn continue_tokens(
+    model: &dyn Recurrent,
+    tokens: &mut Vec<u32>,
+    count: usize,
+    mut next: impl FnMut(&[f32]) -> u32,
+    device: &Device,
+) -> Result<()> {
     let Some(last_of_prefix) = tokens.len().checked_sub(1) else {
         bail!("found an empty prefix, wanted a letter at least for the model to start from");
     };
-    let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
     let mut state: Option<State> = None;
-    for place in 0..last_of_prefix + writing.num_predictions {
+    for place in 0..last_of_prefix + count {
         let Some(&token) = tokens.get(place) else {
             break;
         };
@@ -83,15 +100,14 @@ pub fn generate(
         state = Some(after.iter().map(Tensor::detach).collect());
         if place >= last_of_prefix {
             let o: Vec<f32> = o.flatten_all()?.to_vec1()?;
-            tokens.push(choose(&o, writing.temperature, &mut draws));
+            tokens.push(next(&o));
         }
     }
-    let text = tokens.iter().map(|&token| vocabulary.token(token));
-    Ok(text.collect())
+    Ok(())
 }
 
 /// The next token for the logits `[V]`.
-fn choose(o: &[f32], temperature: f64, draws: &mut impl Rng) -> u32 {
+pub(crate) fn choose(o: &[f32], temperature: f64, draws: &mut impl Rng) -> u32 {
     let largest = o.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let first_largest = || o.iter().position(|&o| o == largest).unwrap_or(0) as u32;
     if temperature <= 0.0 {
