@@ -11,6 +11,8 @@
 //! 8. [`gru`], [`lstm`]: gates
 //! 9. [`deep_rnn`], [`deep_gated`]: two layers, by hand and with the library
 //! 10. [`bidirectional_lstm`]: why a language model must not read in both directions
+//! 11. [`names`]: a network that reads names, and one that writes them
+//! 12. [`word_lm`] and [`word_writing`]: words instead of letters
 
 pub mod bidirectional_lstm;
 pub mod by_hand;
@@ -23,9 +25,12 @@ pub mod hyperparameters;
 pub mod language_model;
 pub mod lstm;
 pub mod minibatches;
+pub mod names;
 pub mod rnn;
 pub mod rnn_model;
 pub mod training;
+pub mod word_lm;
+pub mod word_writing;
 
 use d2l::Chapter;
 
@@ -33,6 +38,7 @@ use d2l::Chapter;
 pub fn chapter() -> Chapter {
     let [rnn, random_sampling] = rnn::models();
     let [deep_gru, deep_lstm] = deep_gated::models();
+    let [names_classifier, names_generator] = names::models();
     Chapter {
         name: "recurrent",
         about: "Chapter 05: recurrent networks",
@@ -45,6 +51,9 @@ pub fn chapter() -> Chapter {
             deep_gru,
             deep_lstm,
             bidirectional_lstm::model(),
+            names_classifier,
+            names_generator,
+            word_lm::model(),
         ],
         bands: include_str!("../bands.toml"),
     }
