@@ -1,15 +1,15 @@
 //! What every experiment of this chapter does: it trains a language model on a text, then lets it write.
 
 use anyhow::{Context, Result};
-use d2l::data::{Corpus, Level, time_machine};
+use d2l::data::{Corpus, Level, time_machine_text};
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 use d2l::{Implementation, LanguageModel, Run};
 
 use crate::generation::{Writing, changed_prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
-use crate::minibatches::{Minibatches, Parts, Sampling, overlapping_windows};
-use crate::training;
+use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
+use crate::{inspect, training, word_frequencies};
 
 /// Makes a model by hand or with the library for a vocabulary and a number of hidden units, in this order.
 pub type Build = fn(
@@ -21,22 +21,26 @@ pub type Build = fn(
 
 /// Trains the model that `build` makes, and shows what it writes.
 pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
+    options.writing.decoding.check()?;
     let settings = &run.settings;
-    let corpus = settings
-        .load(|choice, folder| time_machine(options.edition, Level::Character, choice, folder))?;
+    let text = settings.load(time_machine_text)?;
+    let corpus = Corpus::new(text.clone(), options.edition, Level::Character);
     let sizes = (corpus.vocabulary.len(), options.num_hiddens);
     let initializer = &settings.recipe.initializer;
     let model = build(settings.implementation, sizes, initializer, &run.params)?;
 
+    if options.inspect {
+        let words = Corpus::new(text, options.edition, Level::Word);
+        inspect::show(run, &corpus, options, &*model)?;
+        return word_frequencies::show(run, &words);
+    }
     let (text, splits) = match options.sampling {
         Sampling::Windows => {
             let splits = overlapping_windows(&corpus, options.max_tokens, options.num_steps)?;
             (None, settings.first_examples(splits))
         }
         Sampling::Sequential | Sampling::Random => {
-            let parts = Parts::first(&corpus, options.max_tokens);
-            let cut = (options.sampling, options.num_steps);
-            let (text, splits) = Minibatches::new(&parts, cut, settings)?;
+            let (text, splits) = Minibatches::new(&corpus, options, settings)?;
             (Some(text), splits)
         }
     };
@@ -44,10 +48,8 @@ pub fn train(run: &mut Run, options: &Options, build: Build) -> Result<()> {
     if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
-    if let Some(prefix) = changed_prefix(&options.writing) {
-        run.say(&format!(
-            "prefix  the text has letters and spaces only: the model starts from {prefix:?}"
-        ));
+    if let Some(prefix) = changed_prefix(&options.writing, &corpus.vocabulary) {
+        run.say(&format!("prefix  {prefix}"));
     }
     let task = LanguageModel::new(model);
     let mut optimizer = run.settings.optimizer(&run.params)?;

@@ -27,6 +27,10 @@ pub struct Options {
     #[arg(skip = TextEdition::Zh)]
     #[serde(skip)]
     pub edition: TextEdition,
+    /// Show minibatches as text beside their numbers, the most frequent words and n-grams, and exit
+    #[arg(long, help_heading = "Data")]
+    #[serde(skip)]
+    pub inspect: bool,
     /// What the trained model writes.
     #[command(flatten)]
     #[serde(skip)]
@@ -41,6 +45,7 @@ impl Options {
         max_tokens: 10_000,
         sampling: Sampling::Sequential,
         edition: TextEdition::Zh,
+        inspect: false,
         writing: Writing::BOOK,
     };
 

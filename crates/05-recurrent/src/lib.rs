@@ -3,6 +3,7 @@
 //! Reading order:
 //! 1. [`language_model`]: tokens in, logits of the next token and a state out
 //! 2. [`minibatches`]: how a text is cut into minibatches
+//!    ([`inspect`] shows some, [`word_frequencies`] what the text consists of: `--inspect`)
 //! 3. [`by_hand`] and [`rnn`]: a recurrent network by hand
 //! 4. [`training`]: the loop that carries the state from one minibatch to the next
 //! 5. [`generation`]: what the trained network writes
@@ -22,6 +23,7 @@ pub mod experiment;
 pub mod generation;
 pub mod gru;
 pub mod hyperparameters;
+pub mod inspect;
 pub mod language_model;
 pub mod lstm;
 pub mod minibatches;
@@ -29,6 +31,7 @@ pub mod names;
 pub mod rnn;
 pub mod rnn_model;
 pub mod training;
+pub mod word_frequencies;
 pub mod word_lm;
 pub mod word_writing;
 

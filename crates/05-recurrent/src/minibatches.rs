@@ -9,6 +9,8 @@ use d2l::random::Rng;
 use d2l::{Run, Settings};
 use serde::Serialize;
 
+use crate::hyperparameters::Options;
+
 /// Which text windows make a minibatch, and from which state they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,7 +51,7 @@ pub struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// The first `count` tokens of a text for training, and a quarter as many that follow them for evaluation.
-    pub fn first(corpus: &'a Corpus, count: usize) -> Self {
+    fn first(corpus: &'a Corpus, count: usize) -> Self {
         let (train, rest) = corpus.tokens.split_at(count.min(corpus.tokens.len()));
         let held_out = &rest[..rest.len().min(count / HELD_OUT)];
         Self { train, held_out, provenance: &corpus.provenance }
@@ -64,11 +66,24 @@ pub struct Minibatches {
 }
 
 impl Minibatches {
+    /// Cuts the first tokens of the text, as many as the options say, and those that follow them.
+    ///
+    /// # Errors
+    /// As [`Minibatches::of`].
+    pub fn new(
+        corpus: &Corpus,
+        options: &Options,
+        settings: &Settings,
+    ) -> Result<(Self, Splits<2>)> {
+        let parts = Parts::first(corpus, options.max_tokens);
+        Self::of(&parts, (options.sampling, options.num_steps), settings)
+    }
+
     /// Cuts the texts into windows of `num_steps`, as many as `--examples` says. The log describes them by the splits.
     ///
     /// # Errors
     /// If the training text is too short for a minibatch.
-    pub fn new(
+    pub fn of(
         parts: &Parts,
         (sampling, num_steps): (Sampling, usize),
         settings: &Settings,
@@ -120,6 +135,13 @@ impl Minibatches {
 
     /// Where the text windows start in the minibatches of this epoch that are still to come.
     pub fn of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
+        let starts = self.all_of_epoch(run).into_iter();
+        let to_come = run.batches_to_come();
+        starts.take(to_come.end).skip(to_come.start).collect()
+    }
+
+    /// Where the text windows start in all minibatches that fit into this epoch.
+    pub fn all_of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
         let text = &self.train;
         let offset = run.shuffle("offset").map_or(0, |stream| {
             stream.rng().random_range(0..=text.largest_offset())
@@ -128,9 +150,7 @@ impl Minibatches {
             Some(stream) => stream.permutation(n),
             None => (0..n).collect(),
         };
-        let starts = text.partition(offset, permutation).into_iter();
-        let to_come = run.batches_to_come();
-        starts.take(to_come.end).skip(to_come.start).collect()
+        text.partition(offset, permutation)
     }
 
     /// The text windows at `starts`: tokens, and for each the token that follows it, both `[B, T]`.

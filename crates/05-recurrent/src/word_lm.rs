@@ -251,6 +251,7 @@ impl Recurrent for WordModel {
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {
+    options.writing.decoding.check()?;
     let size = options.size;
     if size.output == Output::Tied && size.embedding_dim != size.num_hiddens {
         usage!(
@@ -276,7 +277,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
         provenance: &text.provenance,
     };
     let cut = (Sampling::Sequential, options.num_steps);
-    let (minibatches, splits) = Minibatches::new(&parts, cut, settings)?;
+    let (minibatches, splits) = Minibatches::of(&parts, cut, settings)?;
     let [x, _] = splits.train.batch(&[0], &settings.device)?;
     let network: &dyn Recurrent = &model;
     if run.shows_summary(&[&x], || network.forward(&x, Mode::Evaluate))? {

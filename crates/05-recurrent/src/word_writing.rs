@@ -1,16 +1,16 @@
 //! What a trained language model of words writes.
 
 use anyhow::{Context, Result};
-use d2l::Run;
 use d2l::data::Vocabulary;
 use d2l::random::{Purpose, Stream};
+use d2l::{Decoding, Run, with_default};
 
-use crate::generation::{choose, continue_tokens};
+use crate::generation::continue_tokens;
 use crate::language_model::Recurrent;
 
 /// What the model continues, and how.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Text")]
+#[command(next_help_heading = "Text", mut_arg("temperature", |arg| with_default(arg, "1")))]
 pub struct WordWriting {
     /// The words that the trained model continues [default: the]
     #[arg(long, value_name = "TEXT", value_parser = with_a_word)]
@@ -18,15 +18,18 @@ pub struct WordWriting {
     /// Words that it writes [default: 50]
     #[arg(long, value_name = "N")]
     pub num_predictions: usize,
-    /// 0 takes the most likely word each time. Above 0, words are drawn with the probabilities softmax(o / T) [default:
-    /// 1]
-    #[arg(long, value_name = "T", value_parser = d2l::at_least_zero)]
-    pub temperature: f64,
+    /// How each is chosen.
+    #[command(flatten)]
+    pub decoding: Decoding,
 }
 
 impl WordWriting {
     /// The example draws as well.
-    pub const EXAMPLE: Self = Self { prefix: None, num_predictions: 50, temperature: 1.0 };
+    pub const EXAMPLE: Self = Self {
+        prefix: None,
+        num_predictions: 50,
+        decoding: Decoding { temperature: 1.0, ..Decoding::GREEDY },
+    };
 }
 
 /// A word that every text has.
@@ -56,7 +59,7 @@ pub fn write(
     };
     let mut tokens: Vec<u32> = prefix.split_whitespace().map(known).collect();
     let mut draws = Stream::once(run.settings.seed, Purpose::Sample, "words").rng();
-    let next = |o: &[f32]| choose(o, writing.temperature, &mut draws);
+    let next = |o: &[f32]| writing.decoding.choose(o, &mut draws);
     let device = &run.settings.device;
     continue_tokens(model, &mut tokens, writing.num_predictions, next, device)?;
     let words: Vec<&str> = tokens.iter().map(|&id| vocabulary.token(id)).collect();

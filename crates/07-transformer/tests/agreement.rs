@@ -9,7 +9,6 @@ use attention::encoder_decoder::{Sizes, Translator};
 use attention::mask::Mask;
 use candle_core::{D, DType, Device, Tensor, Var};
 use convolutional::pictures::Shape;
-use d2l::next_token_loss;
 use d2l::nn::testing::{check_gradients, every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
     CrossEntropyOptions, Initializer, Mode, Network, ParamStore, Step, backward, cross_entropy,
@@ -19,10 +18,11 @@ use d2l::testing::{
     LayerCase, check_kernels_against_definitions, check_layer_against_golden,
     check_translator_against_golden,
 };
+use d2l::{Decoding, next_token_loss};
 use transformer::block::{Activation, BlockOptions, Norm};
 use transformer::breaks::Breaks;
 use transformer::encoder::EncoderBlock;
-use transformer::gpt::generation::{Sampling, generate};
+use transformer::gpt::generation::generate;
 use transformer::gpt::network::{Gpt, Size};
 use transformer::gpt::repeats;
 use transformer::translation::Evaluation;
@@ -292,11 +292,11 @@ fn generation_model() -> Result<Gpt> {
 #[test]
 fn generation_with_a_cache_writes_what_recomputation_writes() -> Result<()> {
     let model = generation_model()?;
-    let found = generate(&model, &[3, 1], 40, &Sampling::GREEDY, (0, &DEVICE))?;
+    let found = generate(&model, &[3, 1], 40, &Decoding::GREEDY, (0, &DEVICE))?;
     ensure!(found == generated_anew(&model, &[3, 1], 40)?, "{found:?}");
     // A prompt that is longer than the context: what doesn't fit is left out.
     let long = [1; 20];
-    let found = generate(&model, &long, 3, &Sampling::GREEDY, (0, &DEVICE))?;
+    let found = generate(&model, &long, 3, &Decoding::GREEDY, (0, &DEVICE))?;
     ensure!(
         found == generated_anew(&model, &long, 3)? && found.len() == 23,
         "{found:?}"
@@ -307,10 +307,10 @@ fn generation_with_a_cache_writes_what_recomputation_writes() -> Result<()> {
 #[test]
 fn a_seed_writes_the_same_and_another_seed_something_else() -> Result<()> {
     let model = generation_model()?;
-    let sampling = Sampling { temperature: 1.0, ..Sampling::GREEDY };
-    let write = |seed| generate(&model, &[3], 60, &sampling, (seed, &DEVICE));
+    let decoding = Decoding { temperature: 1.0, ..Decoding::GREEDY };
+    let write = |seed| generate(&model, &[3], 60, &decoding, (seed, &DEVICE));
     ensure!(write(1)? == write(1)? && write(1)? != write(2)?);
-    ensure!(generate(&model, &[], 1, &sampling, (0, &DEVICE)).is_err());
+    ensure!(generate(&model, &[], 1, &decoding, (0, &DEVICE)).is_err());
     Ok(())
 }
 

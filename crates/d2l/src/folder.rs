@@ -31,7 +31,7 @@ enum Claim {
 /// Makes the run's folder. `--name` must be free unless `--overwrite` is given. A default name that is taken gets `-2`,
 /// `-3`, …. A folder in which a run was killed before its log began is as good as none.
 pub(crate) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<Folder> {
-    let first = chapter_folder(args, chapter).join(wanted_name(args, default_name)?);
+    let first = of_chapter(args, chapter).join(wanted_name(args, default_name)?);
     let runs = first.parent().unwrap_or(&first);
     std::fs::create_dir_all(runs).with_context(|| {
         format!(
@@ -127,7 +127,7 @@ fn being_written(folder: &Path, holder: &str) -> String {
 /// The folder of the run to resume: `--name`; else, of the chapter's runs of the same experiment, the one that was
 /// interrupted last, or if none was, the one that finished last. `None` if there is none.
 pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Option<Folder>> {
-    let runs = chapter_folder(args, &asked.chapter);
+    let runs = of_chapter(args, &asked.chapter);
     if args.name.is_some() {
         let path = runs.join(wanted_name(args, default_name)?);
         if !has_begun(&path) {
@@ -171,7 +171,8 @@ fn outlines(runs: &Path) -> impl Iterator<Item = (PathBuf, Outline)> {
     })
 }
 
-fn chapter_folder(args: &Args, chapter: &str) -> PathBuf {
+/// The folder of the chapter's runs.
+pub(crate) fn of_chapter(args: &Args, chapter: &str) -> PathBuf {
     args.runs_dir.join(chapter)
 }
 
@@ -196,7 +197,7 @@ fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
 
 /// The error if there is no run to resume: what the run that comes nearest was started with.
 pub(crate) fn nothing_to_resume(args: &Args, asked: &Header, default_name: &str) -> Result<Folder> {
-    let runs = chapter_folder(args, &asked.chapter);
+    let runs = of_chapter(args, &asked.chapter);
     let first = runs.join(wanted_name(args, default_name)?);
     let of_model = outlines(&runs).filter(|(_, outline)| outline.header.model == asked.model);
     let compared =

@@ -1,7 +1,7 @@
 //! A model as a chapter's list has it: its name, its experiments, its own flags, and the function that trains it.
 
 use anyhow::Result;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -114,9 +114,9 @@ impl Model {
             .collect();
         own.into_iter().fold(command, |command, id| {
             let default = self.default_of(id.as_str());
-            command.mut_arg(id, |arg| match (arg.get_help().cloned(), default) {
-                (Some(help), Some(default)) => arg.help(format!("{help} [default: {default}]")),
-                _ => arg,
+            command.mut_arg(id, |arg| match default {
+                Some(default) => with_default(arg, &default),
+                None => arg,
             })
         })
     }
@@ -130,6 +130,17 @@ impl Model {
             first if values.all(|value| value == Some(first)) => Some(changes::text(first)),
             _ => Some("the preset's".to_string()),
         }
+    }
+}
+
+/// A flag whose help ends with its default value.
+pub fn with_default(flag: Arg, default: &str) -> Arg {
+    match flag.get_help() {
+        Some(help) => {
+            let help = format!("{help} [default: {default}]");
+            flag.help(help)
+        }
+        None => flag,
     }
 }
 

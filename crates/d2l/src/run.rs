@@ -577,6 +577,19 @@ impl Run {
         self.recorder.measure(metric, value);
     }
 
+    /// The path for a figure that belongs to no run: `figures/<name>.svg` in the folder of the chapter's runs. `None`
+    /// under `--dry-run`, which writes nothing.
+    pub fn figure_without_run(&self, name: &str) -> Option<PathBuf> {
+        let args = &self.settings.args;
+        let figures = folder::of_chapter(args, self.settings.chapter).join("figures");
+        (!args.dry_run).then(|| figures.join(format!("{name}.svg")))
+    }
+
+    /// Prints a line that was asked for, with `--quiet` too.
+    pub fn show(&self, line: &str) {
+        print(line);
+    }
+
     /// Prints a line for the reader, unless `--quiet` is given.
     pub fn say(&self, line: &str) {
         self.recorder.terminal.line(line);

@@ -15,13 +15,12 @@ use d2l::nn::{
 };
 use d2l::random::{Purpose, Stream};
 use d2l::{
-    Model, Preset, PresetName, Recipe, Run, Scores, Task, at_least_one, check_interrupt,
-    probability,
+    Decoding, Model, Preset, PresetName, Recipe, Run, Scores, Task, at_least_one, check_interrupt,
+    probability, with_default,
 };
 use serde::Serialize;
 
 use super::QUICK_NAMES;
-use crate::generation::choose;
 use crate::language_model::{OneHot, State};
 use crate::rnn_model::{Cell, Layer};
 
@@ -48,15 +47,14 @@ pub struct Options {
 
 /// What the trained model writes, and how.
 #[derive(Clone, Copy, Debug, clap::Args)]
-#[command(next_help_heading = "Names")]
+#[command(next_help_heading = "Names", mut_arg("temperature", |arg| with_default(arg, "0.5")))]
 pub struct NameWriting {
     /// Names that it writes for each language [default: 3]
     #[arg(long, value_name = "N")]
     pub num_names: usize,
-    /// 0 takes the most likely letter each time. Above 0, letters are drawn with the probabilities softmax(o / T)
-    /// [default: 0.5]
-    #[arg(long, value_name = "T", value_parser = d2l::at_least_zero)]
-    pub temperature: f64,
+    /// How each letter is chosen.
+    #[command(flatten)]
+    pub decoding: Decoding,
 }
 
 const TUTORIAL: Recipe = Recipe {
@@ -69,7 +67,10 @@ const OPTIONS: Options = Options {
     cell: Cell::Rnn,
     num_hiddens: 128,
     dropout: 0.1,
-    writing: NameWriting { num_names: 3, temperature: 0.5 },
+    writing: NameWriting {
+        num_names: 3,
+        decoding: Decoding { temperature: 0.5, ..Decoding::GREEDY },
+    },
 };
 const CONCISE: &[Preset<Options>] = &[
     Preset::quick(
@@ -170,6 +171,7 @@ fn mean_over_letters(o: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {
+    options.writing.decoding.check()?;
     let settings = &run.settings;
     let names = settings.load(names)?;
     let splits = settings.first_examples(names.for_generation()?);
@@ -196,7 +198,7 @@ fn write(network: &NameGenerator, names: &Names, writing: &NameWriting, run: &Ru
     let mut text = String::new();
     for (number, language) in (0u32..).zip(&names.languages) {
         let written = (0..writing.num_names)
-            .map(|place| network.name(number, place, writing.temperature, run))
+            .map(|place| network.name(number, place, &writing.decoding, run))
             .collect::<Result<Vec<_>>>()?;
         let written = written.join(", ");
         run.say(&format!("names   {language:<12} {written}"));
@@ -211,7 +213,7 @@ fn write(network: &NameGenerator, names: &Names, writing: &NameWriting, run: &Ru
 
 impl NameGenerator {
     /// A name of the language. The run's seed and `place` decide the draws.
-    fn name(&self, language: u32, place: usize, temperature: f64, run: &Run) -> Result<String> {
+    fn name(&self, language: u32, place: usize, decoding: &Decoding, run: &Run) -> Result<String> {
         let device = &run.settings.device;
         let stream = Stream {
             epoch: language as usize,
@@ -228,7 +230,7 @@ impl NameGenerator {
             let (o, after) =
                 no_grad(|| self.forward_from([&x, &language], state.as_deref(), Mode::Evaluate))?;
             state = Some(after);
-            let next = choose(&o.flatten_all()?.to_vec1::<f32>()?, temperature, &mut draws);
+            let next = decoding.choose(&o.flatten_all()?.to_vec1::<f32>()?, &mut draws);
             if next == NAME_END {
                 break;
             }

@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 use d2l::PresetName::{Full, Quick, Small};
 use d2l::nn::{Curve, Initializer, Mode, Network, Schedule};
 use d2l::{
-    LanguageModel, Model, OptimizerKind, Preset, Recipe, Run, at_least_one, depth, fit,
-    probability, usage,
+    Decoding, LanguageModel, Model, OptimizerKind, Preset, Recipe, Run, at_least_one, depth, fit,
+    probability, usage, with_default,
 };
 use serde::Serialize;
 
 use crate::breaks::{Break, BreakOptions};
-use generation::{Sampling, generate};
+use generation::generate;
 use network::{Gpt, Size};
 use repeats::Repeats;
 use tokens::Text;
@@ -110,7 +110,7 @@ pub enum What {
 
 /// What the trained model does.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Text")]
+#[command(next_help_heading = "Text", mut_arg("temperature", |arg| with_default(arg, "0.8")))]
 pub struct Writing {
     /// The text that the trained model continues [default: The]
     #[arg(long, value_name = "TEXT")]
@@ -120,7 +120,7 @@ pub struct Writing {
     pub num_predictions: usize,
     /// How each is chosen.
     #[command(flatten)]
-    pub sampling: Sampling,
+    pub decoding: Decoding,
     /// Show what each layer of the trained model makes of this text
     #[arg(long, value_name = "TEXT")]
     pub lens: Option<String>,
@@ -139,7 +139,7 @@ impl Options {
         writing: Writing {
             prompt: None,
             num_predictions: 200,
-            sampling: Sampling { temperature: 0.8, ..Sampling::GREEDY },
+            decoding: Decoding { temperature: 0.8, ..Decoding::GREEDY },
             lens: None,
         },
     };
@@ -187,6 +187,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
 fn train_on_text(run: &mut Run, options: &Options) -> Result<()> {
     let text = Text::load(&run.settings, options.context, options.byte_pairs)?;
     let writing = &options.writing;
+    writing.decoding.check()?;
     let prompt = writing.prompt.as_deref().unwrap_or("The");
     let prompt = text.tokens.encode_flag("prompt", prompt)?;
     let lens = writing.lens.as_deref();
@@ -217,8 +218,8 @@ fn train_on_text(run: &mut Run, options: &Options) -> Result<()> {
         run.record_final("bits_per_character", bits);
     }
     let place = (run.settings.seed, &run.settings.device);
-    let (count, sampling) = (writing.num_predictions, &writing.sampling);
-    let written = generate(&task.network, &prompt, count, sampling, place)?;
+    let (count, decoding) = (writing.num_predictions, &writing.decoding);
+    let written = generate(&task.network, &prompt, count, decoding, place)?;
     let written = text.tokens.decode(&written)?;
     run.say(&format!("text    {written}"));
     if let Some(folder) = run.folder() {

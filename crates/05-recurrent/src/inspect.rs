@@ -1,0 +1,182 @@
+//! `--inspect`: minibatches of a text beside the tensors that they become. D2L zh 8.3.4, en 9.3.3.
+//!
+//! All three ways of sampling are shown for the same text, so that they can be compared; the model's own is then shown
+//! token by token.
+
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+use clap::ValueEnum;
+use d2l::data::{Corpus, Vocabulary};
+use d2l::nn::{Mode, no_grad};
+use d2l::{Run, name_of, next_token_loss};
+
+use crate::hyperparameters::Options;
+use crate::language_model::{OneHot, Recurrent};
+use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
+
+/// Minibatches that are shown of each way of sampling, and rows of each.
+const SHOWN: (usize, usize) = (2, 2);
+/// Time steps that are shown token by token.
+const SHOWN_STEPS: usize = 20;
+
+/// The minibatches of an epoch.
+struct Epoch {
+    /// Where the text windows start in each of the first minibatches.
+    starts: Vec<Vec<usize>>,
+    /// How many minibatches there are.
+    count: usize,
+    /// Inputs and targets of the first one, `[B, T]` each.
+    first: [Tensor; 2],
+}
+
+/// Shows the first minibatches that the run would train on.
+pub fn show(run: &Run, corpus: &Corpus, options: &Options, model: &dyn Recurrent) -> Result<()> {
+    let vocabulary = &corpus.vocabulary;
+    run.show(&format!(
+        "text        {} ({}): {} characters",
+        corpus.provenance.name,
+        corpus.provenance.source,
+        corpus.tokens.len()
+    ));
+    let ids = 0..vocabulary.len() as u32;
+    let tokens: Vec<String> = ids.map(|id| visible(vocabulary, id)).collect();
+    run.show(&format!(
+        "vocabulary  {} tokens, numbered from 0: {}",
+        tokens.len(),
+        tokens.join(" ")
+    ));
+    for &sampling in Sampling::value_variants() {
+        let is_own = sampling == options.sampling;
+        let of_sampling = Options { sampling, ..options.clone() };
+        match first_epoch(run, corpus, &of_sampling) {
+            Err(cause) if is_own => return Err(cause),
+            Err(cause) => run.show(&format!("\n{}: {cause:#}", name_of(&sampling))),
+            Ok(epoch) => {
+                show_rows(run, corpus, &of_sampling, &epoch, is_own);
+            }
+        }
+    }
+    let Epoch { first, .. } = first_epoch(run, corpus, options)?;
+    show_tensors(run, vocabulary, &first, model)
+}
+
+/// The minibatches of the first epoch, as the training loop will cut them.
+fn first_epoch(run: &Run, corpus: &Corpus, options: &Options) -> Result<Epoch> {
+    let (settings, device) = (&run.settings, &run.settings.device);
+    if options.sampling != Sampling::Windows {
+        let (text, splits) = Minibatches::new(corpus, options, settings)?;
+        let mut starts = text.all_of_epoch(run);
+        let rows = starts.first().map_or(1, Vec::len);
+        let first = text.batch(starts.first().map_or(&[][..], Vec::as_slice), device)?;
+        starts.truncate(SHOWN.0);
+        return Ok(Epoch { starts, count: splits.train.len() / rows, first });
+    }
+    let splits = overlapping_windows(corpus, options.max_tokens, options.num_steps)?;
+    let windows = settings.first_examples(splits).train;
+    let batches = first_epoch_of(run, windows.len());
+    let first = windows.batch(batches.first().map_or(&[][..], Vec::as_slice), device)?;
+    let count = batches.len();
+    Ok(Epoch {
+        starts: batches.into_iter().take(SHOWN.0).collect(),
+        count,
+        first,
+    })
+}
+
+/// The minibatches of the first epoch of a set of so many examples, as `d2l::fit` takes them.
+pub fn first_epoch_of(run: &Run, examples: usize) -> Vec<Vec<usize>> {
+    let order = match run.shuffle("train") {
+        Some(stream) => stream.permutation(examples),
+        None => (0..examples).collect(),
+    };
+    let batches = order.chunks(run.settings.recipe.batch_size);
+    batches.map(<[usize]>::to_vec).collect()
+}
+
+/// The first rows of the first minibatches as text.
+fn show_rows(run: &Run, corpus: &Corpus, options: &Options, epoch: &Epoch, is_own: bool) {
+    let state = match options.sampling {
+        Sampling::Sequential => "each row goes on where it ended, from the state it ended with",
+        Sampling::Random => "text windows side by side, each from a state of zeros",
+        Sampling::Windows => "a text window at every character, each from a state of zeros",
+    };
+    run.show(&format!(
+        "\n--sampling {}{}: {} minibatches in an epoch; {state}",
+        name_of(&options.sampling),
+        if is_own { ", this model's" } else { "" },
+        epoch.count
+    ));
+    for (number, starts) in (1..).zip(&epoch.starts) {
+        for (row, &start) in (1..).zip(starts.iter().take(SHOWN.1)) {
+            let window = corpus.tokens.iter().skip(start).take(options.num_steps);
+            let text: String = window.map(|&id| corpus.vocabulary.token(id)).collect();
+            run.show(&format!(
+                "  minibatch {number}, row {row}, from character {start:>5}: {text:?}"
+            ));
+        }
+    }
+}
+
+/// The axes of the first minibatch's tensors, and its first row token by token.
+fn show_tensors(
+    run: &Run,
+    vocabulary: &Vocabulary,
+    [x, y]: &[Tensor; 2],
+    model: &dyn Recurrent,
+) -> Result<()> {
+    let one_hot = OneHot::new(vocabulary.len(), DType::F32, x.device())?.forward(x)?;
+    let (logits, _) = no_grad(|| model.forward_from(x, None, Mode::Evaluate))?;
+    let perplexity = next_token_loss(&logits, y)?.to_scalar::<f32>()?.exp();
+    run.show("\nThe first minibatch as tensors");
+    for (name, tensor, axes) in [
+        ("input", x, "batch, time steps: a token's number"),
+        (
+            "target",
+            y,
+            "batch, time steps: the number of the token one step later",
+        ),
+        (
+            "one-hot",
+            &one_hot,
+            "time steps, batch, vocabulary: 1 at the token's number, else 0",
+        ),
+        (
+            "logits",
+            &logits,
+            "batch, time steps, vocabulary: how likely each token comes next",
+        ),
+    ] {
+        let shape = format!("{:?}", tensor.dims());
+        run.show(&format!("  {name:<8} {shape:<16} {axes}"));
+    }
+    run.show(&format!(
+        "  perplexity of the logits before training: {perplexity:.2}; {} for equal probabilities",
+        vocabulary.len()
+    ));
+
+    run.show("\nIts first row: the target of a time step is the input of the next");
+    let steps = x.dim(1)?;
+    let line = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+        let cells: String = cells
+            .take(SHOWN_STEPS)
+            .map(|cell| format!("{cell:>4}"))
+            .collect();
+        let rest = if steps > SHOWN_STEPS { "  …" } else { "" };
+        run.show(&format!("  {name:<9}{cells}{rest}"));
+    };
+    line("time step", &mut (1..=steps).map(|step| step.to_string()));
+    for (name, tensor) in [("input", x), ("target", y)] {
+        let ids: Vec<u32> = tensor.get(0)?.to_device(&Device::Cpu)?.to_vec1()?;
+        line(name, &mut ids.iter().map(|&id| visible(vocabulary, id)));
+        line("  number", &mut ids.iter().map(u32::to_string));
+    }
+    Ok(())
+}
+
+/// A token that can be seen where it is a space.
+fn visible(vocabulary: &Vocabulary, id: u32) -> String {
+    match vocabulary.token(id) {
+        " " => "␣".to_string(),
+        token => token.to_string(),
+    }
+}
