@@ -6,7 +6,7 @@ tutorials "NLP from scratch: classifying names" and "generating names with a cha
 
 The tutorials draw the held-out names; here they are those of the Rust side, 3 of each 20. The classifier's minibatches
 are the tutorial's: 64 names, each read by itself. The generator's tutorial draws 100,000 names, each language as often
-as the others; here six passes over all names are 102,258, and a language counts by its names.
+as the others; here six passes over all names are 102,252, and a language counts by its names.
 """
 
 import argparse

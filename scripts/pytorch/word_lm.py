@@ -135,7 +135,8 @@ def train(options: argparse.Namespace) -> None:
     by_frequency = [word for word, _ in Counter(words).most_common(options.vocab_size) if word != "<unk>"]
     ids = {word: number for number, word in enumerate(["<unk>"] + by_frequency)}
     part = lambda words: rows(torch.tensor([ids.get(word, 0) for word in words]), PRESET.batch_size)
-    text, valid_text = part(words[: options.max_tokens]), part(valid_words)
+    most = options.max_tokens  # and a quarter as many for the validation
+    text, valid_text = part(words[:most]), part(valid_words[: most and most // 4])
 
     torch.manual_seed(options.seed)
     model = WordModel(options.cell, len(ids), not options.untied, options.adaptive)
@@ -190,6 +191,6 @@ if __name__ == "__main__":
     parser.add_argument("--cell", choices=LAYERS, default="lstm")
     parser.add_argument("--untied", action="store_true", help="give the output layer a weight of its own")
     parser.add_argument("--adaptive", action="store_true", help="an adaptive softmax in three groups")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="train on the first N words")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="train on the first N words, evaluate on a quarter")
     parser.add_argument("--vocab-size", type=int, metavar="N", help="only the N most frequent words; others are <unk>")
     common.main(parser, train)
