@@ -52,7 +52,7 @@ pub(super) fn word_lm() -> Result<Box<dyn Work>> {
         Tensor::from_iter(words, &Device::Cpu)?.reshape((20, 35))
     };
     let (x, y) = (words(INPUT_SALT)?, words(CLASS_SALT)?);
-    let loss = Box::new(move |mode| Ok(network.loss_from([&x, &y], None, mode)?.0));
+    let loss: BatchLoss = Box::new(move |mode| Ok(network.loss_from([&x, &y], None, mode)?.0));
     by_sgd(loss, params, 20.0, 0.25)
 }
 
