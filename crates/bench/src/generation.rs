@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, bail};
+use d2l::Decoding;
 use d2l::nn::ParamStore;
-use transformer::gpt::generation::{Sampling, generate};
+use transformer::gpt::generation::generate;
 use transformer::gpt::network::Gpt;
 
 use crate::Work;
@@ -28,7 +29,7 @@ impl Generation {
 impl Work for Generation {
     fn step(&mut self) -> candle_core::Result<()> {
         let place = (0, &Device::Cpu);
-        match generate(&self.model, &[0], self.tokens, &Sampling::GREEDY, place) {
+        match generate(&self.model, &[0], self.tokens, &Decoding::GREEDY, place) {
             Ok(tokens) => self.last = Some(tokens),
             Err(error) => bail!("{error:#}"),
         }
