@@ -126,6 +126,26 @@ def language_model(cell: str, batch: int, steps: int, num_hiddens: int) -> Row:
     return Row(work)
 
 
+def names_classifier(**settings):
+    """64 names of 4 to 19 letters. Gradients clipped to norm 3."""
+    from names import END, Classifier
+
+    module = Classifier(languages=18)
+    x, lengths = classes((64, 20), END, INPUT_SALT), 4 + classes((64,), 16, LENGTH_SALT)
+    x[torch.arange(20) >= lengths[:, None]] = END
+    optimizer = SGD(module.parameters(), lr=0.15, **settings)
+    return Training(module, F.cross_entropy, optimizer, x, classes((64,), 18), clip=3.0)
+
+
+def word_lm(**settings):
+    """The example's model without dropout. Gradients clipped to norm 0.25."""
+    from word_lm import WordModel
+
+    module, shape = WordModel("lstm", 33278, tied=False, dropout=0.0), (20, 35)
+    x, y = classes(shape, 33278, INPUT_SALT), classes(shape, 33278).T.reshape(-1)
+    return Training(module, next_token_loss, SGD(module.parameters(), lr=20.0, **settings), x, y, clip=0.25)
+
+
 def evaluated_language_model(cell: str, batch: int, steps: int, num_hiddens: int) -> Row:
     """The batch of `language_model`."""
 
@@ -291,6 +311,8 @@ ROWS: dict[str, Row] = {
     "rnn-1024x32x32": language_model("rnn", 1024, 32, 32),
     "gru-1024x32x32": language_model("gru", 1024, 32, 32),
     "lstm-1024x32x32": language_model("lstm", 1024, 32, 32),
+    "names-classifier": Row(names_classifier),
+    "word-lm": Row(word_lm),
     "transformer-block": Row(encoder_block, DEFAULT | FOREACH | FUSED),
     "seq2seq-zh": translation(seq2seq, ZH, 0.005),
     "seq2seq-en": translation(seq2seq, EN, 0.005),

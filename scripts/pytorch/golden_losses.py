@@ -13,6 +13,8 @@ loss is a scalar, only the filler's first number is used. Reductions are PyTorch
                    softmax being given; weights are the filler of salt 5 and scale 1, plus 0.5
     softmax        x [3, 4, 5] (salt 1, scale 6), along axes 0, 1 and 2; masked along the last by lengths [3] and [3, 4]
                    and by a mask of hash(i, 98) % 3 > 0, rows without any position being 0
+    adaptive       AdaptiveLogSoftmaxWithLoss of x [7, 8] (salt 1, scale 4), 11 classes, cutoffs 3 and 7, divisor 2; its
+                   parameters in their order are fillers of scale 2 and salts 10, 11, …; classes are hash(i, 99) % 11
     embedding      weight [6, 3] (salt 1, scale 2), ids [2, 4] of hash(i, 99) % 6; padded: with padding_idx 2
 """
 
@@ -127,6 +129,17 @@ def embedding(**settings) -> dict:
     return with_gradients(F.embedding(ids, weight, **settings), weight=weight)
 
 
+def adaptive() -> dict:
+    layer = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 11, [3, 7], div_value=2.0, dtype=torch.float64)
+    parameters = dict(layer.named_parameters())
+    for number, parameter in enumerate(parameters.values()):
+        parameter.data = filled(list(parameter.shape), 10 + number, 2.0)
+    x = filled([7, 8], 1, 4.0).requires_grad_()
+    targets = torch.from_numpy(hashes(7, 99).astype("int64") % 11)
+    found = with_gradients(layer(x, targets).loss, x=x, **parameters)
+    return found | {"log_probabilities": flat(layer.log_prob(x))}
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     target = TARGET.parent / "golden" / "losses.json"
@@ -138,6 +151,7 @@ if __name__ == "__main__":
             "cross_entropy": cross_entropy(),
             "elements": elements(),
             "softmax": softmax(),
+            "adaptive": adaptive(),
             "embedding": {"plain": embedding(), "padded": embedding(padding_idx=2)},
         },
     )

@@ -56,6 +56,7 @@ import kernel_regression
 import lenet
 import linear_regression
 import mlp
+import names
 import nin
 import polynomial
 import recurrent
@@ -67,6 +68,7 @@ import transformer
 import vgg
 import vit
 import weight_decay
+import word_lm
 from filler import hashes, numbers
 from reference import REFERENCE, write_json
 from translation import EncoderDecoder, masked_cross_entropy
@@ -206,6 +208,14 @@ def language(name: str, model: nn.Module) -> dict:
     return golden(name, model, inputs, targets, cross_entropy, lambda parameter: 1.0)
 
 
+def named(name: str) -> dict:
+    """Of the classifier of names, in which the last symbol ends a name wherever it stands."""
+    inputs = {"shape": [BATCH, NUM_STEPS], "salt": INPUT_SALT, "classes": names.SYMBOLS}
+    targets = {"shape": [BATCH], "salt": CLASS_SALT, "classes": NUM_HIDDENS}
+    model = names.Classifier(NUM_HIDDENS, num_hiddens=NUM_HIDDENS)
+    return golden(name, model, inputs, targets, cross_entropy, lambda parameter: 1.0)
+
+
 def translated(name: str, model: nn.Module) -> dict:
     """Of a translation model."""
     batch = len(LENGTHS)
@@ -272,7 +282,10 @@ def main() -> None:
         ]
     ]
     files += [language(name, model) for name, model in recurrent.models(VOCAB_SIZE, NUM_HIDDENS).items()]
+    tied = word_lm.WordModel("lstm", VOCAB_SIZE, dropout=0.0, num_hiddens=NUM_HIDDENS)
     files += [
+        named("names-classifier"),
+        language("word-lm", tied),
         kernel(),
         translated(
             "seq2seq", EncoderDecoder(recurrent_encoder(), seq2seq.Decoder(TARGET_VOCAB_SIZE, *sizes))

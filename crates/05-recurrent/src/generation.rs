@@ -86,12 +86,29 @@ pub fn generate(
         .into_iter()
         .map(|token| vocabulary.id(token))
         .collect();
+    let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
+    let next = |o: &[f32]| writing.decoding.choose(o, &mut draws);
+    continue_tokens(model, &mut tokens, writing.num_predictions, next, device)?;
+    let text = tokens.iter().map(|&token| vocabulary.token(token));
+    Ok(text.collect())
+}
+
+/// Appends `count` tokens that the model writes after `tokens`; `next` chooses each by its logits `[V]`.
+///
+/// # Errors
+/// If there are no tokens.
+pub fn continue_tokens(
+    model: &dyn Recurrent,
+    tokens: &mut Vec<u32>,
+    count: usize,
+    mut next: impl FnMut(&[f32]) -> u32,
+    device: &Device,
+) -> Result<()> {
     let Some(last_of_prefix) = tokens.len().checked_sub(1) else {
         bail!("found an empty prefix, wanted a letter at least for the model to start from");
     };
-    let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
     let mut state: Option<State> = None;
-    for place in 0..last_of_prefix + writing.num_predictions {
+    for place in 0..last_of_prefix + count {
         let Some(&token) = tokens.get(place) else {
             break;
         };
@@ -102,11 +119,10 @@ pub fn generate(
         state = Some(after.iter().map(Tensor::detach).collect());
         if place >= last_of_prefix {
             let o: Vec<f32> = o.flatten_all()?.to_vec1()?;
-            tokens.push(writing.decoding.choose(&o, &mut draws));
+            tokens.push(next(&o));
         }
     }
-    let text = tokens.iter().map(|&token| vocabulary.token(token));
-    Ok(text.collect())
+    Ok(())
 }
 
 #[cfg(test)]

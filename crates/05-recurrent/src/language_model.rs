@@ -3,6 +3,7 @@
 //! D2L zh 8.4 to 8.6, en 9.4 to 9.6.
 
 use candle_core::{DType, Device, Result, Tensor};
+use d2l::next_token_loss;
 use d2l::nn::{Mode, Network, Sees, is_observed, report_function};
 
 use crate::by_hand::Gates;
@@ -25,6 +26,18 @@ pub trait Recurrent {
     /// gates has none.
     fn gates_at(&self, _x: &Tensor, _state: Option<&[Tensor]>) -> Result<Gates> {
         Ok(Gates::new())
+    }
+
+    /// Tokens and the tokens that follow them, both `[B, T]`, and the state before them to the mean loss and the state
+    /// after them. A model whose loss needs no logits computes it in its own way.
+    fn loss_from(
+        &self,
+        [x, y]: [&Tensor; 2],
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Tensor, State)> {
+        let (y_hat, state) = self.forward_from(x, state, mode)?;
+        Ok((next_token_loss(&y_hat, y)?, state))
     }
 }
 

@@ -15,6 +15,8 @@
 //! 11. [`gradients_through_time`]: how far back the three kinds of network feel a loss
 //! 12. [`deep_rnn`], [`deep_gated`]: two layers, by hand and with the library
 //! 13. [`bidirectional_lstm`]: why a language model must not read in both directions
+//! 14. [`names`]: a network that reads names, and one that writes them
+//! 15. [`word_lm`] and [`word_writing`]: words instead of letters
 
 pub mod autoregressive;
 pub mod bidirectional_lstm;
@@ -31,11 +33,14 @@ pub mod inspect;
 pub mod language_model;
 pub mod lstm;
 pub mod minibatches;
+pub mod names;
 pub mod rnn;
 pub mod rnn_model;
 pub mod training;
 pub mod truncation;
 pub mod word_frequencies;
+pub mod word_lm;
+pub mod word_writing;
 
 use d2l::Chapter;
 
@@ -44,6 +49,7 @@ pub fn chapter() -> Chapter {
     let [rnn, random_sampling] = rnn::models();
     let [prototype_lstm, pseudo_lstm, peephole_lstm] = lstm::variants::models();
     let [deep_gru, deep_lstm] = deep_gated::models();
+    let [names_classifier, names_generator] = names::models();
     Chapter {
         name: "recurrent",
         about: "Chapter 05: recurrent networks",
@@ -62,6 +68,9 @@ pub fn chapter() -> Chapter {
             deep_gru,
             deep_lstm,
             bidirectional_lstm::model(),
+            names_classifier,
+            names_generator,
+            word_lm::model(),
         ],
         bands: include_str!("../bands.toml"),
     }

@@ -2,7 +2,9 @@
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
-use d2l::data::{Corpus, Splits, random_partition, sequential_partition, windows};
+use d2l::data::{
+    Corpus, Dataset, Provenance, Splits, random_partition, sequential_partition, windows,
+};
 use d2l::random::Rng;
 use d2l::{Run, Settings};
 use serde::Serialize;
@@ -33,8 +35,138 @@ pub fn overlapping_windows(corpus: &Corpus, count: usize, num_steps: usize) -> R
     })
 }
 
-/// A text that every epoch cuts anew, from an offset that it draws. All epochs have the same number of minibatches.
+/// The held-out text is so many times shorter than the training text: enough to say a perplexity to some hundredths, and
+/// read in a few milliseconds.
+pub const HELD_OUT: usize = 4;
+
+/// A text and the text that follows it, as tokens.
+pub struct Parts<'a> {
+    /// What the model is trained on.
+    pub train: &'a [u32],
+    /// What it is evaluated on.
+    pub held_out: &'a [u32],
+    /// Where both came from, for the log.
+    pub provenance: &'a Provenance,
+}
+
+impl<'a> Parts<'a> {
+    /// The first `count` tokens of a text for training, and a quarter as many that follow them for evaluation.
+    fn first(corpus: &'a Corpus, count: usize) -> Self {
+        let (train, rest) = corpus.tokens.split_at(count.min(corpus.tokens.len()));
+        let held_out = &rest[..rest.len().min(count / HELD_OUT)];
+        Self { train, held_out, provenance: &corpus.provenance }
+    }
+}
+
+/// A text that every epoch cuts anew, from an offset that it draws, and a text that follows it. All epochs have the same
+/// number of minibatches.
 pub struct Minibatches {
+    train: Text,
+    held_out: Text,
+}
+
+impl Minibatches {
+    /// Cuts the first tokens of the text, as many as the options say, and those that follow them.
+    ///
+    /// # Errors
+    /// As [`Minibatches::of`].
+    pub fn new(
+        corpus: &Corpus,
+        options: &Options,
+        settings: &Settings,
+    ) -> Result<(Self, Splits<2>)> {
+        let parts = Parts::first(corpus, options.max_tokens);
+        Self::of(&parts, (options.sampling, options.num_steps), settings)
+    }
+
+    /// Cuts the texts into windows of `num_steps`, as many as `--examples` says. The log describes them by the splits.
+    ///
+    /// # Errors
+    /// If the training text is too short for a minibatch.
+    pub fn of(
+        parts: &Parts,
+        (sampling, num_steps): (Sampling, usize),
+        settings: &Settings,
+    ) -> Result<(Self, Splits<2>)> {
+        let text = |tokens: &[u32]| Text {
+            tokens: tokens.to_vec(),
+            num_steps,
+            rows: 1,
+            carries_state: sampling == Sampling::Sequential,
+        };
+        let (mut train, mut held_out) = (text(parts.train), text(parts.held_out));
+        let splits = |[train, held_out]: [(&Text, usize); 2]| -> Result<Splits<2>> {
+            Ok(Splits {
+                train: train.0.side_by_side(train.1)?,
+                valid: held_out.0.side_by_side(held_out.1)?,
+                provenance: parts.provenance.clone(),
+            })
+        };
+        let [all, all_held_out] = [train.windows(0), held_out.windows(0)];
+        let wanted = settings.first_examples(splits([(&train, all), (&held_out, all_held_out)])?);
+        if wanted.train.len() < all {
+            train
+                .tokens
+                .truncate((wanted.train.len() + 1) * num_steps + 1);
+        }
+        held_out.tokens.truncate(wanted.valid.len() * num_steps + 1);
+
+        let offset = train.largest_offset();
+        train.rows = settings.recipe.batch_size.min(train.windows(offset));
+        held_out.rows = settings.recipe.batch_size.min(held_out.windows(0));
+        // As many minibatches as fit after the largest offset.
+        let count = train.in_order(offset).len();
+        if count == 0 {
+            bail!(
+                "found a text of {} tokens, wanted at least {} for text windows of {num_steps}",
+                train.tokens.len(),
+                offset + 1 + num_steps
+            );
+        }
+        let cut = held_out.in_order(0).len() * held_out.rows;
+        let splits = splits([(&train, count * train.rows), (&held_out, cut)])?;
+        Ok((Self { train, held_out }, splits))
+    }
+
+    /// Whether a minibatch starts from the state after the one before.
+    pub fn carries_state(&self) -> bool {
+        self.train.carries_state
+    }
+
+    /// Where the text windows start in the minibatches of this epoch that are still to come.
+    pub fn of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
+        let starts = self.all_of_epoch(run).into_iter();
+        let to_come = run.batches_to_come();
+        starts.take(to_come.end).skip(to_come.start).collect()
+    }
+
+    /// Where the text windows start in all minibatches that fit into this epoch.
+    pub fn all_of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
+        let text = &self.train;
+        let offset = run.shuffle("offset").map_or(0, |stream| {
+            stream.rng().random_range(0..=text.largest_offset())
+        });
+        let permutation = |n| match run.shuffle("windows") {
+            Some(stream) => stream.permutation(n),
+            None => (0..n).collect(),
+        };
+        text.partition(offset, permutation)
+    }
+
+    /// The text windows at `starts`: tokens, and for each the token that follows it, both `[B, T]`.
+    pub fn batch(&self, starts: &[usize], device: &Device) -> Result<[Tensor; 2]> {
+        self.train.batch(starts, device)
+    }
+
+    /// The minibatches of the text that follows, the same in every epoch. There are none if it is too short.
+    pub fn held_out(&self, device: &Device) -> impl Iterator<Item = Result<[Tensor; 2]>> {
+        let starts = self.held_out.in_order(0).into_iter();
+        starts.map(move |starts| self.held_out.batch(&starts, device))
+    }
+}
+
+/// A text to be cut into minibatches.
+struct Text {
     tokens: Vec<u32>,
     num_steps: usize,
     /// Text windows in a minibatch.
@@ -42,57 +174,16 @@ pub struct Minibatches {
     carries_state: bool,
 }
 
-impl Minibatches {
-    /// Cuts the first tokens of the text, as many as the options and `--examples` say. The log describes them by the
-    /// splits.
-    pub fn new(
-        corpus: &Corpus,
-        options: &Options,
-        settings: &Settings,
-    ) -> Result<(Self, Splits<2>)> {
-        let num_steps = options.num_steps;
-        let tokens = corpus.tokens.iter().copied().take(options.max_tokens);
-        let mut all = Self {
-            tokens: tokens.collect(),
-            num_steps,
-            rows: 1,
-            carries_state: options.sampling == Sampling::Sequential,
-        };
-        let side_by_side = all.tokens.len().saturating_sub(1) / num_steps.max(1);
-        let wanted = settings.first_examples(all.splits(side_by_side, corpus)?);
-        let wanted = wanted.train.len();
-        if wanted < side_by_side {
-            all.tokens.truncate((wanted + 1) * num_steps + 1);
-        }
-        let offset = all.largest_offset();
-        let usable = all.tokens.len().saturating_sub(offset + 1);
-        all.rows = settings.recipe.batch_size.min(usable / num_steps.max(1));
-        // As many minibatches as fit after the largest offset.
-        let count = all.partition(offset, |n| (0..n).collect()).len();
-        if count == 0 {
-            bail!(
-                "found a text of {} tokens, wanted at least {} for text windows of {num_steps}",
-                all.tokens.len(),
-                offset + 1 + num_steps
-            );
-        }
-        let splits = all.splits(count * all.rows, corpus)?;
-        Ok((all, splits))
+impl Text {
+    /// The number of text windows side by side after the first `offset` tokens.
+    fn windows(&self, offset: usize) -> usize {
+        self.tokens.len().saturating_sub(offset + 1) / self.num_steps.max(1)
     }
 
-    /// Whether a minibatch starts from the state after the one before.
-    pub fn carries_state(&self) -> bool {
-        self.carries_state
-    }
-
-    /// So many text windows, with nothing held out.
-    fn splits(&self, count: usize, corpus: &Corpus) -> Result<Splits<2>> {
+    /// So many text windows.
+    fn side_by_side(&self, count: usize) -> Result<Dataset<2>> {
         let starts: Vec<usize> = (0..count).map(|window| window * self.num_steps).collect();
-        Ok(Splits {
-            train: windows(&self.tokens, &starts, self.num_steps)?,
-            valid: windows(&self.tokens, &[], self.num_steps)?,
-            provenance: corpus.provenance.clone(),
-        })
+        windows(&self.tokens, &starts, self.num_steps)
     }
 
     /// The book draws up to T for sequential sampling, and up to T - 1 for random sampling.
@@ -104,6 +195,7 @@ impl Minibatches {
         }
     }
 
+    /// Where the text windows of each minibatch start.
     fn partition(
         &self,
         offset: usize,
@@ -117,27 +209,13 @@ impl Minibatches {
         }
     }
 
-    /// Where the text windows start in the minibatches of this epoch that are still to come.
-    pub fn of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
-        let starts = self.all_of_epoch(run).into_iter();
-        let to_come = run.batches_to_come();
-        starts.take(to_come.end).skip(to_come.start).collect()
+    /// The same, with the windows in the order of the text.
+    fn in_order(&self, offset: usize) -> Vec<Vec<usize>> {
+        self.partition(offset, |n| (0..n).collect())
     }
 
-    /// Where the text windows start in all minibatches that fit into this epoch.
-    pub fn all_of_epoch(&self, run: &Run) -> Vec<Vec<usize>> {
-        let offset = run.shuffle("offset").map_or(0, |stream| {
-            stream.rng().random_range(0..=self.largest_offset())
-        });
-        let permutation = |n| match run.shuffle("windows") {
-            Some(stream) => stream.permutation(n),
-            None => (0..n).collect(),
-        };
-        self.partition(offset, permutation)
-    }
-
-    /// The text windows at `starts`: tokens, and for each the token that follows it, both `[B, T]`.
-    pub fn batch(&self, starts: &[usize], device: &Device) -> Result<[Tensor; 2]> {
+    /// Inputs and targets of the text windows at `starts`.
+    fn batch(&self, starts: &[usize], device: &Device) -> Result<[Tensor; 2]> {
         let windows = windows(&self.tokens, starts, self.num_steps)?;
         let rows: Vec<usize> = (0..starts.len()).collect();
         Ok(windows.batch(&rows, device)?)

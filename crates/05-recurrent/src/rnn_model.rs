@@ -8,11 +8,13 @@ use d2l::nn::{
     Gru, Initializer, Linear, Lstm, Mode, Nonlinearity, ParamStore, RecurrentOptions, Reset, Rnn,
     batch_first, block, gru, linear, lstm, peephole_lstm, rnn,
 };
+use serde::Serialize;
 
 use crate::language_model::{OneHot, Recurrent, State};
 
 /// Which recurrent layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cell {
     /// With tanh.
     Rnn,
@@ -65,14 +67,18 @@ impl Recurrent for RnnModel {
 }
 
 /// The library's recurrent layers.
-enum Layer {
+pub enum Layer {
+    /// h = tanh(…).
     Rnn(Rnn),
+    /// Gated recurrent units.
     Gru(Gru),
+    /// Long short-term memory.
     Lstm(Lstm),
 }
 
 impl Layer {
-    fn new(
+    /// `inputs` inputs and `hiddens` hidden units.
+    pub fn new(
         cell: Cell,
         (inputs, hiddens): (usize, usize),
         options: RecurrentOptions,
@@ -94,7 +100,12 @@ impl Layer {
     }
 
     /// `[T, B, D] -> [T, B, directions · H]`, and the state after the last time step.
-    fn forward(&self, x: &Tensor, state: Option<&[Tensor]>, mode: Mode) -> Result<(Tensor, State)> {
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        state: Option<&[Tensor]>,
+        mode: Mode,
+    ) -> Result<(Tensor, State)> {
         let [h, c] = [0, 1].map(|i| state.and_then(|state| state.get(i)));
         Ok(match self {
             Self::Rnn(layer) => {

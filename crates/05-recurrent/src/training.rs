@@ -8,10 +8,10 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::Splits;
-use d2l::nn::{Mode, Network, Optimizer, backward};
-use d2l::{Evaluation, Run, next_token_loss};
+use d2l::nn::{Mode, Network, Optimizer, backward, no_grad};
+use d2l::{Evaluation, Run, Scores};
 
-use crate::language_model::Recurrent;
+use crate::language_model::{Recurrent, State};
 use crate::minibatches::Minibatches;
 
 /// Trains `model` on the minibatches of `text`, which the log describes as `data`.
@@ -30,11 +30,8 @@ pub fn fit<O: Optimizer + ?Sized>(
             let [x, y] = text.batch(&starts, &device)?;
             // An epoch's first minibatch starts from zeros.
             let before = (text.carries_state() && !run.carried().is_empty()).then(|| run.carried());
-            let (y_hat, after) = model.forward_from(&x, before, Mode::Train(run.step()))?;
-            // Detached, so that gradients end where the minibatch began.
-            let after: Vec<Tensor> = after.iter().map(Tensor::detach).collect();
-            run.carry(&after);
-            let loss = next_token_loss(&y_hat, &y)?;
+            let (loss, after) = model.loss_from([&x, &y], before, Mode::Train(run.step()))?;
+            run.carry(&detached(&after));
             run.scores()
                 .add_mean_logarithm("perplexity", &loss, starts.len())?;
             if let Some(mut gradients) = run.accumulate(backward(&loss)?, starts.len())? {
@@ -43,11 +40,41 @@ pub fn fit<O: Optimizer + ?Sized>(
             }
             run.record_step(&loss, starts.len(), optimizer)?;
         }
-        run.record_epoch(&Evaluation::default(), optimizer)?;
+        let valid = evaluate(model, text, optimizer, run)?;
+        let evaluation = Evaluation { valid, ..Evaluation::default() };
+        run.record_epoch(&evaluation, optimizer)?;
         run.examine(data, |set, rows| {
             let [x, _] = set.batch(rows, &device)?;
             Ok(model.forward(&x, Mode::Evaluate)?)
         })?;
     }
     run.finish()
+}
+
+/// Loss and perplexity of the text that is held out. The state is carried as in training.
+fn evaluate<O: Optimizer + ?Sized>(
+    model: &dyn Recurrent,
+    text: &Minibatches,
+    optimizer: &O,
+    run: &mut Run,
+) -> Result<Scores> {
+    let device = run.settings.device.clone();
+    let mut scores = Scores::default();
+    let mut before: Option<State> = None;
+    for batch in text.held_out(&device) {
+        let [x, y] = batch?;
+        let before_batch = before.as_deref();
+        let (loss, after) = no_grad(|| model.loss_from([&x, &y], before_batch, Mode::Evaluate))?;
+        before = text.carries_state().then(|| detached(&after));
+        scores.add_mean("loss", &loss, x.dim(0)?)?;
+        scores.add_mean_logarithm("perplexity", &loss, x.dim(0)?)?;
+        run.stop_if_interrupted(optimizer)?;
+    }
+    scores.read()?;
+    Ok(scores)
+}
+
+/// The state without its graph, so that gradients end where the next minibatch begins.
+fn detached(state: &[Tensor]) -> State {
+    state.iter().map(Tensor::detach).collect()
 }

@@ -5,17 +5,20 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use d2l::Implementation::{Concise, Scratch};
+use d2l::data::{Choice, names};
 use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
 use d2l::nn::{
-    Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward, gru,
-    linear, mse_loss, observed,
+    Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward,
+    cross_entropy, gru, linear, mse_loss, observed,
 };
-use d2l::{Implementation, next_token_loss};
+use d2l::{Implementation, Scores, Task, next_token_loss};
 use recurrent::autoregressive::Autoregressive;
 use recurrent::experiment::Build;
 use recurrent::language_model::{OneHot, Recurrent};
 use recurrent::lstm::variants;
+use recurrent::names::{NameClassifier, NameGenerator};
 use recurrent::rnn_model::{Cell, RnnModel};
+use recurrent::word_lm::{Output, Size, WordModel};
 use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
 
 const DEVICE: Device = Device::Cpu;
@@ -91,6 +94,95 @@ fn the_autoregressive_models_agree_with_pytorch() -> Result<()> {
             )?)
         };
         d2l::testing::check_against_golden(&file, build, mse_loss)?;
+    }
+    Ok(())
+}
+
+/// The sizes of the golden file, with an output layer of this kind.
+fn word_model(
+    output: Output,
+    vocab_size: usize,
+    params: &ParamStore,
+) -> candle_core::Result<WordModel> {
+    let (_, h, _, _) = SIZES;
+    let size = Size {
+        cell: Cell::Lstm,
+        embedding_dim: h,
+        num_hiddens: h,
+        num_layers: 2,
+        dropout: 0.0,
+        output,
+    };
+    WordModel::new(size, vocab_size, &Initializer::PytorchDefault, params)
+}
+
+#[test]
+fn the_models_of_names_and_words_agree_with_pytorch() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
+    let (v, h, _, _) = SIZES;
+    let words = |params: &ParamStore| -> Result<Box<dyn Recurrent>> {
+        Ok(Box::new(word_model(Output::Tied, v, params)?))
+    };
+    d2l::testing::check_against_golden(&folder.join("word-lm.json"), words, next_token_loss)?;
+    let init = Initializer::PytorchDefault;
+    let names = |params: &ParamStore| Ok(NameClassifier::new(Cell::Rnn, (h, h), &init, params)?);
+    let file = folder.join("names-classifier.json");
+    d2l::testing::check_against_golden(&file, names, cross_entropy)
+}
+
+/// Enough words for the adaptive softmax to have groups, and a token of each.
+#[test]
+fn the_loss_of_words_is_that_of_the_logits_and_every_parameter_gets_a_gradient() -> Result<()> {
+    const WORDS: u32 = 40;
+    let (batch, steps) = (8, 10);
+    let tokens = |salt: u32| -> Result<Tensor> {
+        let tokens = (0..(batch * steps) as u32).map(|i| (i * salt) % WORDS);
+        Ok(Tensor::from_iter(tokens, &DEVICE)?.reshape((batch, steps))?)
+    };
+    let (x, y) = (tokens(7)?, tokens(3)?);
+    for output in [Output::Tied, Output::Untied, Output::Adaptive] {
+        let params = f64_params();
+        let (_, h, _, _) = SIZES;
+        let size = Size {
+            cell: Cell::Gru,
+            embedding_dim: 4 * h,
+            num_hiddens: 4 * h, // narrow vectors of the rarest words need sixteen units
+            num_layers: 2,
+            dropout: 0.0,
+            output,
+        };
+        let init = Initializer::PytorchDefault;
+        let model = WordModel::new(size, WORDS as usize, &init, &params)?;
+        let (_, state) = model.forward_from(&x, None, TRAIN)?;
+        let (o, _) = model.forward_from(&x, Some(&state), Mode::Evaluate)?;
+        let (loss, _) = model.loss_from([&x, &y], Some(&state), Mode::Evaluate)?;
+        ensure!(o.dims() == [batch, steps, WORDS as usize], "{:?}", o.dims());
+        ensure_near("loss", &loss, &next_token_loss(&o, &y)?)?;
+        let (loss, _) = model.loss_from([&x, &y], None, TRAIN)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_parameter_of_the_models_of_names_gets_a_gradient() -> Result<()> {
+    let names = names(Choice::Builtin, Path::new(""))?.data;
+    let rows: Vec<usize> = (0..names.languages.len() * 200).step_by(7).collect();
+    let init = Initializer::PytorchDefault;
+    let languages = names.languages.len();
+    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+        let params = f64_params();
+        let network = NameClassifier::new(cell, (6, languages), &init, &params)?;
+        let [x, y] = names.for_classification()?.train.batch(&rows, &DEVICE)?;
+        let loss = cross_entropy(&network.forward(&x, TRAIN)?, &y)?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
+
+        let params = f64_params();
+        let network = NameGenerator::new(cell, (6, languages), 0.1, &init, &params)?;
+        let batch = names.for_generation()?.train.batch(&rows, &DEVICE)?;
+        let Mode::Train(step) = TRAIN else { continue };
+        let loss = network.training_loss(&batch, step, &mut Scores::default())?;
+        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
     }
     Ok(())
 }

@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use candle_core::{Device, Tensor};
+use d2l::data::{Choice, Level, TextEdition, time_machine};
+use d2l::nn::{Initializer, Mode, ParamStore};
+use d2l::{Implementation, next_token_loss};
+use recurrent::rnn;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -38,6 +43,15 @@ fn perplexities(run: &Path) -> Result<Vec<f64>> {
     let epochs = lines.iter().filter(|line| line["kind"] == "epoch");
     Ok(epochs
         .filter_map(|epoch| epoch["train"]["perplexity"].as_f64())
+        .collect())
+}
+
+/// A metric of the held-out examples, epoch by epoch.
+fn valid(run: &Path, metric: &str) -> Result<Vec<f64>> {
+    let lines = log(run)?;
+    let epochs = lines.iter().filter(|line| line["kind"] == "epoch");
+    Ok(epochs
+        .filter_map(|epoch| epoch["valid"][metric].as_f64())
         .collect())
 }
 
@@ -156,17 +170,8 @@ fn perplexity_is_the_exponential_of_the_loss() -> Result<()> {
     for (name, more) in [("text", &[][..]), ("windows", &windows)] {
         let run = train(&folder, name, &[&flags[..], more].concat())?;
         let lines = log(&run)?;
-        let groups = if more.is_empty() {
-            &["train"][..]
-        } else {
-            &["train", "valid"]
-        };
-        for group in groups {
-            let of = |metric: &str| {
-                lines[2][*group][metric]
-                    .as_f64()
-                    .context(metric.to_string())
-            };
+        for group in ["train", "valid"] {
+            let of = |metric: &str| lines[2][group][metric].as_f64().context(metric.to_string());
             let (loss, perplexity) = (of("loss")?, of("perplexity")?);
             ensure!(
                 (loss.exp() - perplexity).abs() < 1e-9 * perplexity,
@@ -176,6 +181,156 @@ fn perplexity_is_the_exponential_of_the_loss() -> Result<()> {
     }
     let windows = log(&folder.path().join("runs/recurrent/windows"))?;
     ensure!(windows[0]["data"]["train"] == 300 && windows[0]["data"]["valid"] == 150);
+    Ok(())
+}
+
+/// The tokens behind the first 2,000, read window by window: in the order of the text with the state carried, or each
+/// from zeros.
+#[test]
+fn the_text_that_follows_the_training_text_is_held_out() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let corpus = time_machine(
+        TextEdition::Zh,
+        Level::Character,
+        Choice::Builtin,
+        Path::new(""),
+    )?
+    .data;
+    let following = &corpus.tokens[2000..2500];
+    let flags = ["rnn", "--epochs", "2", "--num-hiddens", "8"];
+    let flags = [&flags[..], &["--max-tokens", "2000", "--batch-size", "1"]].concat();
+    for sampling in ["sequential", "random"] {
+        let flags = [&flags[..], &["--sampling", sampling]].concat();
+        let run = train(&folder, sampling, &flags)?;
+        let lines = log(&run)?;
+        ensure!(lines[0]["data"]["valid"] == 14, "{}", lines[0]); // 499 / 35
+        let device = Device::Cpu;
+        let params = ParamStore::new(0, &device);
+        let init = Initializer::PytorchDefault;
+        let sizes = (corpus.vocabulary.len(), 8);
+        let model = rnn::network(Implementation::Concise, sizes, &init, &params)?;
+        params.load(&run.join("model.safetensors"))?;
+        let (mut sum, mut state) = (0.0, None);
+        for start in (0..14).map(|window| window * 35) {
+            let of = |shift: usize| Tensor::new(&following[start + shift..][..35], &device);
+            let (x, y) = (of(0)?.unsqueeze(0)?, of(1)?.unsqueeze(0)?);
+            let (o, after) = model.forward_from(&x, state.as_deref(), Mode::Evaluate)?;
+            sum += f64::from(next_token_loss(&o, &y)?.to_scalar::<f32>()?);
+            state = (sampling == "sequential").then_some(after);
+        }
+        let found = lines[2]["valid"]["loss"].as_f64().context("a loss")?;
+        ensure!(
+            (found - sum / 14.0).abs() < 1e-6,
+            "{sampling}: {found} {sum}"
+        );
+    }
+    // Nothing follows the whole text.
+    let all = train(
+        &folder,
+        "all",
+        &["rnn", "--epochs", "1", "--max-tokens", "900000"],
+    )?;
+    ensure!(log(&all)?[0]["data"]["valid"] == 0 && log(&all)?[1]["valid"]["loss"].is_null());
+    Ok(())
+}
+
+/// Both models of names learn, and what they make of them is in the run's folder.
+#[test]
+fn the_models_of_names_learn_and_show_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let small = [
+        "--epochs",
+        "4",
+        "--num-hiddens",
+        "32",
+        "--learning-rate",
+        "0.01",
+    ];
+    let classifier = ["names-classifier", "--name-to-classify", "Kóvarvek!"];
+    let run = train(&folder, "classifier", &[&classifier[..], &small].concat())?;
+    let accuracies = valid(&run, "accuracy")?;
+    ensure!(
+        accuracies[3] > 0.9 && accuracies[3] > accuracies[0],
+        "{accuracies:?}"
+    );
+    ensure!(run.join("figures/confusion.svg").exists());
+    let again = ["--epochs", "0", "--num-hiddens", "32", "--init"];
+    let model = run.join("model.safetensors");
+    let model = model.to_str().context("a path")?;
+    let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
+        .args([&classifier[..], &again, &[model, "--data", "builtin"]].concat())
+        .current_dir(folder.path())
+        .env_remove("D2L_RUNS")
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let named: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("name "))
+        .collect();
+    ensure!(
+        named.len() == 3 && named[0].contains("Kovarvek         Dravek"),
+        "{text}"
+    );
+
+    let run = train(
+        &folder,
+        "generator",
+        &[&["names-generator"], &small[..]].concat(),
+    )?;
+    let perplexities = valid(&run, "perplexity")?;
+    ensure!(perplexities[3] < 0.8 * perplexities[0], "{perplexities:?}");
+    let text = written(&run)?;
+    ensure!(
+        text.lines().count() == 8 && text.starts_with("Avarin: "),
+        "{text}"
+    );
+    ensure!(
+        text.lines().all(|line| line.split(", ").count() == 3),
+        "{text}"
+    );
+    Ok(())
+}
+
+/// All output layers and cells learn, on the words of the story.
+#[test]
+fn the_model_of_words_learns() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let small = "--num-hiddens 32 --embedding-dim 32 --max-tokens 8000 --batch-size 4 --epochs 4";
+    let adam = "--optimizer adam --learning-rate 0.01";
+    for (output, cell) in [("tied", "lstm"), ("untied", "rnn"), ("adaptive", "gru")] {
+        let kind = format!("word-lm --output {output} --cell {cell} {small} {adam}");
+        let run = train(&folder, output, &kind.split(' ').collect::<Vec<_>>())?;
+        let found = valid(&run, "perplexity")?;
+        ensure!(
+            found[3] < 0.5 * found[0] && found[3] < 25.0,
+            "{output}: {found:?}"
+        );
+        let text = written(&run)?;
+        ensure!(
+            text.starts_with("the ") && text.split(' ').count() == 51,
+            "{text}"
+        );
+    }
+    Ok(())
+}
+
+/// An epoch that doesn't lower the validation loss divides the learning rate by four.
+#[test]
+fn the_learning_rate_is_annealed_when_the_validation_stalls() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let small = "word-lm --num-hiddens 8 --embedding-dim 8 --max-tokens 4000 --epochs 6";
+    let run = train(&folder, "stalls", &small.split(' ').collect::<Vec<_>>())?;
+    let (mut rate, mut lowest, mut stalls) = (20.0, f64::INFINITY, 0);
+    for line in log(&run)?.iter().filter(|line| line["kind"] == "epoch") {
+        ensure!(line["learning_rate"] == rate, "{rate}: {line}");
+        let loss = line["valid"]["loss"].as_f64().context("a loss")?;
+        if loss >= lowest {
+            rate /= 4.0;
+            stalls += 1;
+        }
+        lowest = lowest.min(loss);
+    }
+    ensure!(stalls > 1, "{stalls} epochs stalled");
     Ok(())
 }
 
@@ -278,7 +433,23 @@ fn a_temperature_draws_other_text_and_a_seed_the_same() -> Result<()> {
 #[test]
 fn bad_flags_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let refused: [(&[&str], i32, &str); 13] = [
+    let refused: [(&[&str], i32, &str); 17] = [
+        (
+            &["names-classifier", "--name-to-classify", "42"],
+            2,
+            "wanted a name with a Latin letter",
+        ),
+        (&["word-lm", "--prefix", " "], 2, "wanted a word at least"),
+        (
+            &["word-lm", "--embedding-dim", "100"],
+            2,
+            "--embedding-dim 100 and --num-hiddens 200",
+        ),
+        (
+            &["word-lm", "--schedule", "plateau"],
+            2,
+            "factor=… is missing",
+        ),
         (&["rnn", "--prefix", ""], 2, "--prefix"),
         (&["rnn", "--prefix", "1895"], 2, "wanted a letter at least"),
         (&["rnn", "--temperature", "-1"], 2, "--temperature"),

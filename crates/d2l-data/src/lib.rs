@@ -6,7 +6,8 @@
 //! (module `drawn`); it can resize pictures ([`Resize`]) and change training pictures at random ([`augment`]).
 //! [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same for sets that are tables, read by [`table`].
 //! [`time_machine`] is a text as numbers of a [`Vocabulary`], and [`windows`] makes examples of it; [`BytePairs`]
-//! learns tokens between letters and words. [`translation`] has pairs of sentences and the score of a translation.
+//! learns tokens between letters and words; [`wikitext2`] is a text of words in two parts. [`names()`] are surnames with
+//! their languages. [`translation`] has pairs of sentences and the score of a translation.
 //! [`k_fold`] cuts a set for cross-validation.
 //!
 //! Nothing here touches the network, and nothing depends on the number of threads.
@@ -38,6 +39,7 @@ mod drawn;
 mod folds;
 mod image_set;
 mod images;
+mod names;
 mod pictures;
 mod polynomial;
 mod published;
@@ -55,6 +57,10 @@ pub use dataset::Dataset;
 pub use folds::k_fold;
 pub use image_set::ImageSet;
 pub use images::{ImageClasses, image_classes};
+pub use names::{
+    NAME_END, NAME_IGNORED, NAME_LETTERS, NAME_SYMBOLS, Names, name_letters, name_of_symbols,
+    name_symbols, names,
+};
 pub use polynomial::{polynomial_features, synthetic_polynomial};
 pub use regression::synthetic_regression;
 pub use resize::Resize;
@@ -63,6 +69,7 @@ pub use tabular::{
     DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,
 };
 pub use text::{
-    BytePairs, Corpus, Level, RawText, TextEdition, Vocabulary, letters, random_partition,
-    sequential_partition, time_machine, time_machine_text, tokenize, windows,
+    BytePairs, Corpus, Level, RawText, TextEdition, Vocabulary, WordText, letters,
+    random_partition, sequential_partition, time_machine, time_machine_text, tokenize, wikitext2,
+    windows,
 };

@@ -8,8 +8,8 @@ use candle_core::Device;
 use d2l_data::translation::{TranslationOptions, english_french};
 use d2l_data::{
     BytePairs, Choice, Column, DiabetesForm, HouseEdition, ImageSet, Level, Source, Tabular,
-    TextEdition, airfoil, diabetes, house_prices, image_classes, k_fold, time_machine,
-    time_machine_text, titanic,
+    TextEdition, airfoil, diabetes, house_prices, image_classes, k_fold, names, time_machine,
+    time_machine_text, titanic, wikitext2,
 };
 
 /// Checks the set's size, its mean training pixel, its digest and the examples per class in both parts.
@@ -117,6 +117,8 @@ const SHA256_HOUSES: &str = "c57a97edb9370a9dd586ad93143969f9196eae8730f4039249f
 const SHA256_AIRFOIL: &str = "a9cc0f282ee5f8f28401c51e9b7a131395f2e73386c25dca047b4c6bba49e107";
 const SHA256_DIABETES: &str = "22df1a4b25932724485c0bc8e7d224ad24ced54977e3f3f6d08274e221b03c40";
 const SHA256_SCALED: &str = "de9b0020f4e86ac1dc093f342b71fb5317fe8de1fd6997ca6ac3499539cfd939";
+const SHA256_NAMES: &str = "526c41535fa73de8552401bae4329b9b7583d6be42829544278da166d559aea7";
+const SHA256_WIKITEXT: &str = "6fa607207d992ce53216b1e13be004701d4fbafb031d677e76c66e44f353522d";
 const SHA256_TIME_MACHINE: &str =
     "8d6ce2c235e112898b80945d385f6ee7133f283b656155cb1314846ed0f0d6a2";
 const SHA256_TITANIC: &str = "fc4b9996461d3443bf29442d872f236d14c1d76834a26c808304baefc2fd64c8";
@@ -302,6 +304,39 @@ fn titanic_has_342_survivors_of_891() -> Result<()> {
     let ports = ["Embarked_C", "Embarked_Q", "Embarked_S"].map(flagged);
     assert_eq!(ports, [168.0, 77.0, 644.0]);
     assert_eq!(set.splits.provenance.sha256, SHA256_TITANIC);
+    Ok(())
+}
+
+/// Counts and sums are Python's, with `unicodedata.normalize` and `Counter.most_common`.
+#[test]
+fn the_names_and_the_words_are_the_published_ones() -> Result<()> {
+    if let Some(folder) = data_folder("names") {
+        let names = names(Choice::Real, &folder)?.data;
+        assert_eq!(names.languages.len(), 18);
+        assert_eq!(names.languages[14], "Russian");
+        let splits = names.for_classification()?;
+        assert_eq!((splits.train.len(), splits.valid.len()), (17_042, 3_008));
+        let Column::Tokens { values, shape } = splits.train.column(0) else {
+            panic!("wanted tokens");
+        };
+        assert_eq!((weighted_sum(values), &shape[..]), (63_394_481, &[21][..]));
+        let Column::Labels(languages) = splits.valid.column(1) else {
+            panic!("wanted labels");
+        };
+        let count = |number| languages.iter().filter(|&&label| label == number).count();
+        assert_eq!([14, 4, 0, 17].map(count), [1407, 550, 300, 11]);
+        assert_eq!(names.provenance.sha256, SHA256_NAMES);
+    }
+    if let Some(folder) = data_folder("wikitext-2") {
+        let text = wikitext2(Choice::Real, &folder)?.data;
+        let counts = (text.train.len(), text.valid.len(), text.vocabulary.len());
+        assert_eq!(counts, (2_088_628, 217_646, 33_278));
+        let frequent: Vec<&str> = (0..4).map(|id| text.vocabulary.token(id)).collect();
+        assert_eq!(frequent, ["<unk>", "the", ",", "."]);
+        assert_eq!(weighted_sum(&text.train), 18_553_118_683);
+        assert_eq!(weighted_sum(&text.valid), 1_721_373_898);
+        assert_eq!(text.provenance.sha256, SHA256_WIKITEXT);
+    }
     Ok(())
 }
 

@@ -115,7 +115,7 @@ impl Module for Embedding {
 
 impl Embedding {
     /// The rows of the weight, by the kernel if there is one.
-    fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
+    pub(crate) fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
         if !matches!(ids.dtype(), DType::U8 | DType::U32 | DType::I64) {
             bail!(
                 "embedding: found ids of type {:?}, wanted U8, U32 or I64",

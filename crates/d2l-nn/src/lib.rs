@@ -67,9 +67,10 @@ pub use graph::{backward, boundary, no_grad};
 pub use initializer::Initializer;
 pub use linear::{Linear, linear, linear_no_bias};
 pub use loss::{
-    BinaryCrossEntropyOptions, CrossEntropyOptions, FocalOptions, Reduction, binary_cross_entropy,
-    binary_cross_entropy_with_logits, cross_entropy, cross_entropy_with, focal_loss, huber_loss,
-    kl_divergence, l1_loss, masked_cross_entropy, mse_loss, mse_loss_with, smooth_l1_loss,
+    AdaptiveSoftmax, BinaryCrossEntropyOptions, CrossEntropyOptions, FocalOptions, Reduction,
+    adaptive_softmax, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy,
+    cross_entropy_with, focal_loss, huber_loss, kl_divergence, l1_loss, masked_cross_entropy,
+    mse_loss, mse_loss_with, smooth_l1_loss,
 };
 pub use matmul::matmul;
 pub use mode::{Mode, Step};

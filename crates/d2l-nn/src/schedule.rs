@@ -13,7 +13,7 @@ pub use curve::Curve;
 ///
 /// On the command line and in logs: the curve's name, then settings as `key=value`: `constant`, `square-root`,
 /// `inverse-power:rate=0.1,power=0.5`, `exponential:factor=0.9,floor=0.01`, `step:every=10,factor=0.5`,
-/// `multi-step:at=15+30,factor=0.5`, `polynomial:power=2,epochs=20,end=0.01`, `cosine:epochs=20,end=0.01`,
+/// `multi-step:at=15+30,factor=0.5`, `plateau:factor=0.25`, `polynomial:power=2,epochs=20,end=0.01`, `cosine:epochs=20,end=0.01`,
 /// `one-cycle:rise=0.3,start-divisor=25,end-divisor=10000`. Any of them takes `warm-up=5,start=0` too, and
 /// `warm-up:epochs=5,start=0` is short for `constant:warm-up=5,start=0`.
 ///
@@ -40,12 +40,19 @@ impl Schedule {
         Self { curve, warm_up: 0, start: 0.0 }
     }
 
-    /// η for the epoch that follows `epoch` completed ones, in a run of `epochs`.
+    /// η for the epoch that follows `epoch` completed ones, in a run of `epochs`. Of a [`Curve::Plateau`] it is the part that
+    /// time decides; [`Schedule::after_stalls`] is the rest.
     pub fn learning_rate(&self, base: f64, epoch: usize, epochs: usize) -> f64 {
         if epoch < self.warm_up {
             return self.start + (base - self.start) * epoch as f64 / self.warm_up as f64;
         }
         self.curve.learning_rate(base, epoch, self.warm_up, epochs)
+    }
+
+    /// What η is multiplied by after `stalled` epochs whose validation loss was not below those of all epochs before them;
+    /// 1 for all curves but [`Curve::Plateau`].
+    pub fn after_stalls(&self, stalled: usize) -> f64 {
+        self.curve.after_stalls(stalled)
     }
 
     /// Whether the rates of the same epochs are others in a longer run.
@@ -88,6 +95,7 @@ mod tests {
             "square-root",
             "exponential:factor=0.9",
             "step:every=2,factor=0.5",
+            "plateau:factor=0.5",
             "cosine",
             "cosine:epochs=3",
             "polynomial:power=2",

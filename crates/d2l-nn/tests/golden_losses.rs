@@ -8,9 +8,10 @@ mod support;
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use d2l_nn::testing::{filled, hash};
 use d2l_nn::{
-    BinaryCrossEntropyOptions, CrossEntropyOptions, Embedding, FocalOptions, Reduction, backward,
-    binary_cross_entropy_with_logits, cross_entropy_with, focal_loss, huber_loss, kl_divergence,
-    l1_loss, log_softmax, masked_softmax, mse_loss_with, smooth_l1_loss, softmax,
+    BinaryCrossEntropyOptions, CrossEntropyOptions, Embedding, FocalOptions, Initializer,
+    ParamStore, Reduction, adaptive_softmax, backward, binary_cross_entropy_with_logits,
+    cross_entropy_with, focal_loss, huber_loss, kl_divergence, l1_loss, log_softmax,
+    masked_softmax, mse_loss_with, smooth_l1_loss, softmax,
 };
 use serde_json::Value;
 use support::{TYPES, assert_close, assert_independent_of_threads, entries, numbers};
@@ -203,6 +204,34 @@ fn softmaxes_have_pytorchs_values_and_gradients() -> Result<()> {
             };
             check(case, &y, &[("x", &x)], 2.0 * tolerance, name)?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_adaptive_softmax_has_pytorchs_values_and_gradients() -> Result<()> {
+    let mut case = golden()["adaptive"].clone();
+    let probabilities = case
+        .as_object_mut()
+        .and_then(|case| case.remove("log_probabilities"));
+    let probabilities = numbers(&probabilities.expect("log probabilities"));
+    for (dtype, tolerance) in TYPES {
+        let store = ParamStore::with_dtype(0, dtype, &CPU);
+        let init = Initializer::Zeros;
+        let layer = adaptive_softmax((8, 11), &[3, 7], 2, &init, store.builder())?;
+        let parameters = store.parameters();
+        for (salt, (_, variable)) in (10..).zip(&parameters) {
+            variable.set(&filled(variable.shape(), salt, 2.0, dtype, &CPU)?)?;
+        }
+        let x = Var::from_tensor(&filled((7, 8), 1, 4.0, dtype, &CPU)?)?;
+        let loss = layer.loss(&x, &classes(7, 99, 11)?)?;
+        let named = parameters
+            .iter()
+            .map(|(name, variable)| (name.as_str(), variable));
+        let inputs: Vec<(&str, &Var)> = named.chain([("x", &x)]).collect();
+        check(&case, &loss, &inputs, 5.0 * tolerance, "adaptive softmax")?;
+        let found = entries(&layer.log_probabilities(&x)?)?;
+        assert_close(&found, &probabilities, 5.0 * tolerance, "its probabilities");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Figures of a trained image classifier.
+//! Figures of a trained classifier.
 
 use anyhow::Result;
 use candle_core::Device;
-use d2l_data::ImageClasses;
+use d2l_data::{Dataset, ImageClasses};
 use d2l_nn::Network;
 use d2l_plot::{Matrix, Picture, Scale};
 
@@ -25,18 +25,11 @@ pub fn draw_classification<M: Network>(
     };
     let names: Vec<String> = images.class_names.iter().map(ToString::to_string).collect();
     let mut counts = vec![0.0; names.len() * names.len()];
-    let mut pairs: Vec<(usize, usize)> = Vec::new();
     let valid = &images.splits.valid;
-    let (all, settings) = ((0..valid.len()).collect(), &run.settings);
-    for batch in valid.batches(all, settings.recipe.batch_size, &settings.device) {
-        let [x, y] = batch?;
-        let truths = y.to_vec1::<u32>()?;
-        for (truth, predicted) in truths.into_iter().zip(task.predict(&x)?.to_vec1::<u32>()?) {
-            let (truth, predicted) = (truth as usize, predicted as usize);
-            if let Some(count) = counts.get_mut(truth * names.len() + predicted) {
-                *count += 1.0;
-            }
-            pairs.push((truth, predicted));
+    let pairs = true_and_predicted(run, task, valid)?;
+    for (truth, predicted) in &pairs {
+        if let Some(count) = counts.get_mut(truth * names.len() + predicted) {
+            *count += 1.0;
         }
     }
     let model = run.settings.model;
@@ -73,4 +66,22 @@ pub fn draw_classification<M: Network>(
         6,
         Scale::Unit,
     )
+}
+
+/// The true and the predicted class of each example.
+pub fn true_and_predicted<M: Network>(
+    run: &Run,
+    task: &Classifier<M>,
+    data: &Dataset<2>,
+) -> Result<Vec<(usize, usize)>> {
+    let mut pairs = Vec::with_capacity(data.len());
+    let (all, settings) = ((0..data.len()).collect(), &run.settings);
+    for batch in data.batches(all, settings.recipe.batch_size, &settings.device) {
+        let [x, y] = batch?;
+        let truths = y.to_vec1::<u32>()?;
+        for (truth, predicted) in truths.into_iter().zip(task.predict(&x)?.to_vec1::<u32>()?) {
+            pairs.push((truth as usize, predicted as usize));
+        }
+    }
+    Ok(pairs)
 }

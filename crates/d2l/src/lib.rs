@@ -55,7 +55,7 @@ pub use chapter::{Chapter, Outcome};
 pub use decoding::Decoding;
 pub use device::DeviceChoice;
 pub use features::{check_figure_image, draw_features};
-pub use figures::draw_classification;
+pub use figures::{draw_classification, true_and_predicted};
 pub use fit::{Evaluation, evaluate, fit};
 pub use interrupt::check_interrupt;
 pub use model::{Experiment, Model, Options, with_default};

@@ -25,7 +25,9 @@ pub enum PresetName {
     Zh,
     /// The hyperparameters of Dive into Deep Learning, English 2nd edition
     En,
-    /// A model whose size needs a GPU, with its own hyperparameters; a few models have it
+    /// The settings of the PyTorch tutorial that the model comes from; a few models have it
+    Tutorial,
+    /// The whole data set or a model whose size needs a GPU, with its own hyperparameters; a few models have it
     Full,
 }
 

@@ -67,7 +67,8 @@ pub struct Recipe {
     #[arg(long, value_name = "LAMBDA")]
     pub weight_decay: f64,
     /// Learning rate from epoch to epoch: constant, square-root, exponential:factor=0.9, step:every=10,factor=0.5,
-    /// multi-step:at=15+30,factor=0.5, polynomial:power=2, cosine, one-cycle, …; append warm-up=5 to any
+    /// multi-step:at=15+30,factor=0.5, polynomial:power=2, cosine, one-cycle, …; append warm-up=5 to any.
+    /// plateau:factor=0.25 multiplies it after each epoch that doesn't lower the validation loss
     #[arg(long, value_parser = parse::<Schedule>)]
     pub schedule: Schedule,
     /// Number of minibatches that make one step together, with their mean gradient. The rest of an epoch makes a step

@@ -66,6 +66,18 @@ impl Epochs {
         }
     }
 
+    /// The number of epochs that didn't lower the validation loss.
+    pub fn stalled(&self) -> usize {
+        let mut lowest = f64::INFINITY;
+        let losses = self.all.iter().filter_map(|epoch| epoch.metric(DECISIVE));
+        let stalls = losses.filter(|&loss| {
+            let stalls = loss >= lowest;
+            lowest = lowest.min(loss);
+            stalls
+        });
+        stalls.count()
+    }
+
     fn numbered(&self, number: usize) -> Option<&Epoch> {
         let place = self.all.binary_search_by_key(&number, |epoch| epoch.epoch);
         self.all.get(place.ok()?)
@@ -275,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn early_stopping_keeps_the_first_of_the_best_epochs() {
+    fn early_stopping_keeps_the_first_of_the_best_epochs_and_the_others_stall() {
         let losses = [0.5, 0.3, 0.4, 0.3, 0.35];
         let epoch = |(index, &loss): (usize, &f64)| Epoch {
             epoch: index + 1,
@@ -283,6 +295,8 @@ mod tests {
             ..Epoch::default()
         };
         let epochs: Epochs = losses.iter().enumerate().map(epoch).collect();
+        assert_eq!(epochs.stalled(), 3);
+        assert_eq!(Epochs::default().stalled(), 0);
         let kept = |epochs: &Epochs, patience| epochs.kept(patience).map(|epoch| epoch.epoch);
         assert_eq!(kept(&epochs, None), Some(5));
         assert_eq!(kept(&epochs, Some(3)), Some(2));

@@ -265,9 +265,9 @@ impl Run {
     pub fn learning_rate(&self) -> f64 {
         let recipe = &self.settings.recipe;
         let done = self.checkpoint.progress.epochs_done;
-        recipe
-            .schedule
-            .learning_rate(recipe.learning_rate, done, recipe.epochs)
+        let schedule = &recipe.schedule;
+        schedule.learning_rate(recipe.learning_rate, done, recipe.epochs)
+            * schedule.after_stalls(self.recorder.epochs.stalled())
     }
 
     /// The training examples in this epoch's order; after an interruption, the remaining ones.

@@ -18,13 +18,14 @@ use tempfile::TempDir;
 pub type Reader = fn(&[u8]);
 
 /// All of them, each under the name of its target and of its folder of the corpus.
-pub const READERS: [(&str, Reader); 10] = [
+pub const READERS: [(&str, Reader); 11] = [
     ("idx", images::idx),
     ("cifar", images::cifar),
     ("table", tables::table),
     ("tabular", tables::tabular),
     ("text", texts::text),
     ("pairs", texts::pairs),
+    ("names", texts::names_by_language),
     ("tensors", tensors::tensors),
     ("log", logs::log),
     ("log_resume", logs::log_resume),

@@ -1,4 +1,4 @@
-//! Texts: the book's copies, characters and words, byte pairs, pairs of sentences.
+//! Texts: the book's copies, characters and words, byte pairs, pairs of sentences, names.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -7,8 +7,8 @@ use d2l_data::translation::{
     END, ParallelText, TranslationOptions, english_french, normalize, sentence_tokens,
 };
 use d2l_data::{
-    BytePairs, Choice, Column, Corpus, Level, Provenance, RawText, Source, TextEdition, letters,
-    time_machine_text, tokenize,
+    BytePairs, Choice, Column, Corpus, Level, NAME_END, NAME_IGNORED, Provenance, RawText, Source,
+    TextEdition, letters, names, time_machine_text, tokenize, wikitext2,
 };
 
 use super::{folder, within};
@@ -43,13 +43,14 @@ pub fn text(bytes: &[u8]) {
     assert_eq!(byte_pairs.decode(&ids).expect("a text"), text);
 }
 
-/// The readers of the two texts of which only the book's copy counts. They decompress no more than that copy has.
+/// The readers of the texts of which only the book's copy counts. They decompress no more than that copy has.
 fn other_copies_are_refused(bytes: &[u8]) {
-    const BOOKS: [usize; 2] = [178_979, 11_669_748];
+    const BOOKS: [usize; 3] = [178_979, 11_669_748, 10_797_148];
     let folder = folder();
     for (set, file, size) in [
         ("time-machine", "timemachine.txt", BOOKS[0]),
         ("fra-eng", "fra.txt", BOOKS[1]),
+        ("wikitext-2", "wiki.train.tokens", BOOKS[2]),
     ] {
         fs::create_dir_all(folder.path().join(set)).expect("a folder");
         fs::write(folder.path().join(set).join(file), bytes).expect("a file");
@@ -58,6 +59,11 @@ fn other_copies_are_refused(bytes: &[u8]) {
             "fra-eng" => {
                 let options = TranslationOptions::book(TextEdition::Zh);
                 english_french(options, Choice::Real, folder.path()).map(|_| ())
+            }
+            "wikitext-2" => {
+                let second = folder.path().join(set).join("wiki.valid.tokens");
+                fs::write(second, "").expect("a file");
+                wikitext2(Choice::Real, folder.path()).map(|_| ())
             }
             _ => time_machine_text(Choice::Real, folder.path()).map(|_| ()),
         });
@@ -110,6 +116,62 @@ pub fn pairs(bytes: &[u8]) {
             assert!(pairs.translation(ids).iter().eq(known));
         }
         pairs.test_sentences();
+    }
+}
+
+/// Lists of names: those that are accepted become symbols of one length, of which each name ends.
+pub fn names_by_language(bytes: &[u8]) {
+    const LANGUAGES: [&str; 18] = [
+        "Arabic",
+        "Chinese",
+        "Czech",
+        "Dutch",
+        "English",
+        "French",
+        "German",
+        "Greek",
+        "Irish",
+        "Italian",
+        "Japanese",
+        "Korean",
+        "Polish",
+        "Portuguese",
+        "Russian",
+        "Scottish",
+        "Spanish",
+        "Vietnamese",
+    ];
+    let folder = folder();
+    let set = folder.path().join("names");
+    fs::create_dir_all(&set).expect("a folder");
+    for language in LANGUAGES {
+        fs::write(set.join(language).with_extension("txt"), bytes).expect("a file");
+    }
+    let most = LANGUAGES.len() * PER_BYTE * super::images::unpacked(bytes).min(1 << 20);
+    let read = || -> anyhow::Result<_> {
+        let names = names(Choice::Real, folder.path())?.data;
+        Ok((names.for_classification()?, names.for_generation()?))
+    };
+    match within(most, read) {
+        Ok((read, written)) => {
+            let steps = read.train.shape(0)[0];
+            for name in tokens(read.train.column(0)).chunks(steps) {
+                assert!(name[0] < NAME_END && name[steps - 1] == NAME_END);
+            }
+            assert_eq!(
+                read.train.len() + read.valid.len(),
+                written.train.len() + written.valid.len()
+            );
+            for name in tokens(written.train.column(1)).chunks(steps) {
+                assert_eq!(name.iter().filter(|&&symbol| symbol == NAME_END).count(), 1);
+                assert!(name.iter().all(|&symbol| symbol <= NAME_IGNORED));
+            }
+        }
+        Err(error) => {
+            let message = format!("{error:#}");
+            assert!(message.contains("Arabic.txt"), "{message}");
+            assert_eq!(message.lines().count(), 1, "{message}");
+        }
     }
 }
 

@@ -55,7 +55,7 @@ const INIT: Initializers = Initializers {
     recurrent: Initializer::Xavier,
     linear: Initializer::PytorchDefault,
 };
-const LENGTH_SALT: u32 = 5;
+pub(super) const LENGTH_SALT: u32 = 5;
 const DECODER_SALT: u32 = 101;
 
 impl Edition {

@@ -2,6 +2,7 @@
 //! has the same name in `scripts/bench/rows.py`.
 //!
 //! - `models`: training steps of the chapters' models, and evaluations
+//! - `language`: those of chapter 05
 //! - `attention`: those of chapters 06 and 07
 //! - `operations`: single layers, functions and losses, forward and backward
 //! - `optimizers`: their steps over ten million parameters
@@ -9,6 +10,7 @@
 
 mod attention;
 mod growth;
+mod language;
 mod models;
 mod operations;
 mod optimizers;
@@ -24,6 +26,7 @@ use recurrent::rnn_model::Cell;
 
 use crate::{Pictures, Work};
 use attention::*;
+use language::*;
 use models::*;
 use operations::*;
 use optimizers::*;
@@ -57,6 +60,8 @@ pub const ROWS: &[Row] = &[
     row("lstm-1024x32x32", || {
         language_model(Cell::Lstm, 1024, 32, 32)
     }),
+    row("names-classifier", names_classifier),
+    row("word-lm", word_lm),
     row("transformer-block", transformer_block),
     row("seq2seq-zh", || seq2seq(ZH)),
     row("seq2seq-en", || seq2seq(EN)),

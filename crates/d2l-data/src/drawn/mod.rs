@@ -16,6 +16,7 @@ use dice::Dice;
 
 pub(crate) mod digits;
 pub(crate) mod garments;
+pub(crate) mod names;
 pub(crate) mod shapes;
 pub(crate) mod story;
 pub(crate) mod tables;

@@ -1,18 +1,20 @@
 //! Text as a sequence of tokens: cleaning, cutting into characters or words, vocabulary, text windows.
 //!
-//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`; `byte_pairs`
-//! learns its tokens from the text.
+//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`, `wikitext`;
+//! `byte_pairs` learns its tokens from the text.
 
 pub(crate) use book_copy::BookCopy;
 pub use byte_pairs::BytePairs;
 pub use time_machine::{Corpus, RawText, time_machine, time_machine_text};
 pub use vocabulary::Vocabulary;
+pub use wikitext::{WordText, wikitext2};
 pub use windows::{random_partition, sequential_partition, windows};
 
 mod book_copy;
 mod byte_pairs;
 mod time_machine;
 mod vocabulary;
+mod wikitext;
 mod windows;
 
 /// The edition that decides how a text is cleaned, cut into tokens and numbered.

@@ -61,6 +61,12 @@ pub enum Curve {
         /// η at the end, as a learning rate, not as a share of η₀.
         end: f64,
     },
+    /// η is multiplied by `factor` after each epoch that doesn't lower the validation loss: PyTorch's `ReduceLROnPlateau`
+    /// without patience.
+    Plateau {
+        /// What such an epoch multiplies η by.
+        factor: f64,
+    },
     /// Half a cosine up to η₀, then half a cosine down, over the whole run: PyTorch's `OneCycleLR`, but with a constant
     /// momentum. Smith and Topin 2018, arXiv:1708.07120.
     OneCycle {
@@ -90,7 +96,7 @@ impl Curve {
             if t < length { t / length } else { 1.0 }
         };
         match self {
-            Self::Constant => base,
+            Self::Constant | Self::Plateau { .. } => base,
             Self::SquareRoot => base / (t + 1.0).sqrt(),
             Self::InversePower { rate, power } => base * (rate * t + 1.0).powf(-power),
             Self::Exponential { factor, floor } => (base * factor.powf(t)).max(*floor),
@@ -117,6 +123,14 @@ impl Curve {
         }
     }
 
+    /// What η is multiplied by after `stalled` epochs that didn't lower the validation loss.
+    pub(super) fn after_stalls(&self, stalled: usize) -> f64 {
+        match self {
+            Self::Plateau { factor } => factor.powf(stalled as f64),
+            _ => 1.0,
+        }
+    }
+
     /// Whether the rates of the same epochs are others in a longer run.
     pub(super) fn depends_on_length(&self) -> bool {
         match self {
@@ -127,7 +141,8 @@ impl Curve {
             | Self::InversePower { .. }
             | Self::Exponential { .. }
             | Self::Step { .. }
-            | Self::MultiStep { .. } => false,
+            | Self::MultiStep { .. }
+            | Self::Plateau { .. } => false,
         }
     }
 
@@ -161,6 +176,7 @@ impl Curve {
             Self::InversePower { rate, power } => {
                 above_zero("rate", *rate).and_then(|()| above_zero("power", *power))
             }
+            Self::Plateau { factor } => above_zero("factor", *factor),
             Self::Exponential { factor, floor } => {
                 above_zero("factor", *factor).and_then(|()| rate("floor", *floor))
             }

@@ -53,6 +53,7 @@ fn written(curve: &Curve) -> (&'static str, Vec<String>) {
             "multi-step",
             vec![set("at", &joined(at)), set("factor", factor)],
         ),
+        Curve::Plateau { factor } => ("plateau", vec![set("factor", factor)]),
         Curve::Polynomial { power, epochs, end } => {
             let mut settings = vec![set("power", power)];
             settings.extend(until(epochs));
@@ -141,6 +142,7 @@ impl<'a> Settings<'a> {
                     factor: self.required("factor")?,
                 }
             }
+            "plateau" => Curve::Plateau { factor: self.required("factor")? },
             "polynomial" => Curve::Polynomial {
                 power: self.or("power", 1.0)?,
                 epochs: self.optional("epochs")?,
@@ -156,7 +158,7 @@ impl<'a> Settings<'a> {
             },
             _ => bail!(
                 "no such schedule; wanted constant, square-root, inverse-power, exponential, step, multi-step, \
-                 polynomial, cosine, one-cycle or warm-up"
+                 plateau, polynomial, cosine, one-cycle or warm-up"
             ),
         })
     }
@@ -213,6 +215,7 @@ mod tests {
             "cosine:epochs=20,end=0.01,warm-up=5,start=0",
             "inverse-power:rate=0.1,power=0.5",
             "polynomial:power=2,epochs=20,end=0.01",
+            "plateau:factor=0.25",
             "one-cycle:rise=0.3,start-divisor=25,end-divisor=10000",
             "step:every=10,factor=0.5,warm-up=5,start=0.1",
             "constant:warm-up=5,start=0.1",
@@ -257,6 +260,10 @@ mod tests {
             ("warm-up:epochs=0", "found epochs=0"),
             ("cosine:start=0.1", "wanted warm-up=…"),
             ("constant:warm-up=5,start=-1", "found start=-1"),
+            (
+                "plateau:factor=0",
+                "found factor=0, wanted a number above 0",
+            ),
             ("polynomial:power=0", "found power=0"),
             ("inverse-power:power=1", "rate=… is missing"),
             ("one-cycle:rise=1.5", "wanted a share from 0 to 1"),
