@@ -32,18 +32,19 @@ class Loop:
     package: str
     model: str
     flags: str
+    epochs: int
 
-    def command(self, target: Path, name: str, *more: str) -> list[str]:
-        flags = [*self.flags.split(), "--name", name, "--overwrite", "--quiet", *more]
+    def command(self, target: Path, name: str, epochs: int) -> list[str]:
+        flags = [*self.flags.split(), "--epochs", str(epochs), "--name", name, "--overwrite", "--quiet"]
         return [str(target / "debug" / self.package), self.model, *flags]
 
 
 LOOPS = [
-    Loop("mlp", "mlp", "--preset zh --epochs 3"),
-    Loop("convolutional", "lenet", "--preset zh --epochs 3"),
-    Loop("convolutional", "resnet18", "--preset quick --examples 2560 --epochs 3"),
-    Loop("recurrent", "gru", "--preset zh --implementation concise --epochs 6"),
-    Loop("transformer", "translation", "--preset zh --epochs 6"),
+    Loop("mlp", "mlp", "--preset zh", 3),
+    Loop("convolutional", "lenet", "--preset zh", 3),
+    Loop("convolutional", "resnet18", "--preset quick --examples 2560", 3),
+    Loop("recurrent", "gru", "--preset zh --implementation concise", 6),
+    Loop("transformer", "translation", "--preset zh", 6),
 ]
 
 
@@ -67,9 +68,9 @@ def measure(loop: Loop, target: Path, threads: int, runs: int) -> dict[str, list
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rust = folder / loop.package / "rust"
-        run(loop.command(target, "rust-start", "--epochs", "0"), threads, folder)
+        run(loop.command(target, "rust-start", 0), threads, folder)
         for _ in range(runs):
-            run(loop.command(target, "rust"), threads, folder)
+            run(loop.command(target, "rust", loop.epochs), threads, folder)
             found["ours"] += rates(rust)
             run([sys.executable, str(TWIN), "--quiet", "--threads", str(threads), str(rust)], threads, folder)
             twin = rust.with_name("rust-pytorch")
