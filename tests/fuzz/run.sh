@@ -25,10 +25,11 @@ unset RUST_BACKTRACE RUST_LIB_BACKTRACE
 
 for target in "${targets[@]}"; do
   echo "== $target"
-  package=.
-  if [ "$target" = fetch_data ]; then
-    package=fetch_data
-  fi
+  case $target in
+    fetch_data) package=fetch_data ;;
+    import_*) package=import ;;
+    *) package=. ;;
+  esac
   mkdir -p "target/corpus/$target"
   nice cargo fuzz run --fuzz-dir $package --sanitizer none "$target" "target/corpus/$target" "corpus/$target" -- \
     -runs=10000000 -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \

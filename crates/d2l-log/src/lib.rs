@@ -13,10 +13,9 @@
 //! bit for bit as they were written. JSON has none that are not finite: these are the texts `"NaN"`, `"Infinity"` and
 //! `"-Infinity"`. The README describes every key, `schema.json` is the same for a program.
 //!
-//! Reading order: `record` (the schema) and `number`, `verdict`, `writer` and `mark`, `log`, `reader`, `lines` and
+//! Reading order: `record` (the schema) and `number`, `verdict`, `writer` and `mark`, `log`, `point`, `reader`, `lines` and
 //! `foreign` (one log, whatever its state), `folder` (all logs), `fields` (its values by name), `compare` and `mean`,
-//! `numbers` (how
-//! every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
+//! `numbers` (how every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
 //! seconds. Programs in other languages can write the same lines.
 //!
 //! ```
@@ -41,6 +40,7 @@ mod mark;
 mod mean;
 mod number;
 mod numbers;
+mod point;
 mod reader;
 mod record;
 mod verdict;
@@ -57,10 +57,11 @@ pub use mark::Mark;
 pub use mean::mean;
 pub use number::value as json_number;
 pub use numbers::{median, shown};
+pub use point::Point;
 pub use reader::Outline;
 pub use record::{
-    BandResult, Best, Data, End, Epoch, Header, Metrics, Record, SCHEMA, Schema, Status, Step,
-    higher_is_better,
+    BandResult, Best, Data, End, Epoch, Header, MOST_STEPS, Metrics, Record, SCHEMA, Schema,
+    Status, Step, higher_is_better,
 };
 pub use writer::Writer;
 

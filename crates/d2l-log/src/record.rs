@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The version of the schema that this crate writes.
 pub const SCHEMA: Schema = Schema { major: 1, minor: 1 };
 
+/// The largest number of lines for steps in a log, about two megabytes.
+pub const MOST_STEPS: usize = 20_000;
+
 /// A version of the log's schema. What an older reader would misunderstand raises the major number; a new key or a new
 /// kind of line raises the minor number, and older readers pass over both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use d2l_log::{BandResult, Best, End, Epoch, Metrics, Record, Status, Writer};
+use d2l_log::{BandResult, Best, End, Epoch, Metrics, Point, Record, Status, Writer};
 
 use crate::folds::Folds;
 use crate::lock::Lock;
@@ -215,24 +215,14 @@ impl Recorder {
         if let Some(&value) = self.measured.get(metric) {
             return Some(value);
         }
-        let (name, point) = match metric.rsplit_once('.') {
-            Some((name, point)) if name.contains('.') => (name, point),
-            _ => (metric, ""),
-        };
-        if point == "best" {
-            return self.epochs.bests.get(name).map(|best| best.value);
-        }
-        if let Some(Ok(every)) = point.strip_prefix("best_of_every").map(str::parse::<usize>) {
-            let seen = self.epochs.iter();
-            let seen: Vec<Epoch> = seen
-                .filter(|epoch| epoch.epoch.is_multiple_of(every))
-                .cloned()
-                .collect();
-            return Best::of(&seen, name).map(|best| best.value);
-        }
-        let epoch = match point.strip_prefix("epoch").map(str::parse::<usize>) {
-            Some(Ok(wanted)) => self.epochs.numbered(wanted),
-            _ => self.kept_epoch(),
+        let (name, point) = Point::of(metric);
+        let epoch = match point {
+            Point::Best => return self.epochs.bests.get(name).map(|best| best.value),
+            Point::BestOfEvery(every) => {
+                return Best::of_every(&self.epochs, name, every).map(|best| best.value);
+            }
+            Point::Epoch(wanted) => self.epochs.numbered(wanted),
+            Point::End => self.kept_epoch(),
         };
         epoch.and_then(|epoch| epoch.metric(name))
     }

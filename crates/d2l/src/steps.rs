@@ -4,13 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
-use d2l_log::{Record, Step};
+use d2l_log::{MOST_STEPS, Record, Step};
 
 use crate::checkpoint::Checkpoint;
 use crate::{Run, usage};
-
-/// The largest number of lines for steps in a log, about two megabytes.
-const MOST_LINES: usize = 20_000;
 
 impl Run {
     /// `--log-every`, unless it would make the log too long to be read at a glance.
@@ -23,11 +20,11 @@ impl Run {
             .recipe
             .epochs
             .saturating_mul(self.batches_per_epoch());
-        let wanted = steps.div_ceil(MOST_LINES).max(1);
+        let wanted = steps.div_ceil(MOST_STEPS).max(1);
         let every = usize::try_from(every).unwrap_or(usize::MAX);
         if every < wanted {
             usage!(
-                "--log-every {every}: {steps} steps would make a log of more than {MOST_LINES} lines; wanted --log-every {wanted} \
+                "--log-every {every}: {steps} steps would make a log of more than {MOST_STEPS} lines; wanted --log-every {wanted} \
                  or more"
             );
         }

@@ -3,7 +3,7 @@
 use crate::condition::order;
 use crate::text;
 use anyhow::Result;
-use d2l_log::{Log, check_field, mean};
+use d2l_log::{Header, Log, check_field, mean};
 use serde_json::{Map, Value};
 
 /// The text for a field in which the runs of a group differ.
@@ -87,8 +87,8 @@ pub(crate) fn by_setting(logs: &[Log]) -> Vec<Group<'_>> {
     groups.map(in_order_of_seeds).collect()
 }
 
-/// The runs by the value of a field, in its order. Of runs that differ in nothing but the number of threads, which changes
-/// no result, the last is taken, so that none counts twice.
+/// The runs by the value of a field, in its order. Of runs that train the same ([`is_same_training`]), the last is taken,
+/// so that none counts twice.
 ///
 /// # Errors
 ///
@@ -101,7 +101,9 @@ pub(crate) fn by_field<'a>(logs: &'a [Log], field: &str) -> Result<Vec<Group<'a>
         let value = fields.get(field).cloned();
         match groups.iter_mut().find(|(other, _)| *other == value) {
             Some((_, group)) => {
-                group.logs.retain(|run| !is_repeated(run, log));
+                group
+                    .logs
+                    .retain(|run| !is_same_training(&run.header, &log.header));
                 group.logs.push(log);
             }
             None => {
@@ -115,13 +117,14 @@ pub(crate) fn by_field<'a>(logs: &'a [Log], field: &str) -> Result<Vec<Group<'a>
     Ok(groups.map(in_order_of_seeds).collect())
 }
 
-fn is_repeated(one: &Log, other: &Log) -> bool {
-    let settings = [one, other].map(|log| {
-        let mut setting = log.header.described();
-        setting.remove("threads");
-        setting
+/// Whether two runs train the same: neither the number of threads nor how often a run was made longer changes a result.
+pub(crate) fn is_same_training(one: &Header, other: &Header) -> bool {
+    let [one, other] = [one, other].map(|header| {
+        let mut fields = header.described();
+        fields.retain(|name, _| name != "threads" && name != "lengthened");
+        fields
     });
-    settings[0] == settings[1]
+    one == other
 }
 
 fn in_order_of_seeds(mut group: Group) -> Group {

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! `args` holds the command line. `list`, `show`, `compare`, `plot`, `verify`, `report`, `export`, `import`, `watch` and
-//! `sweep` hold one command each with its flags, on
-//! top of `select` (which runs), `condition` (filters), `groups` (runs that belong together), `spread` and `statistics`
-//! (what repetitions tell), `table` (columns) and `text` (numbers). `d2l-log` reads and compares the logs.
+//! `sweep` hold one command each with its flags, on top of `select` (which runs), `condition` (filters), `groups` (runs
+//! that belong together), `spread` and `statistics` (what repetitions tell), `table` (columns), `text` (numbers),
+//! `tensorboard` and `tables` (the files of `export` and `import`). `d2l-log` reads and compares the logs.
 
 mod args;
 mod compare;
@@ -24,6 +24,8 @@ mod condition;
 mod curves;
 mod export;
 mod figures;
+#[cfg(test)]
+mod fuzz_corpus;
 mod groups;
 mod import;
 mod labels;
@@ -37,6 +39,7 @@ mod spread;
 mod statistics;
 mod sweep;
 mod table;
+mod tables;
 mod tensorboard;
 mod text;
 mod verify;

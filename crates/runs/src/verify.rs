@@ -13,34 +13,80 @@ use std::path::Path;
 pub struct Verify {
     #[command(flatten)]
     pub runs: Runs,
+    /// Judge the runs by the bands of this run, not by their own; imported runs and PyTorch's have none
+    #[arg(long, value_name = "RUN")]
+    pub bands_of: Option<String>,
     /// Print one table in markdown, with a row for each band
     #[arg(long)]
     pub markdown: bool,
 }
 
+/// Which runs have bands.
+const WANTED: &str = "wanted finished runs of a preset that has some, unchanged and on the real data: the \
+                      chapter's --list says which";
+
 pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
     let mut logs = choose(runs_dir, &args.runs)?;
+    let mut text = String::new();
+    if let Some(run) = &args.bands_of {
+        if args.runs.runs.is_empty() && args.runs.conditions.is_empty() {
+            usage!("--bands-of {run}: wanted the names of the runs to judge, or --where");
+        }
+        let owner = Log::find(runs_dir, run)?;
+        if results(&owner).is_empty() {
+            usage!("--bands-of {run}: the run has no bands; {WANTED}");
+        }
+        logs.iter_mut().for_each(|log| judge_by(log, &owner));
+        if !args.markdown {
+            text = format!("bands of {}\n\n", owner.name);
+        }
+    }
     logs.retain(|log| {
         let judged = !results(log).is_empty();
         if !judged && !args.runs.runs.is_empty() {
-            warn(&format!("{} has no bands", log.name));
+            let why = match (&args.bands_of, log.status()) {
+                (Some(_), status) => format!("it is {status}, not finished, and not judged"),
+                (None, _) => "it has no bands; --bands-of RUN judges it by another run's".into(),
+            };
+            warn(&format!("{}: {why}", log.name));
         }
         judged
     });
+    if logs.is_empty() && args.bands_of.is_some() {
+        usage!("none of the runs has finished; wanted finished ones");
+    }
     if logs.is_empty() {
         usage!(
-            "none of the runs has bands; wanted finished runs of a preset that has some, unchanged and on \
-             the real data: the chapter's --list says which"
+            "none of the runs has bands; {WANTED}; or --bands-of RUN, which judges by the bands of such a run"
         );
     }
     let experiments = experiments(&logs);
-    let text = if args.markdown {
-        rows(&experiments)
+    if args.markdown {
+        text += &rows(&experiments);
     } else {
         let sections = experiments.iter().map(|logs| section(logs));
-        sections.collect::<Vec<_>>().join("\n")
-    };
+        text += &sections.collect::<Vec<_>>().join("\n");
+    }
     Ok(Report { text, verdict: verdict(&experiments) })
+}
+
+/// Gives a run that finished the verdicts of another run's bands, and one that did not finish none.
+fn judge_by(log: &mut Log, owner: &Log) {
+    let is_finished = log.status() == owner.status();
+    let bands = results(owner).iter().filter(|_| is_finished);
+    let bands = bands.map(|band| band.judge(log.result(&band.metric)));
+    let bands: Vec<BandResult> = bands.collect();
+    if let (Some(own), Some(of_bands)) = (&log.header.data, &owner.header.data)
+        && (&own.name, &own.source) != (&of_bands.name, &of_bands.source)
+    {
+        warn(&format!(
+            "{} learned from {} ({}), the bands are those of {} ({})",
+            log.name, own.name, own.source, of_bands.name, of_bands.source
+        ));
+    }
+    if let Some(end) = &mut log.end {
+        end.bands = bands;
+    }
 }
 
 /// The error that names the first result outside its band.

@@ -1,6 +1,7 @@
 //! Tables: a row for each run, for each epoch, and for each step that the logs have. Numbers are written so that they are read back bit for bit.
 
 use crate::output;
+use crate::tables::{EPOCHS, RUNS, STEP_LOSS, STEP_RATE, STEPS};
 use crate::text::{count, status};
 use anyhow::Result;
 use csv::Writer;
@@ -12,9 +13,9 @@ use std::path::Path;
 const EPOCH: [&str; 6] = ["run", "fold", "epoch", "step", "learning_rate", "seconds"];
 
 pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
-    let mut files = vec![("runs.csv", runs(logs)?), ("epochs.csv", epochs(logs)?)];
+    let mut files = vec![(RUNS, runs(logs)?), (EPOCHS, epochs(logs)?)];
     if logs.iter().any(|log| !log.steps.is_empty()) {
-        files.push(("steps.csv", steps(logs)?));
+        files.push((STEPS, steps(logs)?));
     }
     let mut text = String::new();
     for (name, (rows, content)) in files {
@@ -111,14 +112,7 @@ fn epochs(logs: &[Log]) -> Result<(usize, Vec<u8>)> {
 
 fn steps(logs: &[Log]) -> Result<(usize, Vec<u8>)> {
     let mut writer = Writer::from_writer(Vec::new());
-    writer.write_record([
-        "run",
-        "fold",
-        "epoch",
-        "step",
-        "learning_rate",
-        "train.loss",
-    ])?;
+    writer.write_record(["run", "fold", "epoch", "step", STEP_RATE, STEP_LOSS])?;
     let mut rows = 0;
     for log in logs {
         for step in &log.steps {

@@ -1,6 +1,7 @@
 //! Tables as CSV: names of columns in the first line, numbers below. A column `run` names the runs if there are several.
 
 use super::table::{Row, Tables};
+use crate::tables::{EPOCHS, STEPS};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +9,29 @@ use std::path::Path;
 /// The column that tells runs apart.
 const RUN: &str = "run";
 
+/// Whether a folder is that of an export of ours.
+pub(crate) fn is_export(folder: &Path) -> bool {
+    folder.join(EPOCHS).is_file()
+}
+
+/// The epochs of an export, with their steps if it has some.
+pub(crate) fn read_export(folder: &Path) -> Result<Tables> {
+    let mut tables = Tables::default();
+    for file in [EPOCHS, STEPS].map(|name| folder.join(name)) {
+        if file.is_file() {
+            add(&mut tables, &file).with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(tables)
+}
+
 pub(crate) fn read(path: &Path) -> Result<Tables> {
+    let mut tables = Tables::default();
+    add(&mut tables, path)?;
+    Ok(tables)
+}
+
+fn add(tables: &mut Tables, path: &Path) -> Result<()> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
@@ -17,7 +40,6 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
     if columns.iter().any(|name| name.parse::<f64>().is_ok()) {
         bail!("the first line has numbers; wanted the names of the columns");
     }
-    let mut tables = Tables::default();
     let mut words = BTreeSet::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.with_context(|| format!("row {}", index + 1))?;
@@ -39,5 +61,5 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
     tables
         .notes
         .extend(words.map(|name| format!("column {name} has words: these are left out")));
-    Ok(tables)
+    Ok(())
 }

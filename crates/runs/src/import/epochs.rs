@@ -1,15 +1,18 @@
 //! From the rows of a foreign log to the epochs of ours.
 
-use super::names::{Given, Role, role};
+use super::names::Given;
+use super::places::{self, Place};
 use super::table::Row;
+use super::{entries, steps};
 use anyhow::{Result, bail};
-use d2l_log::Epoch;
+use d2l_log::{Epoch, Record, Step};
 use std::collections::BTreeMap;
 
-/// The epochs of a run, and what to tell about them.
+/// The epochs and steps of a run, and what to tell about them.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     pub(crate) epochs: Vec<Epoch>,
+    pub(crate) steps: Vec<Step>,
     /// Column and name, in the order of the log.
     pub(crate) columns: Vec<(String, String)>,
     pub(crate) notes: Vec<String>,
@@ -17,8 +20,22 @@ pub(crate) struct Epochs {
     pub(crate) started: Option<f64>,
 }
 
-/// An epoch's place: its fold and its number.
-type Place = (Option<usize>, usize);
+impl Epochs {
+    /// The lines of our log: the steps of an epoch stand before it.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let mut steps = self.steps.iter().peekable();
+        let mut records = Vec::new();
+        for epoch in &self.epochs {
+            let is_before = |step: &&Step| (step.fold, step.epoch) <= (epoch.fold, epoch.epoch);
+            while let Some(step) = steps.next_if(is_before) {
+                records.push(Record::Step(step.clone()));
+            }
+            records.push(Record::Epoch(epoch.clone()));
+        }
+        records.extend(steps.cloned().map(Record::Step));
+        records
+    }
+}
 
 /// What an epoch's rows hold of one value.
 #[derive(Default)]
@@ -35,90 +52,52 @@ struct Collected {
     values: BTreeMap<String, Values>,
 }
 
-/// Rows of one epoch become one: `train` is the mean over them, everything else the last. Without a column for the epoch
-/// each row is one.
+/// Rows of one epoch become one: `train` is the mean over them, everything else the last. Rows of single steps are also
+/// kept as these.
 pub(crate) fn collect(rows: &[Row], given: &Given) -> Result<Epochs> {
-    let mut roles: BTreeMap<String, (Option<usize>, Role)> = BTreeMap::new();
-    let mut columns = Vec::new();
-    for (column, _) in rows.iter().flatten() {
-        if !roles.contains_key(column) {
-            let (fold, bare) = without_fold(column);
-            let role = if given.contains_key(column) {
-                role(column, given)
-            } else {
-                role(bare, given)
-            };
-            columns.push((column.clone(), named(&role)));
-            roles.insert(column.clone(), (fold, role));
-        }
-    }
-    if let Some(unknown) = given.keys().find(|column| !roles.contains_key(*column)) {
-        let known: Vec<&str> = roles.keys().map(String::as_str).collect();
-        bail!(
-            "--map: no column {unknown}; the log has {}",
-            known.join(", ")
-        );
-    }
-    check_distinct(&roles)?;
-    let has_epochs = roles.values().any(|(_, role)| *role == Role::Epoch);
-    let mut started = None;
+    let (entries, columns) = entries::of(rows, given)?;
+    let (places, note) = places::of(&entries);
+    let mut notes: Vec<String> = note.into_iter().collect();
     let mut collected: BTreeMap<Place, Collected> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let mut place = (None, index + 1);
-        let mut number = None;
-        for (column, value) in row {
-            match &roles[column] {
-                (_, Role::Fold) => place.0 = Some(*value as usize),
-                (_, Role::Epoch) => number = Some(*value),
-                _ => {}
-            }
-            if let (Some(fold), _) = &roles[column] {
-                place.0 = Some(*fold);
-            }
+    for (entry, place) in entries.iter().zip(&places) {
+        // Single steps don't make an epoch.
+        let is_step = entry.step_loss.or(entry.step_rate).is_some();
+        if is_step && entry.values.is_empty() {
+            continue;
         }
-        match number {
-            Some(number) => place.1 = number as usize,
-            None if has_epochs => {
-                place.1 = collected.keys().next_back().map_or(1, |(_, epoch)| *epoch)
-            }
-            None => {}
-        }
-        let epoch = collected.entry(place).or_default();
-        for (column, value) in row {
-            match &roles[column].1 {
-                Role::Step => epoch.step = Some(*value as usize),
-                Role::Clock => {
-                    epoch.clock = Some(*value);
-                    started = started.or(Some(*value));
-                }
-                Role::Value(name) => {
-                    let values = epoch.values.entry(name.clone()).or_default();
-                    values.sum += value;
-                    values.count += 1.0;
-                    values.last = *value;
-                }
-                Role::Epoch | Role::Fold => {}
-            }
+        let epoch = collected.entry(*place).or_default();
+        epoch.step = entry.step.or(epoch.step);
+        epoch.clock = entry.clock.or(epoch.clock);
+        for (name, value) in &entry.values {
+            let values = epoch.values.entry(name.clone()).or_default();
+            values.sum += value;
+            values.count += 1.0;
+            values.last = *value;
         }
     }
-    let mut notes = Vec::new();
-    if !has_epochs {
-        notes.push(format!(
-            "no column says the epoch: the {} rows are numbered",
-            rows.len()
-        ));
-    }
-    let first = collected.keys().map(|(_, epoch)| *epoch).min();
-    if has_epochs && first == Some(0) {
+    let ends: Vec<_> = collected
+        .iter()
+        .map(|(place, found)| (*place, found.step))
+        .collect();
+    let (mut steps, note) = steps::collect(&entries, &places, &ends);
+    notes.extend(note);
+    let from_zero = entries.iter().filter_map(|entry| entry.epoch).min() == Some(0);
+    if from_zero {
         notes.push("epochs are counted from 0 there, and from 1 here".into());
+        steps.iter_mut().for_each(|step| step.epoch += 1);
     }
-    let epochs = epochs(collected, first == Some(0));
-    if epochs.iter().all(|epoch| epoch.metrics().is_empty()) {
+    let mut epochs = epochs(collected, from_zero);
+    if !steps.is_empty() {
+        // Their learning rate stands in their own lines.
+        epochs.retain(|epoch| !epoch.metrics().is_empty());
+    }
+    if steps.is_empty() && epochs.iter().all(|epoch| epoch.metrics().is_empty()) {
         bail!(
             "no column is a metric; wanted some, such as train_loss: name them with --map COLUMN=train.loss"
         );
     }
-    Ok(Epochs { epochs, columns, notes, started })
+    let started = entries.iter().find_map(|entry| entry.clock);
+    Ok(Epochs { epochs, steps, columns, notes, started })
 }
 
 fn epochs(collected: BTreeMap<Place, Collected>, from_zero: bool) -> Vec<Epoch> {
@@ -159,41 +138,6 @@ fn epochs(collected: BTreeMap<Place, Collected>, from_zero: bool) -> Vec<Epoch> 
     epochs
 }
 
-/// Two columns for one value: the reader must choose.
-fn check_distinct(roles: &BTreeMap<String, (Option<usize>, Role)>) -> Result<()> {
-    let mut owners: BTreeMap<&(Option<usize>, Role), &String> = BTreeMap::new();
-    for (column, role) in roles {
-        if let Some(other) = owners.insert(role, column) {
-            let name = named(&role.1);
-            bail!(
-                "the columns {other} and {column} are both {name} here; choose with --map {column}=other.NAME"
-            );
-        }
-    }
-    Ok(())
-}
-
-/// `fold2/train/loss` is `train/loss` of the second fold.
-pub(crate) fn without_fold(column: &str) -> (Option<usize>, &str) {
-    let parts = column
-        .strip_prefix("fold")
-        .and_then(|rest| rest.split_once('/'));
-    match parts.and_then(|(fold, rest)| Some((fold.parse().ok()?, rest))) {
-        Some((fold, rest)) => (Some(fold), rest),
-        None => (None, column),
-    }
-}
-
-fn named(role: &Role) -> String {
-    match role {
-        Role::Epoch => "epoch".into(),
-        Role::Step => "step".into(),
-        Role::Fold => "fold".into(),
-        Role::Clock => "wall_time".into(),
-        Role::Value(name) => name.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_an_epoch_become_one_line() -> Result<()> {
+    fn the_steps_of_an_epoch_are_kept_and_become_one_line() -> Result<()> {
         let rows = [
             row([
                 ("epoch", 0.0),
@@ -230,7 +174,7 @@ mod tests {
                 ("wall_time", 103.5),
             ]),
         ];
-        let Epochs { epochs, notes, started, .. } = collect(&rows, &Given::new())?;
+        let Epochs { epochs, steps, notes, started, .. } = collect(&rows, &Given::new())?;
         let found: Vec<_> = epochs
             .iter()
             .map(|epoch| (epoch.epoch, epoch.step, epoch.metric("train.loss")))
@@ -239,6 +183,67 @@ mod tests {
         assert_eq!(epochs[0].metric("valid.accuracy"), Some(0.5));
         assert_eq!((epochs[1].seconds, started), (2.5, Some(100.0)));
         assert_eq!(notes, ["epochs are counted from 0 there, and from 1 here"]);
+        let steps = steps.iter().map(|step| (step.epoch, step.step, step.loss));
+        let wanted = [(1, 10, 4.0), (1, 20, 2.0), (2, 30, 1.0)];
+        assert_eq!(steps.collect::<Vec<_>>(), wanted);
+        Ok(())
+    }
+
+    #[test]
+    fn an_evaluation_ends_an_epoch_if_no_column_says_it() -> Result<()> {
+        let rows = [
+            row([("iter", 10.0), ("loss", 4.0), ("lr", 0.5)]),
+            row([("iter", 20.0), ("loss", 2.0), ("val_loss", 3.0)]),
+            row([("iter", 30.0), ("loss", 1.0)]),
+            row([("iter", 30.0), ("val_loss", 2.0)]),
+        ];
+        let found = collect(&rows, &Given::new())?;
+        let epochs = found.epochs.iter();
+        let epochs = epochs.map(|epoch| (epoch.step, epoch.metric("train.loss")));
+        assert_eq!(
+            epochs.collect::<Vec<_>>(),
+            [(20, Some(3.0)), (30, Some(1.0))]
+        );
+        let steps = found.steps.iter();
+        let steps = steps.map(|step| (step.epoch, step.step, step.learning_rate));
+        let wanted = [(1, 10, 0.5), (1, 20, 0.5), (2, 30, 0.5)];
+        assert_eq!(steps.collect::<Vec<_>>(), wanted);
+        assert_eq!(
+            found.notes,
+            ["no column says the epoch: each of the 2 evaluations ends one"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn one_loss_for_each_epoch_is_no_single_step() -> Result<()> {
+        let epoch = |epoch| row([("epoch", epoch), ("step", 10.0 * epoch), ("loss", 1.0)]);
+        let found = collect(&[epoch(1.0), epoch(2.0)], &Given::new())?;
+        assert_eq!((found.epochs.len(), found.steps.len()), (2, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn an_epoch_that_did_not_end_has_steps_alone() -> Result<()> {
+        let step = |epoch, step| {
+            row([
+                ("epoch", epoch),
+                ("step", step),
+                ("train_loss_step", 1.0),
+                ("lr", 0.5),
+            ])
+        };
+        let end = row([("epoch", 0.0), ("step", 2.0), ("train_loss_epoch", 1.5)]);
+        let rows = [step(0.0, 1.0), step(0.0, 2.0), end, step(1.0, 3.0)];
+        let found = collect(&rows, &Given::new())?;
+        assert_eq!(found.epochs.len(), 1);
+        assert_eq!(found.epochs[0].metric("train.loss"), Some(1.5));
+        let kinds = found.records().into_iter().map(|record| match record {
+            Record::Step(step) => (step.epoch, step.step),
+            Record::Epoch(epoch) => (epoch.epoch, 0),
+            Record::Run(_) | Record::End(_) => (0, 0),
+        });
+        assert_eq!(kinds.collect::<Vec<_>>(), [(1, 1), (1, 2), (1, 0), (2, 3)]);
         Ok(())
     }
 
@@ -257,15 +262,5 @@ mod tests {
         assert!(epochs[1].metric("train.loss").is_some_and(f64::is_nan));
         assert_eq!(notes, ["no column says the epoch: the 3 rows are numbered"]);
         Ok(())
-    }
-
-    #[test]
-    fn two_columns_for_one_metric_are_refused() {
-        let error = collect(&[row([("loss", 1.0), ("train_loss", 2.0)])], &Given::new());
-        let message = error.expect_err("both are train.loss").to_string();
-        assert!(
-            message.contains("the columns loss and train_loss are both train.loss"),
-            "{message}"
-        );
     }
 }

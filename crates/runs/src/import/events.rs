@@ -1,11 +1,11 @@
 //! TensorBoard's event files: one file, or a folder of files of one run.
 
-use super::epochs::without_fold;
+use super::entries::without_fold;
 use super::table::{Row, Tables};
 use crate::tensorboard::message::{
     Content, Event, HyperparametersData, Kind, Session, Value, What,
 };
-use crate::tensorboard::{FILE_NAME, SESSION_START, STEPS, record};
+use crate::tensorboard::{FILE_NAME, SESSION_START, record};
 use anyhow::{Context, Result, bail};
 use prost::Message;
 use serde_json::Map;
@@ -37,9 +37,9 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
         }
         events.extend(more);
     }
-    let (mut others, mut steps) = (0, 0);
+    let mut others = 0;
     let table = tables.of(None);
-    let mut last_step = None;
+    let mut newest = None;
     for Event { wall_time, step, what } in events {
         let Some(What::Summary(summary)) = what else {
             continue;
@@ -48,20 +48,19 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
         for value in summary.values {
             if value.tag == SESSION_START {
                 table.recipe = hyperparameters(&value).unwrap_or_default();
-            } else if without_fold(&value.tag).1.starts_with(STEPS) {
-                steps += 1;
             } else if let Some(number) = number(&value) {
                 numbers.push((value.tag, number));
             } else if !value.tag.starts_with("_hparams_") {
                 others += 1;
             }
         }
-        if numbers.is_empty() {
+        let Some((tag, _)) = numbers.first() else {
             continue;
-        }
-        // Most programs write an event for each number: those of one step make a row.
+        };
+        let place = Some((without_fold(tag).0, step));
+        // Most programs write an event for each number: those of one step of a fold make a row.
         match table.rows.last_mut() {
-            Some(row) if last_step == Some(step) => row.extend(numbers),
+            Some(row) if newest == place => row.extend(numbers),
             _ => {
                 let mut row = vec![
                     (STEP.to_string(), step as f64),
@@ -71,16 +70,11 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
                 table.rows.push(row);
             }
         }
-        last_step = Some(step);
+        newest = place;
     }
     if others > 0 {
         tables.notes.push(format!(
             "{others} values that are no numbers (pictures, histograms, texts) are left out"
-        ));
-    }
-    if steps > 0 {
-        tables.notes.push(format!(
-            "{steps} values of single steps are left out: a run here has epochs"
         ));
     }
     Ok(tables)

@@ -1,15 +1,18 @@
 //! `runs import`: a log that another program wrote becomes a run beside ours.
 //!
-//! `csv`, `json_lines`, `events` and `burn` read a format into a `table`; `names` says what its columns mean, and `epochs` makes
-//! the lines of our log.
+//! `csv`, `json_lines`, `events` and `burn` read a format into a `table`; `names` says what its columns mean, `entries`
+//! reads the rows so, `places` finds their epochs, `epochs` and `steps` make the lines of our log.
 
 mod burn;
-mod csv;
-mod epochs;
-mod events;
-mod json_lines;
-mod names;
-mod table;
+pub(crate) mod csv;
+mod entries;
+pub(crate) mod epochs;
+pub(crate) mod events;
+pub(crate) mod json_lines;
+pub(crate) mod names;
+mod places;
+mod steps;
+pub(crate) mod table;
 
 use crate::Report;
 use crate::text::count;
@@ -22,10 +25,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use table::{Table, Tables};
 
+/// The first second since 1970 that has five digits for the year.
+const YEAR_10000: f64 = 253_402_300_800.0;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV file, a file of JSON lines, an event file of TensorBoard or a folder of these of one run, or the folder of a
-    /// burn run
+    /// A CSV file, a file of JSON lines, an event file of TensorBoard or a folder of these of one run, the folder of a
+    /// burn run, or the folder that export --format csv wrote
     pub file: PathBuf,
     /// What a column is here, such as train_loss=train.loss, lr=learning_rate or it=step; may be repeated
     #[arg(long, value_name = "COLUMN=NAME")]
@@ -74,13 +80,12 @@ pub(crate) fn import(runs_dir: &Path, args: &Args) -> Result<Report> {
             text += &format!("  {column} is {name}\n");
         }
         let folder = runs_dir.join(&args.chapter).join(&run);
-        let epochs = found.epochs.len();
-        write(&folder, records(&run, table, found, args))?;
-        text += &format!(
-            "{}/{run} written, {}\n",
-            args.chapter,
-            count(epochs, "epoch")
-        );
+        let mut counts = count(found.epochs.len(), "epoch");
+        if !found.steps.is_empty() {
+            counts += &format!(", {}", count(found.steps.len(), "step"));
+        }
+        write(&folder, records(&run, table, &found, args))?;
+        text += &format!("{}/{run} written, {counts}\n", args.chapter);
     }
     Ok(text.into())
 }
@@ -96,6 +101,7 @@ fn read(path: &Path) -> Result<Tables> {
         .to_lowercase();
     match extension.as_str() {
         _ if burn::is_one(path) => burn::read(path),
+        _ if csv::is_export(path) => csv::read_export(path),
         _ if path.is_dir() || events::is_one(path) => events::read(path),
         "csv" => csv::read(path),
         "json" | "jsonl" | "ndjson" => json_lines::read(path),
@@ -134,23 +140,18 @@ fn run_of(table: &Table, args: &Args) -> Result<String> {
     Ok(name)
 }
 
-fn records(run: &str, table: Table, found: Epochs, args: &Args) -> Vec<Record> {
-    let Epochs { epochs, started, .. } = found;
-    let header = header(run, table, started, args);
-    let end = end(&epochs);
-    let epochs = epochs.into_iter().map(Record::Epoch);
+fn records(run: &str, table: Table, found: &Epochs, args: &Args) -> Vec<Record> {
+    let header = header(run, table, found.started, args);
     [Record::Run(header)]
         .into_iter()
-        .chain(epochs)
-        .chain([Record::End(end)])
+        .chain(found.records())
+        .chain([Record::End(end(&found.epochs))])
         .collect()
 }
 
 fn header(run: &str, table: Table, started: Option<f64>, args: &Args) -> Header {
     let modified = || fs::metadata(&args.file).and_then(|file| file.modified());
-    let clock = started
-        .filter(|seconds| *seconds > 0.0)
-        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?));
+    let clock = started.and_then(time);
     let started = clock
         .or_else(|| modified().ok())
         .unwrap_or_else(SystemTime::now);
@@ -170,6 +171,15 @@ fn header(run: &str, table: Table, started: Option<f64>, args: &Args) -> Header 
         started: humantime::format_rfc3339_seconds(started).to_string(),
         lengthened: Vec::new(),
     }
+}
+
+/// A time that RFC 3339 can write; others are no seconds since 1970.
+fn time(seconds: f64) -> Option<SystemTime> {
+    let is_time = (f64::MIN_POSITIVE..YEAR_10000).contains(&seconds);
+    let since = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|_| is_time);
+    since.and_then(|since| UNIX_EPOCH.checked_add(since))
 }
 
 fn end(epochs: &[Epoch]) -> End {

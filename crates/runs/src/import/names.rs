@@ -1,5 +1,6 @@
 //! What the columns of a foreign log mean here.
 
+use crate::tables::{STEP_LOSS, STEP_RATE};
 use anyhow::Result;
 use d2l_command::usage;
 use std::collections::BTreeMap;
@@ -12,8 +13,26 @@ pub(crate) enum Role {
     Fold,
     /// Seconds on a clock: an epoch's time is the difference to the epoch before.
     Clock,
+    /// Loss and learning rate of a single step.
+    StepLoss,
+    StepRate,
     /// A metric or another value of an epoch, as the log names it: `train.loss`, `learning_rate`.
     Value(String),
+}
+
+impl Role {
+    /// How our logs call it, and `--map`.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Step => "step",
+            Self::Fold => "fold",
+            Self::Clock => "wall_time",
+            Self::StepLoss => STEP_LOSS,
+            Self::StepRate => STEP_RATE,
+            Self::Value(name) => name,
+        }
+    }
 }
 
 /// Group of the columns that have no other.
@@ -92,6 +111,8 @@ fn role_of(name: &str) -> Role {
         "step" => Role::Step,
         "fold" => Role::Fold,
         "wall_time" => Role::Clock,
+        STEP_LOSS => Role::StepLoss,
+        STEP_RATE => Role::StepRate,
         name => Role::Value(in_group(name)),
     }
 }
@@ -124,6 +145,10 @@ fn guess(column: &str) -> Role {
         | "trainer_global_step" => {
             return Role::Step;
         }
+        "step_loss" | "steps_loss" | "loss_step" | "train_loss_step" => return Role::StepLoss,
+        "step_learning_rate" | "steps_learning_rate" => return Role::StepRate,
+        // Lightning's mean over the epoch, beside `train_loss_step`.
+        "loss_epoch" | "train_loss_epoch" => return Role::Value("train.loss".into()),
         "fold" => return Role::Fold,
         "wall_time" | "walltime" | "timestamp" | "time" | "elapsed" | "runtime" => {
             return Role::Clock;
@@ -199,6 +224,10 @@ mod tests {
             ("Accuracy/test", value("valid.accuracy")),
             ("validation.Loss", value("valid.loss")),
             ("lr", value("learning_rate")),
+            ("steps/loss", Role::StepLoss),
+            ("train_loss_step", Role::StepLoss),
+            ("train_loss_epoch", value("train.loss")),
+            ("step.learning_rate", Role::StepRate),
             ("grad_norm", value("gradient_norm")),
             ("train/perplexity", value("train.perplexity")),
             ("valid.log_rmse", value("valid.log_rmse")),
@@ -217,6 +246,10 @@ mod tests {
         let given = given(&["a=b=valid.loss".into(), "n=step".into(), "x=y".into()])?;
         assert_eq!(role("a=b", &given), value("valid.loss"));
         assert_eq!(role("n", &given), Role::Step);
+        for name in [STEP_LOSS, STEP_RATE] {
+            let given = super::given(&[format!("x={name}")])?;
+            assert_eq!(role("x", &given).name(), name);
+        }
         assert_eq!(role("x", &given), value("other.y"));
         assert_eq!(role("val_loss", &given), value("valid.loss"));
         for bad in ["", "a", "=b", "a="] {

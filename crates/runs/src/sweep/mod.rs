@@ -13,6 +13,7 @@ mod result;
 mod stop;
 
 use crate::Report;
+use crate::groups::is_same_training;
 use crate::text::count;
 use anyhow::{Result, bail};
 use d2l_command::{Interrupted, usage, warn};
@@ -124,7 +125,7 @@ fn check<'a>(program: &Program, plan: &'a Plan) -> Result<Vec<Cell<'a>>> {
         cells.extend(headers.into_iter().map(|header| Cell { setting, header }));
     }
     for (index, cell) in cells.iter().enumerate() {
-        let is_same = |other: &&Cell| is_run_of(&other.header, &cell.header);
+        let is_same = |other: &&Cell| is_same_training(&other.header, &cell.header);
         if let Some(other) = cells[..index].iter().find(is_same) {
             usage!(
                 "{} and {} are the same experiment; wanted settings that differ",
@@ -136,16 +137,6 @@ fn check<'a>(program: &Program, plan: &'a Plan) -> Result<Vec<Cell<'a>>> {
     Ok(cells)
 }
 
-/// Threads change no result, and a run may have been made longer up to what is wanted now.
-fn is_run_of(one: &Header, other: &Header) -> bool {
-    let [one, other] = [one, other].map(|header| {
-        let mut fields = header.described();
-        fields.retain(|name, _| name != "threads" && name != "lengthened");
-        fields
-    });
-    one == other
-}
-
 /// The log of a run, if it has begun: one that finished rather than others, of several the newest.
 fn found(runs_dir: &Path, header: &Header) -> Option<(Log, Option<Status>)> {
     // What cannot be read is no run of this sweep; `runs list` warns of it.
@@ -154,7 +145,7 @@ fn found(runs_dir: &Path, header: &Header) -> Option<(Log, Option<Status>)> {
         .unwrap_or_default();
     let ours = logs
         .into_iter()
-        .filter(|log| is_run_of(&log.header, header));
+        .filter(|log| is_same_training(&log.header, header));
     let status = |log: &Log| log.end.as_ref().map(|end| end.status);
     let ours = ours.map(|log| (status(&log), log));
     let best = ours.max_by_key(|(status, _)| *status == Some(Status::Finished));

@@ -27,19 +27,64 @@ pub(crate) fn epochs_wanted(log: &Log) -> Option<usize> {
     usize::try_from(epochs).ok()
 }
 
+/// Steps of the epoch in progress.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Steps {
+    pub(crate) done: usize,
+    /// As many as the epoch before had.
+    pub(crate) wanted: Option<usize>,
+}
+
+/// The steps that the epoch in progress has done, as far as the log has lines for steps.
+pub(crate) fn steps(log: &Log) -> Option<Steps> {
+    let newest = log
+        .steps
+        .last()
+        .filter(|_| log.end.is_none() && !has_folds(log))?;
+    let ends: Vec<usize> = log.epochs.iter().rev().map(|epoch| epoch.step).collect();
+    if log
+        .epochs
+        .last()
+        .is_some_and(|ended| ended.epoch >= newest.epoch)
+    {
+        return None;
+    }
+    let done = newest
+        .step
+        .checked_sub(ends.first().copied().unwrap_or_default())?;
+    let before = ends.get(1).copied().unwrap_or_default();
+    let wanted = ends.first().and_then(|end| end.checked_sub(before));
+    Some(Steps { done, wanted: wanted.filter(|wanted| *wanted >= done) })
+}
+
+fn has_folds(log: &Log) -> bool {
+    log.epochs.iter().any(|epoch| epoch.fold.is_some())
+        || log.steps.iter().any(|step| step.fold.is_some())
+}
+
+/// The epochs that are done, with the part of the one in progress if it is known.
+fn epochs_done(log: &Log) -> f64 {
+    let part = steps(log).and_then(|Steps { done, wanted }| {
+        wanted
+            .filter(|wanted| *wanted > 0)
+            .map(|wanted| done as f64 / wanted as f64)
+    });
+    log.epochs.len() as f64 + part.unwrap_or_default()
+}
+
 /// Done and wanted, from 0 to 1; `None` if the recipe doesn't say, and in a cross-validation.
 pub(crate) fn share(log: &Log) -> Option<f64> {
-    if log.epochs.iter().any(|epoch| epoch.fold.is_some()) {
+    if has_folds(log) {
         return None;
     }
     let wanted = epochs_wanted(log).filter(|wanted| *wanted > 0)?;
-    Some((log.epochs.len() as f64 / wanted as f64).min(1.0))
+    Some((epochs_done(log) / wanted as f64).min(1.0))
 }
 
-/// The time that the run will still take, from the pace of its epochs up to `changed`, when the newest one ended.
+/// The time that the run will still take, from the pace of its epochs up to `changed`, when the newest epoch or step ended.
 pub(crate) fn time_left(log: &Log, changed: SystemTime, now: SystemTime) -> Option<Duration> {
     let share = share(log).filter(|share| *share < 1.0 && log.end.is_none())?;
-    let done = log.epochs.len() as f64;
+    let done = epochs_done(log);
     let newest = log
         .epochs
         .iter()
@@ -84,6 +129,7 @@ pub(crate) fn rate(log: &Log) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::watch::view::tests::log;
+    use d2l_log::Step;
 
     #[test]
     fn the_time_left_follows_the_pace_of_the_epochs() {
@@ -101,6 +147,34 @@ mod tests {
             Some(Duration::from_secs(12))
         );
         assert_eq!(share(&log), Some(0.4));
+    }
+
+    #[test]
+    fn steps_are_progress_within_an_epoch() {
+        let mut log = log("run", 2, 10);
+        let step = |epoch, step| Step { epoch, step, ..Step::default() };
+        for (epoch, end) in log.epochs.iter_mut().zip([100, 200]) {
+            epoch.step = end;
+        }
+        log.steps = vec![step(2, 200)];
+        assert_eq!((steps(&log), share(&log)), (None, Some(0.2)));
+        log.steps.push(step(3, 250));
+        let half = Steps { done: 50, wanted: Some(100) };
+        assert_eq!((steps(&log), share(&log)), (Some(half), Some(0.25)));
+        // Two and a half epochs in 5 s; 1 s has passed since.
+        let started = humantime::parse_rfc3339(&log.header.started).expect("a time");
+        let after = |seconds| started + Duration::from_secs(seconds);
+        assert_eq!(
+            time_left(&log, after(5), after(6)),
+            Some(Duration::from_secs(14))
+        );
+        // Nobody knows how long an epoch is before one has ended, or this one if it is longer than the one before.
+        log.steps.push(step(3, 301));
+        assert_eq!(steps(&log), Some(Steps { done: 101, wanted: None }));
+        log.epochs.clear();
+        log.steps = vec![step(1, 50)];
+        assert_eq!(steps(&log), Some(Steps { done: 50, wanted: None }));
+        assert_eq!(share(&log), Some(0.0));
     }
 
     #[test]

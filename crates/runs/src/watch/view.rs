@@ -1,7 +1,7 @@
 //! Drawing the view: a line for each run, and the curves of the chosen one.
 
 use super::Watched;
-use super::progress::{duration, epochs_wanted, rate, share, time_left};
+use super::progress::{Steps, duration, epochs_wanted, rate, share, steps, time_left};
 use crate::text::{optional, quantity, status};
 use d2l_log::{Log, higher_is_better, metric_names, shown};
 use ratatui::Frame;
@@ -18,8 +18,12 @@ use std::time::SystemTime;
 /// Below this width or height there are no curves, and short columns.
 const NARROW: u16 = 60;
 const FLAT: u16 = 12;
+/// From this width on there is a column for the steps of the epoch in progress, if a log has lines for steps.
+const ROOMY: u16 = 90;
 /// From this width on two metrics stand side by side.
 const WIDE: u16 = 120;
+/// The column of the steps stands behind that of the epochs.
+const PLACE_OF_STEPS: usize = 3;
 /// Rows of the table at most; it scrolls.
 const ROWS: u16 = 8;
 /// For the groups of a metric, in order.
@@ -96,7 +100,7 @@ impl View {
         }
         let kinds = self.kinds();
         if kinds.is_empty() {
-            return frame.render_widget(Paragraph::new("no epoch is complete yet"), middle);
+            return frame.render_widget(Paragraph::new(self.beginning()), middle);
         }
         let side_by_side = if area.width >= WIDE { 2 } else { 1 }.min(kinds.len());
         let charts = Layout::horizontal(vec![Constraint::Fill(1); side_by_side]).split(middle);
@@ -107,8 +111,17 @@ impl View {
         }
     }
 
+    /// What there is to say about the chosen run before its first epoch is complete.
+    fn beginning(&self) -> String {
+        let step = self.chosen().and_then(|log| log.steps.last());
+        let step = step.map(|step| format!("; loss {} in step {}", shown(step.loss), step.step));
+        format!("no epoch is complete yet{}", step.unwrap_or_default())
+    }
+
     fn draw_runs(&self, frame: &mut Frame, area: Rect, now: SystemTime) {
         let is_narrow = area.width < NARROW;
+        let has_steps =
+            area.width >= ROOMY && self.runs.iter().any(|run| steps(&run.log).is_some());
         let rows = self.runs.iter().map(|run| {
             let log = &run.log;
             let status = if run.is_gone { "killed" } else { running(log) };
@@ -122,7 +135,12 @@ impl View {
                 true => vec![log.run().to_string(), percent, left],
                 false => {
                     let rate = optional(rate(log), |rate| format!("{}/s", quantity(rate)));
-                    vec![log.name.clone(), status.into(), epochs, percent, rate, left]
+                    let mut row =
+                        vec![log.name.clone(), status.into(), epochs, percent, rate, left];
+                    if has_steps {
+                        row.insert(PLACE_OF_STEPS, optional(steps(log), in_epoch));
+                    }
+                    row
                 }
             };
             Row::new(row)
@@ -140,10 +158,13 @@ impl View {
             false => {
                 let lengths = [11, 12, 4, 10, 12].map(Constraint::Length);
                 let widths = [Constraint::Min(16)].into_iter().chain(lengths);
-                (
-                    vec!["run", "status", "epochs", "done", "examples", "left"],
-                    widths.collect(),
-                )
+                let mut headings = vec!["run", "status", "epochs", "done", "examples", "left"];
+                let mut widths: Vec<Constraint> = widths.collect();
+                if has_steps {
+                    headings.insert(PLACE_OF_STEPS, "step");
+                    widths.insert(PLACE_OF_STEPS, Constraint::Length(14));
+                }
+                (headings, widths)
             }
         };
         let table = Table::new(rows, widths)
@@ -213,6 +234,14 @@ fn running(log: &Log) -> &'static str {
     }
 }
 
+/// Steps of the epoch in progress; how many it takes is known from the epoch before.
+fn in_epoch(Steps { done, wanted }: Steps) -> String {
+    match wanted {
+        Some(wanted) => format!("{done} of {wanted}"),
+        None => done.to_string(),
+    }
+}
+
 /// A line.
 type Named = (String, Vec<(f64, f64)>);
 
@@ -236,7 +265,7 @@ fn lines(log: &Log, kind: &str) -> Vec<Named> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use d2l_log::{End, Epoch, Header, Metrics, SCHEMA, Status};
+    use d2l_log::{End, Epoch, Header, Metrics, SCHEMA, Status, Step};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -338,6 +367,31 @@ pub(crate) mod tests {
             text.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
             "no curve in\n{text}"
         );
+    }
+
+    #[test]
+    fn steps_within_an_epoch_are_shown_if_the_log_has_them() {
+        let step = |step, epoch| Step { step, epoch, loss: 0.93, ..Step::default() };
+        let mut known = log("known", 1, 10);
+        known.epochs[0].step = 235;
+        known.steps = vec![step(355, 2)];
+        let mut first = log("first", 0, 10);
+        first.steps = vec![step(120, 1)];
+        let text = screen(&view([first, known, log("none", 1, 10)]), 100, 24);
+        for wanted in [
+            "step",
+            "120 of 235",
+            "15%",
+            "no epoch is complete yet; loss 0.9300 in step 120",
+        ] {
+            assert!(text.contains(wanted), "no {wanted} in\n{text}");
+        }
+        let line = |name: &str| text.lines().find(|line| line.contains(name));
+        assert!(
+            line("mlp/none").is_some_and(|line| !line.contains("235")),
+            "{text}"
+        );
+        assert!(!screen(&view([log("none", 1, 10)]), 100, 24).contains("step"));
     }
 
     #[test]

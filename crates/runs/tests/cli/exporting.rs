@@ -132,29 +132,76 @@ fn event_files_come_back_as_32_bit_numbers() -> Result<()> {
     Ok(())
 }
 
+/// [`precise`] with single steps, of which the last belongs to an epoch that did not end. Their numbers have 32 bits.
+fn with_steps() -> Vec<Record> {
+    let mut lines = precise();
+    let step = |fold, epoch, step| {
+        let (fold, loss) = (Some(fold), step as f64 / 8.0);
+        Record::Step(Step { step, epoch, fold, learning_rate: 0.125, loss })
+    };
+    let ends = [(1, 1, 1), (1, 1, 7), (1, 2, 8), (2, 1, 1), (2, 2, 9)];
+    lines.splice(
+        1..1,
+        ends.map(|(fold, epoch, number)| step(fold, epoch, number)),
+    );
+    lines
+}
+
 #[test]
-fn single_steps_are_curves_and_a_table_of_their_own() -> Result<()> {
+fn single_steps_are_a_table_of_their_own_and_come_back_from_it() -> Result<()> {
     let runs = tempdir()?;
-    let mut lines = records(&FIRST);
-    let step = Step { step: 7, epoch: 1, fold: None, learning_rate: 0.1, loss: 2.5 };
-    lines.insert(1, Record::Step(step));
-    write_records(runs.path(), "mlp", "steps", &lines)?;
-    let table = fs::read_to_string(export(runs.path(), "csv")?.join("steps.csv"))?;
-    assert_eq!(
-        table,
-        "run,fold,epoch,step,learning_rate,train.loss\nmlp/steps,,1,7,0.1,2.5\n"
-    );
-    let folder = export(runs.path(), "tensorboard")?
-        .join("mlp/steps")
-        .display()
-        .to_string();
-    let imported = crate::output(runs.path(), &["import", &folder])?;
-    let warning = String::from_utf8(imported.stderr)?;
+    write_records(runs.path(), "mlp", "steps", &with_steps())?;
+    write(runs.path(), &SECOND)?;
+    let folder = export(runs.path(), "csv")?;
+    let table = fs::read_to_string(folder.join("steps.csv"))?;
+    let start = "run,fold,epoch,step,step.learning_rate,step.loss\nmlp/steps,1,1,1,0.125,0.125\n";
+    assert!(table.starts_with(start), "{table}");
+    let text = printed(runs.path(), &["import", &folder.display().to_string()])?;
+    let wanted = [
+        "imported/steps written, 3 epochs, 5 steps\n",
+        "imported/second written, 2 epochs\n",
+    ];
+    assert!(wanted.iter().all(|line| text.contains(line)), "{text}");
+    let read = |chapter: &str| Log::find(runs.path(), &format!("{chapter}/steps"));
+    let (found, wanted) = (read("imported")?, read("mlp")?);
+    assert_eq!((found.steps, found.epochs), (wanted.steps, wanted.epochs));
+    Ok(())
+}
+
+#[test]
+fn single_steps_come_back_from_event_files() -> Result<()> {
+    let runs = tempdir()?;
+    write_records(runs.path(), "mlp", "steps", &with_steps())?;
+    let folder = export(runs.path(), "tensorboard")?.join("mlp/steps");
+    let text = printed(runs.path(), &["import", &folder.display().to_string()])?;
     assert!(
-        warning.contains("2 values of single steps are left out"),
-        "{warning}"
+        text.ends_with("imported/steps written, 3 epochs, 5 steps\n"),
+        "{text}"
     );
-    assert_eq!(Log::find(runs.path(), "imported/steps")?.epochs.len(), 2);
+    let read = |chapter: &str| Log::find(runs.path(), &format!("{chapter}/steps"));
+    let (found, wanted) = (read("imported")?, read("mlp")?);
+    assert_eq!(found.steps, wanted.steps);
+    let places = |log: &Log| -> Vec<_> {
+        let epochs = log.epochs.iter();
+        epochs
+            .map(|epoch| (epoch.fold, epoch.epoch, epoch.step))
+            .collect()
+    };
+    assert_eq!(places(&found), places(&wanted));
+    Ok(())
+}
+
+#[test]
+fn folds_of_one_epoch_stay_apart_in_event_files() -> Result<()> {
+    let runs = tempdir()?;
+    let mut lines = precise();
+    lines.remove(2);
+    write_records(runs.path(), "mlp", "folds", &lines)?;
+    let folder = export(runs.path(), "tensorboard")?.join("mlp/folds");
+    printed(runs.path(), &["import", &folder.display().to_string()])?;
+    let folds = Log::find(runs.path(), "imported/folds")?.epochs;
+    let folds: Vec<_> = folds.iter().map(|epoch| epoch.fold).collect();
+    assert_eq!(folds, [Some(1), Some(2)]);
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! `runs compare` over seeds
 
-use crate::{FIRST, Run, assert_narrow, output, printed, refused, write};
+use crate::{FIRST, Run, assert_narrow, output, printed, records, refused, write, write_records};
 use anyhow::Result;
+use d2l_log::Record;
 use serde_json::Value;
 use std::path::Path;
 use tempfile::tempdir;
@@ -58,6 +59,26 @@ epochs                    2       2
     let text = printed(runs.path(), &["compare", "--metric", "valid.accuracy"])?;
     let start = text.split("seconds").next().unwrap_or_default();
     assert_eq!(start, wanted);
+    Ok(())
+}
+
+#[test]
+fn a_run_that_trains_the_same_counts_once() -> Result<()> {
+    let runs = tempdir()?;
+    rate(runs.path(), 0.1, &[0.75, 0.875])?;
+    rate(runs.path(), 0.03, &[0.5, 0.625])?;
+    for (name, threads, lengthened) in [("threads", 1, vec![]), ("lengthened", 2, vec![1])] {
+        let mut again = records(&FIRST);
+        if let Some(Record::Run(header)) = again.first_mut() {
+            (header.threads, header.lengthened) = (threads, lengthened);
+        }
+        write_records(runs.path(), "mlp", name, &again)?;
+    }
+    let text = printed(runs.path(), &["compare", "--by", "recipe.learning_rate"])?;
+    assert!(
+        text.contains("B  recipe.learning_rate 0.1 (seeds 0, 1)\n"),
+        "{text}"
+    );
     Ok(())
 }
 

@@ -75,14 +75,11 @@ fn json_lines_with_nested_names_are_read() -> Result<()> {
         ],
     )?;
     let log = Log::find(runs.path(), "imported/other")?;
-    assert_eq!(
-        log.epochs
-            .iter()
-            .map(|epoch| epoch.step)
-            .collect::<Vec<_>>(),
-        [5, 9]
-    );
-    assert_eq!(log.last("train.loss"), Some(1.5));
+    // The evaluation ends an epoch of two steps.
+    let steps = log.steps.iter().map(|step| (step.step, step.loss));
+    assert_eq!(steps.collect::<Vec<_>>(), [(5, 2.0), (9, 1.5)]);
+    assert_eq!((log.epochs.len(), log.epochs[0].step), (1, 9));
+    assert_eq!(log.last("train.loss"), Some(1.75));
     assert_eq!(log.last("valid.bleu"), Some(7.0));
     Ok(())
 }
@@ -161,6 +158,37 @@ fn a_folder_of_burn_is_read() -> Result<()> {
 }
 
 #[test]
+fn the_steps_of_a_csv_are_a_curve_of_their_own() -> Result<()> {
+    let runs = tempdir()?;
+    let content =
+        "epoch,step,lr,train_loss,val_loss\n0,10,0.1,4,\n0,20,0.1,2,\n0,20,,,3\n1,30,0.05,1,\n";
+    let csv = file(runs.path(), "steps.csv", content)?;
+    let imported = output(runs.path(), &["import", &csv])?;
+    let text = String::from_utf8(imported.stdout)?;
+    assert!(
+        text.ends_with("imported/steps written, 2 epochs, 3 steps\n"),
+        "{text}"
+    );
+    let steps = Log::find(runs.path(), "imported/steps")?.steps;
+    let steps = steps
+        .iter()
+        .map(|step| (step.epoch, step.step, step.learning_rate, step.loss));
+    let wanted = [(1, 10, 0.1, 4.0), (1, 20, 0.1, 2.0), (2, 30, 0.05, 1.0)];
+    assert_eq!(steps.collect::<Vec<_>>(), wanted);
+    Ok(())
+}
+
+#[test]
+fn a_clock_of_milliseconds_is_no_time_of_the_start() -> Result<()> {
+    let runs = tempdir()?;
+    let csv = file(runs.path(), "a.csv", "loss,timestamp\n1,1764500000000\n")?;
+    output(runs.path(), &["import", &csv])?;
+    let started = Log::find(runs.path(), "imported/a")?.header.started;
+    assert!(started.starts_with("20"), "{started}");
+    Ok(())
+}
+
+#[test]
 fn what_is_no_log_is_refused_and_leaves_nothing() -> Result<()> {
     let runs = tempdir()?;
     let mut damaged = GOLDEN.to_vec();
@@ -177,6 +205,7 @@ fn what_is_no_log_is_refused_and_leaves_nothing() -> Result<()> {
         ("e.jsonl", b"{\"kind\":\"run\"}\n", "copy its folder"),
         ("f.txt", b"1", "rename it"),
         ("g.tfevents", &damaged, "wrong checksum"),
+        ("i.csv", b"epoch,loss\n-1,2\n", "column epoch: found -1"),
         ("h.csv", b"loss,train_loss\n1,2\n", "choose with --map"),
     ] {
         let path = file(runs.path(), name, content)?;

@@ -153,7 +153,7 @@ fn runs_without_bands_are_named() -> Result<()> {
     assert!(output.status.success());
     assert_eq!(
         String::from_utf8(output.stderr)?,
-        "warning: mlp/first has no bands\n"
+        "warning: mlp/first: it has no bands; --bands-of RUN judges it by another run's\n"
     );
     Ok(())
 }
@@ -190,5 +190,84 @@ fn a_median_is_rounded_as_the_book_prints() -> Result<()> {
         )?;
     }
     printed(runs.path(), &["verify"])?;
+    Ok(())
+}
+
+#[test]
+fn an_imported_run_is_judged_by_the_bands_of_another() -> Result<()> {
+    let runs = tempdir()?;
+    judged(runs.path(), 0, 0.8125, Some(0.0025))?;
+    let csv = runs.path().join("torch.csv");
+    std::fs::write(&csv, "epoch,train_loss,val_acc\n1,0.5,0.75\n2,0.002,0.8\n")?;
+    let csv = csv.display().to_string();
+    printed(
+        runs.path(),
+        &["import", &csv, "--implementation", "pytorch"],
+    )?;
+    let text = printed(runs.path(), &["verify", "torch", "--bands-of", "s0"])?;
+    let wanted = "bands of mlp/s0
+
+torch, pytorch, preset imported: 1 run on unknown, 0.00 s each
+band               value  verdict       low    middle      high  runs            source
+valid.accuracy    0.8000   within    0.7500    0.8000    0.8500    63              book
+train.loss      0.002000   within  0.001000  0.002000  0.003000    63  book and PyTorch
+";
+    assert_eq!(text, wanted);
+    std::fs::write(&csv, "epoch,train_loss,val_acc\n1,0.5,0.75\n2,0.002,0.9\n")?;
+    printed(runs.path(), &["import", &csv, "--name", "other"])?;
+    let call = ["verify", "other", "--bands-of", "s0", "--markdown"];
+    let message = refused(runs.path(), &call, 1)?;
+    assert_eq!(
+        message,
+        "other imported imported: valid.accuracy is 0.9000, outside 0.7500 .. 0.8500"
+    );
+    Ok(())
+}
+
+#[test]
+fn bands_of_another_run_need_some_and_a_finished_run() -> Result<()> {
+    let runs = tempdir()?;
+    write(runs.path(), &FIRST)?;
+    judged(runs.path(), 0, 0.8125, Some(0.0025))?;
+    let error = refused(runs.path(), &["verify", "s0", "--bands-of", "first"], 2)?;
+    assert!(
+        error.starts_with("--bands-of first: the run has no bands; wanted"),
+        "{error}"
+    );
+    let error = refused(runs.path(), &["verify", "--bands-of", "s0"], 2)?;
+    assert!(
+        error.contains("wanted the names of the runs to judge"),
+        "{error}"
+    );
+    write(
+        runs.path(),
+        &Run { name: "stopped", status: Some(Status::Interrupted), ..FIRST },
+    )?;
+    let output = output(runs.path(), &["verify", "stopped", "--bands-of", "s0"])?;
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr)?;
+    assert!(
+        error.contains("mlp/stopped: it is interrupted, not finished"),
+        "{error}"
+    );
+    assert!(error.contains("none of the runs has finished"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn bands_of_other_data_are_said() -> Result<()> {
+    let runs = tempdir()?;
+    judged(runs.path(), 0, 0.8125, Some(0.0025))?;
+    let mut builtin = records(&Run { name: "builtin", ..FIRST });
+    if let Some(Record::Run(header)) = builtin.first_mut()
+        && let Some(data) = &mut header.data
+    {
+        data.source = "builtin".into();
+    }
+    write_records(runs.path(), "mlp", "builtin", &builtin)?;
+    let output = output(runs.path(), &["verify", "builtin", "--bands-of", "s0"])?;
+    let error = String::from_utf8(output.stderr)?;
+    let wanted = "warning: mlp/builtin learned from fashion-mnist (builtin), the bands are those of fashion-mnist (real)\n";
+    assert!(error.starts_with(wanted), "{error}");
     Ok(())
 }
