@@ -21,7 +21,7 @@ from twins_of_pictures import (
 )
 from twins_of_sequences import kernels, sequence_to_sequence, sine, transformed, with_attention
 from twins_of_tables import airfoil, airfoil_descent, decayed, houses, linear, of_diabetes, of_polynomial, of_titanic
-from twins_of_texts import generative, language_model, named, naming
+from twins_of_texts import generative, language_model, named, naming, words
 
 TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "linear-regression": linear,
@@ -64,6 +64,7 @@ TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "autoregressive": sine,
     "names-classifier": named,
     "names-generator": naming,
+    "word-lm": words,
     "bahdanau": with_attention,
     "kernel-regression": kernels,
     "seq2seq": sequence_to_sequence,
