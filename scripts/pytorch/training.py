@@ -84,6 +84,10 @@ def train_epochs(
             y = targets[indices]
             y_hat = output(model, rows(inputs, indices))
             loss = lesson.loss(y_hat, y)
+            with torch.no_grad():  # before the step: a loss may depend on parameters too
+                for name, measure in lesson.measures.items():
+                    if measure.in_training:
+                        train[name].add(*measure.of_batch(y_hat, y))
             optimizer.zero_grad()
             (lesson.objective(loss, y) if lesson.objective else loss).backward()
             norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
@@ -100,10 +104,6 @@ def train_epochs(
                 raise UsageError(f"{reason}; try a lower learning rate")
             window.add(value)
             train["loss"].add(value, lesson.weight(y))
-            with torch.no_grad():
-                for name, measure in lesson.measures.items():
-                    if measure.in_training:
-                        train[name].add(*measure.of_batch(y_hat, y))
         seconds = time.perf_counter() - began
 
         shown = {name: measures[name].shown(mean.value) for name, mean in train.items()}
