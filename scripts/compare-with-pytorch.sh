@@ -34,13 +34,14 @@ train() {
   runs+=("$D2L_RUNS/$package/$name")
 }
 
-# How many examples a model learns from under --all: seconds of each, some tens of steps.
+# How many examples or words a model learns from under --all: seconds of each, some tens of steps.
 examples() {
   case $1 in
     digits-expanded | digits-dropout) echo --examples 240 ;;
     digits-*) echo --examples 1200 ;;
     softmax-regression | mlp | dropout) echo --examples 10000 ;;
     lenet | batchnorm-lenet) echo --examples 2560 ;;
+    word-lm) echo --max-tokens 30000 ;;
     gpt | vit) echo --examples 1280 ;;
     resnet18 | googlenet | vgg) echo --examples 320 ;;
     alexnet | nin | densenet | regnet) echo --examples 640 ;;

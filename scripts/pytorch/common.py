@@ -42,11 +42,11 @@ class Preset:
     optimizer: str = "sgd"
     # The largest norm of all gradients together; a larger one is scaled down to it.
     clip_norm: float | None = None
-    # The learning rate of an epoch, where it changes.
-    schedule: Callable[[int], float] | None = None
+    # The learning rate of an epoch, where it changes, given how many epochs have not lowered the validation loss.
+    schedule: Callable[[int, int], float] | None = None
 
-    def learning_rate_of(self, epoch: int) -> float:
-        return self.schedule(epoch) if self.schedule else self.learning_rate
+    def learning_rate_of(self, epoch: int, stalled: int) -> float:
+        return self.schedule(epoch, stalled) if self.schedule else self.learning_rate
 
 
 def folder(variable: str, default: str) -> Path:

@@ -9,6 +9,12 @@ from torch import Tensor, nn
 
 from draws import Stream
 
+# PyTorch's layers as functions, which let dropout in between.
+COMPUTE = {"RNN_TANH": torch.rnn_tanh, "GRU": torch.gru, "LSTM": torch.lstm}
+
+# These layers of the words' model are called with [T, B, H] here and with [B, T, H] there.
+BATCH_FIRST = ("before", "behind")
+
 
 class Place:
     """The place in the run, which the draws depend on."""
@@ -26,7 +32,7 @@ class Place:
 
 
 def drop_as_rust(model: nn.Module, place: Place, decoder_steps: int | None = None) -> None:
-    """Gives the model's dropout layers, and those inside its GRUs, the draws of the Rust program.
+    """Gives the model's dropout layers, and those between its recurrent layers, the draws of the Rust program.
 
     `decoder_steps`: the decoder goes through so many time steps one by one, and each has draws of its own.
     """
@@ -34,7 +40,7 @@ def drop_as_rust(model: nn.Module, place: Place, decoder_steps: int | None = Non
         steps = decoder_steps if decoder_steps and path.startswith("decoder.") else 1
         if isinstance(module, nn.Dropout):
             module.forward = functools.partial(dropped, module, module.p, rust_name(path), steps, place)
-        elif isinstance(module, nn.GRU) and module.dropout:
+        elif isinstance(module, nn.RNNBase) and module.dropout:
             module.forward = functools.partial(layer_by_layer, module, path, steps, place)
 
 
@@ -50,20 +56,24 @@ def dropped(module: nn.Module, p: float, name: str, steps: int, place: Place, x:
     step = place.step * steps + (place.calls[name] if steps > 1 else 0)
     place.calls[name] += 1
     stream = Stream(place.seed, "dropout", name, place.epoch, step)
-    kept = torch.from_numpy(stream.kept(p, x.numel())).reshape(x.shape)
+    kept = torch.from_numpy(stream.kept(p, x.numel()))
+    kept = kept.view(x.transpose(0, 1).shape).transpose(0, 1) if name in BATCH_FIRST else kept.view(x.shape)
     return x * kept * (1 / (1 - p))
 
 
-def layer_by_layer(
-    gru: nn.GRU, path: str, steps: int, place: Place, x: Tensor, h: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """PyTorch's GRU, one layer after the other, with dropout between them."""
-    if h is None:
-        h = x.new_zeros(gru.num_layers, x.shape[1], gru.hidden_size)
+def layer_by_layer(rnn: nn.RNNBase, path: str, steps: int, place: Place, x: Tensor, state=None):
+    """PyTorch's recurrent layers, one after the other, with dropout between them."""
+    compute, has_memory = COMPUTE[rnn.mode], rnn.mode == "LSTM"
+    zeros = x.new_zeros(rnn.num_layers, x.shape[1], rnn.hidden_size)
+    if state is None:
+        state = (zeros, zeros) if has_memory else zeros
     after = []
-    for layer, weights in enumerate(gru.all_weights):
-        x, last = torch.gru(x, h[layer : layer + 1], weights, True, 1, 0.0, False, False, False)
+    for layer, weights in enumerate(rnn.all_weights):
+        part = lambda of_all: of_all[layer : layer + 1]
+        before = tuple(map(part, state)) if has_memory else part(state)
+        x, *last = compute(x, before, weights, True, 1, 0.0, False, False, False)
         after.append(last)
-        if layer + 1 < gru.num_layers:
-            x = dropped(gru, gru.dropout, f"{path}.dropout_l{layer}", steps, place, x)
-    return x, torch.cat(after)
+        if layer + 1 < rnn.num_layers:
+            x = dropped(rnn, rnn.dropout, f"{path}.dropout_l{layer}", steps, place, x)
+    state = tuple(torch.cat(parts) for parts in zip(*after))
+    return x, state if has_memory else state[0]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common import Data, Mean, accuracy, output, rows
@@ -36,7 +37,8 @@ class Lesson:
     """A model, the data that it learns, and how.
 
     `loss(outputs, targets)` is the mean over a batch, `weight(targets)` what a batch counts in the means of the log, its
-    examples unless stated. `evaluation_loss` is the loss of the measurements where it isn't the one that is trained on,
+    examples unless stated, and `evaluation_weight(targets)` what it counts in all means of an evaluation where that is
+    something else. `evaluation_loss` is the loss of the measurements where it isn't the one that is trained on,
     `objective(batch_loss, targets)` what the gradient is of where it isn't the loss.
     """
 
@@ -47,6 +49,7 @@ class Lesson:
     measures: dict[str, Measure] = field(default_factory=dict)
     evaluation_loss: Callable[[Tensor, Tensor], Tensor] | None = None
     weight: Callable[[Tensor], float] = len
+    evaluation_weight: Callable[[Tensor], float] | None = None
     objective: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @torch.no_grad()
@@ -59,11 +62,17 @@ class Lesson:
             outputs, targets = output(self.model, rows(split[0], indices)), split[1][indices]
             for name, measure in measures.items():
                 value, weight = measure.of_batch(outputs, targets)
+                weight = self.evaluation_weight(targets) if self.evaluation_weight else weight
                 overall[name].add(value, weight)
                 by_batch[name].add(measure.shown(value) if measure.shown_by_batch else value)
         shown = {name: measures[name].shown(mean.value) for name, mean in overall.items()}
         final = lambda name, value: value if measures[name].shown_by_batch else measures[name].shown(value)
         return shown, {name: final(name, mean.value) for name, mean in by_batch.items()}
+
+
+def next_token_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Logits [B, T, V] and the tokens that follow [B, T]."""
+    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
 
 
 def perplexity(loss: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Measure]:

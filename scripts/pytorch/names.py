@@ -23,45 +23,64 @@ from torch import Tensor, nn
 
 import common
 from common import UsageError, arguments
+from recurrent import LAYERS
 
+FOLDER = "names"
 LETTERS = string.ascii_lowercase + string.ascii_uppercase + " .,;'-"
 END, SYMBOLS = len(LETTERS), len(LETTERS) + 1
+IGNORED = END + 1  # a target behind a name's end
 HIDDENS, DROPOUT = 128, 0.1
 CLASSIFIER_EPOCHS, CLASSIFIER_RATE, BATCH, CLIP = 27, 0.15, 64, 3.0
 GENERATOR_EPOCHS, GENERATOR_RATE = 6, 0.0005
 HELD_OUT = (0, 7, 14)
 
 
-def read(folder: Path) -> tuple[list[str], list[tuple[str, int]]]:
-    """The languages, and the names in plain letters with the numbers of their languages."""
+def read(folder: Path) -> tuple[list[str], list[tuple[str, int]], str]:
+    """The languages, the names in plain letters with the numbers of their languages, and what the log calls the files'
+    `sha256`."""
     files = sorted(folder.glob("*.txt"))
     if not files:
         raise UsageError(f"no names in {folder}; name the data folder with --data-dir")
-    names = []
-    for number, file in enumerate(files):
-        for name in file.read_text(encoding="utf-8").split("\n"):
+    names, contents = [], [file.read_bytes() for file in files]
+    for number, content in enumerate(contents):
+        for name in content.decode("utf-8").split("\n"):
             plain = "".join(c for c in unicodedata.normalize("NFD", name.strip()) if c in LETTERS)
             names += [(plain, number)] if plain else []
-    return [file.stem for file in files], names
+    return [file.stem for file in files], names, common.digest(contents)
+
+
+def split(names: list) -> tuple[list, list]:
+    """The names for training, and those that are held out."""
+    part = lambda held_out: [name for row, name in enumerate(names) if (row % 20 in HELD_OUT) == held_out]
+    return part(False), part(True)
 
 
 def symbols(name: str) -> Tensor:
     return torch.tensor([LETTERS.index(letter) for letter in name])
 
 
+def filled(names: list, steps: int, before: int, padding: int) -> Tensor:
+    """All names as symbols, with `before` ends in front and one behind, cut or filled up to one length: [N, T]."""
+    row = lambda name: [END] * before + symbols(name).tolist() + [END] + [padding] * steps
+    return torch.tensor([row(name)[:steps] for name, _ in names])
+
+
+def languages_of(names: list) -> Tensor:  # [N]
+    return torch.tensor([language for _, language in names])
+
+
 class Classifier(nn.Module):
     """The tutorial's CharRNN, for names as symbols, each filled up with the last symbol: the state after the last letter
     decides. [B, T] -> [B, K]"""
 
-    def __init__(self, languages: int, symbols: int = SYMBOLS, num_hiddens: int = HIDDENS):
+    def __init__(self, languages: int, num_hiddens: int = HIDDENS, cell: str = "rnn"):
         super().__init__()
-        self.symbols = symbols
-        self.rnn = nn.RNN(symbols, num_hiddens)
+        self.rnn = LAYERS[cell](SYMBOLS, num_hiddens, num_layers=1, bidirectional=False)
         self.linear = nn.Linear(num_hiddens, languages)
 
     def forward(self, x: Tensor) -> Tensor:
-        h, _ = self.rnn(F.one_hot(x.T, self.symbols).to(self.linear.weight.dtype))  # [T, B, H]
-        last = (x != self.symbols - 1).sum(dim=1) - 1
+        h, _ = self.rnn(F.one_hot(x.T, SYMBOLS).to(self.linear.weight.dtype))  # [T, B, H]
+        last = (x != END).sum(dim=1) - 1
         return self.linear(h[last, torch.arange(len(x))])
 
 
@@ -85,6 +104,24 @@ def classify(options, languages: list[str], train: list, valid: list) -> None:
             right = sum(model(symbols(name)[None]).argmax().item() == language for name, language in valid)
         print(f"epoch {epoch}  train.loss {total / len(train):.4f}  valid.accuracy {right / len(valid):.4f}  "
               f"{seconds:.1f} s", flush=True)
+
+
+class NameGenerator(nn.Module):
+    """Ours: the library's layer where the tutorial has `Generator`. Symbols [B, T] and languages [B] to the logits of the
+    symbols that follow, [B, T, symbols]."""
+
+    def __init__(self, languages: int, num_hiddens: int, cell: str, dropout: float):
+        super().__init__()
+        self.languages = languages
+        self.rnn = LAYERS[cell](SYMBOLS + languages, num_hiddens, num_layers=1, bidirectional=False)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(num_hiddens, SYMBOLS)
+
+    def forward(self, x: Tensor, language: Tensor) -> Tensor:
+        language = F.one_hot(language, self.languages).expand(x.shape[1], -1, -1)
+        inputs = torch.cat([F.one_hot(x.T, SYMBOLS), language], dim=2)  # [T, B, symbols + languages]
+        h, _ = self.rnn(inputs.to(self.linear.weight.dtype))
+        return self.linear(self.dropout(h)).transpose(0, 1)
 
 
 class Generator(nn.Module):
@@ -137,11 +174,10 @@ def generate(options, languages: list[str], train: list, valid: list) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    languages, names = read(options.data_dir / "names")
-    part = lambda held_out: [name for row, name in enumerate(names) if (row % 20 in HELD_OUT) == held_out]
+    languages, names, _ = read(options.data_dir / FOLDER)
     torch.manual_seed(options.seed)
     random.seed(options.seed)
-    {"classifier": classify, "generator": generate}[options.model](options, languages, part(False), part(True))
+    {"classifier": classify, "generator": generate}[options.model](options, languages, *split(names))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,10 @@
 and by hand under the book's names. They are trained by twin.py.
 """
 
-from collections.abc import Callable, Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from draws import Stream, Words
 
 class PeepholeLstm(nn.LSTM):
     """PyTorch's LSTM, whose gates see the memory (Gers and Schmidhuber 2000), which PyTorch lacks: one layer."""
@@ -197,52 +194,6 @@ class ByHand(nn.Module):
         """From the state after the tokens before `x`; also the state after `x`."""
         h, state = self.rnn(F.one_hot(x.T, self.vocab_size).to(self.w_hq.dtype), state)
         return (h @ self.w_hq + self.b_q).transpose(0, 1), state
-
-
-class Carried:
-    """A model that starts from the state after its last minibatch, but not from its gradients."""
-
-    def __init__(self, model: nn.Module):
-        self.model, self.state = model, None
-        model.forward = self.forward
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits, self.state = self.model.forward_from(x, self.state)
-        self.state = detached(self.state)
-        return logits
-
-
-def detached(state):
-    return tuple(detached(part) for part in state) if isinstance(state, tuple) else state.detach()
-
-
-def cut(tokens: int, num_steps: int, batch_size: int, carries: bool) -> tuple[int, int, int]:
-    """The largest offset of an epoch, the rows of a minibatch, and how many minibatches fit behind that offset."""
-    largest = num_steps if carries else num_steps - 1
-    left = tokens - largest - 1
-    rows = min(batch_size, left // num_steps)
-    return largest, rows, left // rows // num_steps if carries else left // num_steps // rows
-
-
-def minibatches(
-    tokens: int, num_steps: int, batch_size: int, carried: Carried | None, draws: Callable[[str], Stream] | None
-) -> Iterator[Tensor]:
-    """Where the text windows of each minibatch of an epoch begin, cut from an offset that the epoch draws. zh 8.3.4
-
-    With `carried` each row goes on where it ended in the minibatch before. Otherwise the windows come in random order.
-    Without `draws` nothing is random.
-    """
-    largest, rows, count = cut(tokens, num_steps, batch_size, carried is not None)
-    offset = Words(draws("offset")).below(largest + 1) if draws else 0
-    left = tokens - offset - 1
-    if carried:
-        carried.state = None
-        for batch in range(count):
-            yield offset + torch.arange(rows) * (left // rows) + batch * num_steps
-    else:
-        windows = left // num_steps
-        order = torch.from_numpy(draws("windows").permutation(windows)) if draws else torch.arange(windows)
-        yield from (offset + order * num_steps).split(rows)[:count]
 
 
 def models(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:

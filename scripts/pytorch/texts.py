@@ -38,28 +38,18 @@ def numbered(text: str, characters: list[str]) -> Tensor:
     return torch.tensor([numbers[character] for character in text])
 
 
-def windows(tokens: Tensor, num_steps: int, starts: range | slice = slice(None)) -> tuple[Tensor, Tensor]:
+def windows(tokens: Tensor, num_steps: int, starts: slice | Tensor = slice(None)) -> tuple[Tensor, Tensor]:
     """The text windows at `starts`, at all places unless stated, and the tokens that follow: [N, T] twice."""
     cut = lambda tokens: tokens.unfold(0, num_steps, 1)[starts]
     return cut(tokens[:-1]), cut(tokens[1:])
 
 
-def time_machine(data_dir: Path, edition: str, max_tokens: int, num_steps: int, held_out: int) -> tuple[Data, int]:
-    """The text windows at every place, and the number of different characters.
-
-    With `held_out` windows, en's sampling: so many follow the first `max_tokens`. Otherwise all windows of the first
-    `max_tokens` characters.
-    """
+def time_machine(data_dir: Path, edition: str) -> tuple[Tensor, int, str]:
+    """The characters as numbers [N], how many different ones there are, and what the log calls the text's `sha256`."""
     content = read_plain(data_dir / FILE)
     text = cleaned(content, edition)
     characters = vocabulary(text, edition)
-    tokens, valid = numbered(text, characters), None
-    if held_out:
-        valid = windows(tokens, num_steps, slice(max_tokens, max_tokens + held_out))
-        train = windows(tokens, num_steps, slice(max_tokens))
-    else:
-        train = windows(tokens[:max_tokens], num_steps)
-    return Data("time-machine", "real", train, valid, digest([content])), len(characters)
+    return numbered(text, characters), len(characters), digest([content])
 
 
 def raw_time_machine(data_dir: Path, context: int) -> tuple[Data, int]:

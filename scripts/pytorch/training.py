@@ -71,22 +71,26 @@ def train_epochs(
     window = Window(max(1, math.ceil(len(targets) / preset.batch_size) // 2))
     measures = {"loss": Measure(lesson.loss, lesson.weight)}
     measures |= {name: measure for name, measure in lesson.measures.items() if measure.in_training}
-    step, best, groups = 0, {}, {}
+    step, best, groups, stalled, lowest = 0, {}, {}, 0, math.inf
 
     for epoch in range(1, epochs + 1) if epochs else [0]:
         train, gradient_norm, examples = {name: Mean() for name in measures}, Mean(), 0
-        began = time.perf_counter()
+        began, rate = time.perf_counter(), preset.learning_rate_of(epoch, stalled)
         if preset.schedule:
             for group in optimizer.param_groups:
-                group["lr"] = preset.learning_rate_of(epoch)
+                group["lr"] = rate
         model.train()
         for indices in batches(epoch) if epoch else []:
             y = targets[indices]
             y_hat = output(model, rows(inputs, indices))
             loss = lesson.loss(y_hat, y)
+            with torch.no_grad():  # before the step: a loss may depend on parameters too
+                for name, measure in lesson.measures.items():
+                    if measure.in_training:
+                        train[name].add(*measure.of_batch(y_hat, y))
             optimizer.zero_grad()
             (lesson.objective(loss, y) if lesson.objective else loss).backward()
-            norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
+            norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
             gradient_norm.add(norm.item())
             if preset.clip_norm:
                 nn.utils.clip_grads_with_norm_(model.parameters(), preset.clip_norm, norm)
@@ -100,10 +104,6 @@ def train_epochs(
                 raise UsageError(f"{reason}; try a lower learning rate")
             window.add(value)
             train["loss"].add(value, lesson.weight(y))
-            with torch.no_grad():
-                for name, measure in lesson.measures.items():
-                    if measure.in_training:
-                        train[name].add(*measure.of_batch(y_hat, y))
         seconds = time.perf_counter() - began
 
         shown = {name: measures[name].shown(mean.value) for name, mean in train.items()}
@@ -111,11 +111,14 @@ def train_epochs(
         if preset.windows and window.last is not None:
             groups["train_window"] = {"loss": window.last}
         groups |= evaluations(lesson, preset)
+        if "valid" in groups:
+            stalled += groups["valid"]["loss"] >= lowest
+            lowest = min(lowest, groups["valid"]["loss"])
         for metric, value in flat(groups).items():
             sign = 1 if metric.endswith("accuracy") else -1
             if metric not in best or sign * value > sign * best[metric]["value"]:
                 best[metric] = {"value": value, "epoch": epoch}
-        log.write("epoch", epoch=epoch, step=step, learning_rate=preset.learning_rate_of(epoch), **groups,
+        log.write("epoch", epoch=epoch, step=step, learning_rate=rate, **groups,
                   gradient_norm=gradient_norm.value, seconds=seconds,
                   examples_per_second=examples / seconds if epoch else 0.0, **({"fold": fold} if fold else {}))
         if not quiet:

@@ -88,23 +88,25 @@ def preset_of(case: Case, epochs: list[dict]) -> Preset:
     return Preset(
         section="", batch_size=recipe["batch_size"], learning_rate=recipe["learning_rate"], epochs=recipe["epochs"],
         windows=logs("train_window"), train_after=logs("train_after"), clip_norm=recipe["clip_norm"],
-        schedule=lambda epoch: learning_rate(recipe, epoch),
+        schedule=lambda epoch, stalled: learning_rate(recipe, epoch, stalled),
     )
 
 
-def learning_rate(recipe: dict, epoch: int) -> float:
-    """Of an epoch, counted from 1: `constant` or `cosine`, in the words of crates/d2l-nn/src/schedule.rs."""
+def learning_rate(recipe: dict, epoch: int, stalled: int) -> float:
+    """Of an epoch, counted from 1, after `stalled` epochs that didn't lower the validation loss: `constant`, `plateau` or
+    `cosine`, in the words of crates/d2l-nn/src/schedule.rs."""
     curve, _, settings = recipe["schedule"].partition(":")
     settings = dict(setting.split("=") for setting in settings.split(",") if setting)
     number = lambda name, default: float(settings.get(name, default))
     rate, done, warm_up = recipe["learning_rate"], max(epoch - 1, 0), int(number("warm-up", 0))
+    factor = float(settings["factor"]) ** stalled if curve == "plateau" else 1.0
     if done < warm_up:
         start = number("start", 0)
-        return start + (rate - start) * done / warm_up
-    if curve == "constant":
-        return rate
+        return (start + (rate - start) * done / warm_up) * factor
+    if curve in ("constant", "plateau"):
+        return rate * factor
     if curve != "cosine":
-        raise UsageError(f"found --schedule {curve}; the PyTorch twins have constant and cosine alone")
+        raise UsageError(f"found --schedule {curve}; the PyTorch twins have constant, plateau and cosine alone")
     length = number("epochs", recipe["epochs"]) - warm_up
     share = (done - warm_up) / length if done - warm_up < length else 1.0
     end = number("end", 0)

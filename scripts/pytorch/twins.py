@@ -19,10 +19,9 @@ from resnet import ResNet18
 from twins_of_pictures import (
     alexnet_of, dropped_perceptron, edges, ladder, on_pictures, perceptron, softmax, upper_ladder, vit_of,
 )
-from twins_of_sequences import (
-    generative, kernels, language_model, sequence_to_sequence, sine, transformed, with_attention,
-)
+from twins_of_sequences import kernels, sequence_to_sequence, sine, transformed, with_attention
 from twins_of_tables import airfoil, airfoil_descent, decayed, houses, linear, of_diabetes, of_polynomial, of_titanic
+from twins_of_texts import generative, language_model, named, naming, words
 
 TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "linear-regression": linear,
@@ -63,6 +62,9 @@ TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     **{name: language_model for name in ("deep-lstm", "bidirectional-lstm", "rnn-truncated")},
     **{name: language_model for name in ("prototype-lstm", "pseudo-lstm", "peephole-lstm")},
     "autoregressive": sine,
+    "names-classifier": named,
+    "names-generator": naming,
+    "word-lm": words,
     "bahdanau": with_attention,
     "kernel-regression": kernels,
     "seq2seq": sequence_to_sequence,

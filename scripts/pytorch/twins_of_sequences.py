@@ -1,64 +1,24 @@
-"""The twins of the models that learn from sequences: the texts and sentences of chapters 05 to 07, and chapter 06's kernel
-regression.
+"""The twins of the models that learn from series and sentences: chapter 05's noisy sine, the translators of chapters 06
+and 07, and chapter 06's kernel regression.
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 import autoregressive
 import bahdanau
-import gpt
 import kernel_regression
-import recurrent
 import seq2seq
 import synthetic
-import texts
 import transformer
 import translation
-from case import Batches, Case, Twin
-from common import UsageError
-from draws import Stream
-from lesson import Lesson, perplexity
+from case import Case, Twin
+from lesson import Lesson
 
 
 def sine(case: Case) -> Twin:
     data = case.checked(synthetic.sine(case.seed))
     return Twin(Lesson(data, autoregressive.Autoregressive(case.recipe["num_hiddens"]), F.mse_loss))
-
-
-def language_model(case: Case) -> Twin:
-    case.wants(truncation="full")
-    steps, windows = case.recipe["num_steps"], case.recipe["sampling"] == "windows"
-    held_out = case.recipe["max_tokens"] // 2 if windows else 0
-    data, characters = texts.time_machine(case.data_dir, case.edition, case.recipe["max_tokens"], steps, held_out)
-    name = f"{case.model.removesuffix('-random-sampling')}-{case.implementation}"
-    sizes = (characters, case.recipe["num_hiddens"])
-    models = recurrent.models(*sizes) | recurrent.variants(*sizes)
-    if name not in models:
-        raise UsageError(f"{case.model}: found --implementation {case.implementation}, which has no PyTorch twin")
-    model = models[name]
-    loss = next_token_loss
-    if windows:
-        return Twin(Lesson(case.checked(data), model, loss, measures=perplexity(loss)))
-    if data.sha256 != case.data["sha256"]:
-        raise UsageError(f"found another text than the run's, with SHA-256 {data.sha256}")
-    tokens, size = len(data.train[1]) + steps, case.recipe["batch_size"]
-    carried = recurrent.Carried(model) if case.recipe["sampling"] == "sequential" else None
-    _, rows, count = recurrent.cut(tokens, steps, size, carried is not None)
-    if case.data["train"] != count * rows:
-        raise UsageError(f"found {case.data['train']} text windows in the run, wanted {count * rows}: no --examples here")
-
-    def batches(seed: int) -> Batches:
-        draws = lambda epoch: (lambda name: Stream(seed, "shuffle", name, epoch)) if case.recipe["shuffle"] else None
-        return lambda epoch: recurrent.minibatches(tokens, steps, size, carried, draws(epoch))
-
-    return Twin(Lesson(data, model, loss, measures=perplexity(loss)), batches=batches)
-
-
-def next_token_loss(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Logits [B, T, V] and the tokens that follow [B, T]."""
-    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
 
 
 def kernels(case: Case) -> Twin:
@@ -100,11 +60,3 @@ def transformed(case: Case) -> Twin:
     as_the_book = r["evaluation"] == "book"
     encoder = lambda words: transformer.Encoder(words, *sizes)
     return translator(case, encoder, lambda words: transformer.Decoder(words, *sizes, as_the_book=as_the_book))
-
-
-def generative(case: Case) -> Twin:
-    case.wants(text="time-machine", byte_pairs=None)
-    r, hiddens = case.recipe, case.recipe["num_hiddens"]
-    data, characters = texts.raw_time_machine(case.data_dir, r["context"])
-    model = gpt.Gpt(characters, r["context"], hiddens, 4 * hiddens, r["num_heads"], r["num_layers"], r["dropout"])
-    return Twin(Lesson(case.checked(data), model, next_token_loss, measures=perplexity(next_token_loss)))
