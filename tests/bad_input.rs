@@ -500,29 +500,16 @@ fn initial_parameters_that_are_not_finite_are_refused() -> Result<()> {
 #[test]
 fn parameters_that_are_not_finite_after_the_last_step_are_a_failure() -> Result<()> {
     let desk = Desk::new()?;
-    let one_step = [
-        "rnn",
-        "--preset",
-        "zh",
-        "--epochs",
-        "1",
-        "--max-tokens",
-        "2000",
-        "--no-shuffle",
-    ];
-    let call = [
-        &one_step[..],
-        &["--learning-rate", "1e300", "--data", "builtin", "--quiet"],
-    ]
-    .concat();
+    let rate = ["--learning-rate", "1e300"];
+    let call = [&["edge-kernel", "--epochs", "1"], &rate[..], &["--quiet"]].concat();
     refuse(
         &desk,
-        "recurrent",
+        "convolutional",
         &call,
         1,
         &[
             "the parameter",
-            "not a finite number",
+            "not a finite number any more after epoch 1",
             "the learning rate 1e300",
         ],
     )

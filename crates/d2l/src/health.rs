@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use d2l_data::{Dataset, Splits};
 use d2l_nn::{Layer, Observations, no_grad, observed};
 
@@ -128,10 +128,11 @@ impl Run {
                 format!("the learning rate {rate} is the likely cause; try a smaller one")
             }
         };
-        anyhow::anyhow!(
-            "the {what} is not a finite number any more at epoch {}, step {step}: {cause}",
-            self.epoch()
-        )
+        let place = match (progress.epochs_done, step) {
+            (done @ 1.., 0) => format!("after epoch {done}"),
+            _ => format!("at epoch {}, step {step}", self.epoch()),
+        };
+        anyhow::anyhow!("the {what} is not a finite number any more {place}: {cause}")
     }
 }
 
@@ -172,17 +173,23 @@ fn is_constant(x: &Tensor) -> Result<bool> {
     if examples < 2 {
         return Ok(false);
     }
-    let x = x
-        .to_dtype(candle_core::DType::F64)?
-        .reshape((examples, ()))?;
+    let x = floating(x)?.reshape((examples, ()))?;
     let differences = x.broadcast_sub(&x.narrow(0, 0, 1)?)?;
     Ok(largest(&differences)? <= ROUNDING * largest(&x)?)
 }
 
 /// max |x|
 fn largest(x: &Tensor) -> Result<f64> {
-    let x = x.to_dtype(candle_core::DType::F64)?.flatten_all()?;
-    Ok(x.abs()?.max(0)?.to_scalar()?)
+    let x = floating(x)?.flatten_all()?;
+    Ok(x.abs()?.max(0)?.to_dtype(DType::F64)?.to_scalar()?)
+}
+
+/// Tokens as numbers that have differences; other numbers as they are, since logits of many words take much memory.
+fn floating(x: &Tensor) -> Result<Tensor> {
+    Ok(match x.dtype().is_float() {
+        true => x.clone(),
+        false => x.to_dtype(DType::F64)?,
+    })
 }
 
 #[cfg(test)]
