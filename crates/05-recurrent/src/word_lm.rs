@@ -73,7 +73,7 @@ pub struct Options {
     /// Train on the first N words, and evaluate on a quarter as many [default: all]
     #[arg(long, value_name = "N", help_heading = "Data")]
     max_tokens: Option<usize>,
-    /// Know the N most frequent words only; the others are <unk> [default: all]
+    /// Know the N most frequent words only; the others count as unknown [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     vocab_size: Option<usize>,
     /// What the trained model writes.

@@ -4,7 +4,7 @@
 //! x_{t-4} … x_{t-1}: the Chinese edition's is a multilayer perceptron, the English edition's linear. For predictions k
 //! steps ahead the model reads its own predictions where the series isn't known yet.
 //!
-//! Reading order: [`series`], this file, [`predictions`].
+//! Reading order: [`mod@series`], this file, [`predictions`].
 
 pub mod predictions;
 pub mod series;
