@@ -33,8 +33,11 @@ impl Entry {
 /// A column's role, and the fold that its name says.
 type Known = BTreeMap<String, (Option<usize>, Role)>;
 
-/// The rows, and what their columns are here: column and name, in the order of the log.
-pub(crate) fn of(rows: &[Row], given: &Given) -> Result<(Vec<Entry>, Vec<(String, String)>)> {
+/// A column's name in the log, and here.
+pub(crate) type Renamed = (String, String);
+
+/// The rows, and what their columns are here, in the order of the log.
+pub(crate) fn of(rows: &[Row], given: &Given) -> Result<(Vec<Entry>, Vec<Renamed>)> {
     let mut known = Known::new();
     let mut columns = Vec::new();
     for (column, _) in rows.iter().flatten() {

@@ -14,7 +14,7 @@ pub(crate) struct Epochs {
     pub(crate) epochs: Vec<Epoch>,
     pub(crate) steps: Vec<Step>,
     /// Column and name, in the order of the log.
-    pub(crate) columns: Vec<(String, String)>,
+    pub(crate) columns: Vec<entries::Renamed>,
     pub(crate) notes: Vec<String>,
     /// Seconds since 1970, if the log has a clock.
     pub(crate) started: Option<f64>,
