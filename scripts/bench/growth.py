@@ -17,7 +17,7 @@ from pathlib import Path
 
 import growing
 import report
-from compare import CHECKED_STEPS, Usage, fastest, in_turn, warm_up
+from compare import CHECKED_STEPS, fastest, in_turn, warm_up
 from worker import Failed, Ours, PyTorch
 
 POWERS = lambda first, last, factor=2: [first * factor**n for n in range(20) if first * factor**n <= last]
@@ -136,7 +136,7 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Usage, Failed) as error:
+    except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -8,17 +8,15 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use d2l::nn::{
-    Adam, Initializer, Mode, Network, ParamGroup, ParamStore, Sgd, cross_entropy, mse_loss,
-};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, cross_entropy};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
 use recurrent::rnn_model::Cell;
 
 use super::classes;
-use super::models::{inputs, language_model, on_batch, targets};
+use super::models::{by_sgd, inputs, language_model, regression_by_adamw};
+use crate::Work;
 use crate::models::EncoderBlock;
-use crate::{Training, Work};
 
 const PIXELS: usize = 784;
 const CLASSES: usize = 10;
@@ -47,43 +45,31 @@ pub(super) fn find(name: &str) -> Option<Result<Box<dyn Work>>> {
 
 /// As the row `mlp`, with hidden layers of one width.
 fn perceptron(batch: usize, width: usize, depth: usize) -> Result<Box<dyn Work>> {
-    let params = ParamStore::new(0, &Device::Cpu);
     let widths = [vec![PIXELS], vec![width; depth], vec![CLASSES]].concat();
-    let network = Mlp::new(
-        &widths,
-        Activation::Relu,
-        &Initializer::PytorchDefault,
-        &params,
-    )?;
-    let sgd = Sgd::new(
-        vec![ParamGroup::new(params.parameters())],
+    by_sgd(
+        |params| {
+            let initializer = Initializer::PytorchDefault;
+            Mlp::new(&widths, Activation::Relu, &initializer, params)
+        },
+        cross_entropy,
         LEARNING_RATE,
-        0.0,
-        false,
-    )?;
-    let batch = [
-        inputs((batch, PIXELS))?,
-        classes(batch as u32, CLASSES as u32)?,
-    ];
-    let loss = on_batch(network, cross_entropy, batch);
-    Ok(Box::new(Training::new(loss, params, Box::new(sgd), None)))
+        [
+            inputs((batch, PIXELS))?,
+            classes(batch as u32, CLASSES as u32)?,
+        ],
+    )
 }
 
 /// As the row `transformer-block`, with several blocks.
-fn encoder([batch, steps, width]: [usize; 3], depth: usize) -> Result<Box<dyn Work>> {
+fn encoder(shape: [usize; 3], depth: usize) -> Result<Box<dyn Work>> {
+    let [batch, steps, width] = shape;
     let params = ParamStore::new(0, &Device::Cpu);
     let block = |number: usize| {
         let vb = params.builder().pp("blocks").pp(number);
         EncoderBlock::new(width, width / HEAD_WIDTH, 4 * width, vb)
     };
     let network = Blocks((0..depth).map(block).collect::<Result<_>>()?);
-    let adam = Adam::decoupled(vec![ParamGroup::new(params.parameters())], LEARNING_RATE)?;
-    let batch = [
-        inputs((batch, steps, width))?,
-        targets((batch, steps, width))?,
-    ];
-    let loss = on_batch(network, mse_loss, batch);
-    Ok(Box::new(Training::new(loss, params, Box::new(adam), None)))
+    regression_by_adamw(network, params, 0.0, (batch, steps, width))
 }
 
 struct Blocks(Vec<EncoderBlock>);

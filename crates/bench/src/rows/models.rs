@@ -34,7 +34,7 @@ pub(super) fn inputs(shape: impl Into<Shape>) -> Result<Tensor> {
 }
 
 /// A regression's targets, in ±1.
-pub(super) fn targets(shape: impl Into<Shape>) -> Result<Tensor> {
+fn targets(shape: impl Into<Shape>) -> Result<Tensor> {
     Ok(filled(shape, TARGET_SALT, 2.0, DType::F32, &Device::Cpu)?)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn on_batch<M: Network + 'static>(
 }
 
 /// A model that SGD trains, as in the book's chapters on it.
-fn by_sgd<M: Network + 'static>(
+pub(super) fn by_sgd<M: Network + 'static>(
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: Loss,
     learning_rate: f64,
@@ -258,8 +258,17 @@ pub(super) fn evaluate_language_model(
 pub(super) fn transformer_block() -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let network = EncoderBlock::new(256, 4, 1024, params.builder())?;
-    let group = ParamGroup { weight_decay: 0.01, ..ParamGroup::new(params.parameters()) };
-    let shape = (16, 128, 256);
+    regression_by_adamw(network, params, 0.01, (16, 128, 256))
+}
+
+/// A network whose outputs have its inputs' shape, `[B, T, H]`, that AdamW trains.
+pub(super) fn regression_by_adamw<M: Network + 'static>(
+    network: M,
+    params: ParamStore,
+    weight_decay: f64,
+    shape: (usize, usize, usize),
+) -> Result<Box<dyn Work>> {
+    let group = ParamGroup { weight_decay, ..ParamGroup::new(params.parameters()) };
     let adam = Box::new(Adam::decoupled(vec![group], 1e-3)?);
     let loss = on_batch(network, mse_loss, [inputs(shape)?, targets(shape)?]);
     Ok(Box::new(Training::new(loss, params, adam, None)))
