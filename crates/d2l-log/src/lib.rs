@@ -63,6 +63,7 @@ pub use record::{
     BandResult, Best, Data, End, Epoch, Header, MOST_STEPS, Metrics, Record, SCHEMA, Schema,
     Status, Step, higher_is_better,
 };
+pub use verdict::{Judged, judged};
 pub use writer::Writer;
 
 /// Name of the log in a run's folder.

@@ -1,6 +1,40 @@
 //! Whether a result lies in its band.
 
-use crate::{BandResult, median};
+use crate::{BandResult, Log, median};
+
+/// A band with the results of an experiment's runs, one per seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The verdict on the median.
+    pub result: BandResult,
+    /// In the order of the runs.
+    pub values: Vec<Option<f64>>,
+}
+
+/// The bands of an experiment, each with the results of its runs.
+pub fn judged(logs: &[&Log]) -> Vec<Judged> {
+    let first = logs.first().map(|log| log.verdicts()).unwrap_or_default();
+    // The book may print a number and draw it too.
+    let is_it = |one: &BandResult, other: &BandResult| {
+        (&one.metric, one.decimals) == (&other.metric, other.decimals)
+    };
+    let judged = first.iter().map(|band| {
+        let values = logs.iter().map(|log| {
+            let mut results = log.verdicts().iter();
+            results.find(|result| is_it(result, band))?.value
+        });
+        let values: Vec<Option<f64>> = values.collect();
+        Judged { result: band.judge_median(&values), values }
+    });
+    judged.collect()
+}
+
+impl Log {
+    /// The verdicts on the run; there are none while it trains.
+    pub fn verdicts(&self) -> &[BandResult] {
+        self.end.as_ref().map_or(&[], |end| &end.bands)
+    }
+}
 
 impl BandResult {
     /// The verdict on another value of the metric; `None` means that it was not measured. The value is rounded to the

@@ -6,7 +6,7 @@ use crate::table::{Table, markdown};
 use crate::text::{count, optional, quantity};
 use anyhow::{Result, anyhow};
 use d2l_command::{Colour, paint, usage, warn};
-use d2l_log::{BandResult, Log, shown};
+use d2l_log::{BandResult, Judged, Log, judged, shown};
 use std::path::Path;
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
             usage!("--bands-of {run}: wanted the names of the runs to judge, or --where");
         }
         let owner = Log::find(runs_dir, run)?;
-        if results(&owner).is_empty() {
+        if owner.verdicts().is_empty() {
             usage!("--bands-of {run}: the run has no bands; {WANTED}");
         }
         logs.iter_mut().for_each(|log| judge_by(log, &owner));
@@ -42,7 +42,7 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
         }
     }
     logs.retain(|log| {
-        let judged = !results(log).is_empty();
+        let judged = !log.verdicts().is_empty();
         if !judged && !args.runs.runs.is_empty() {
             let why = match (&args.bands_of, log.status()) {
                 (Some(_), status) => format!("it is {status}, not finished, and not judged"),
@@ -73,7 +73,7 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
 /// Gives a run that finished the verdicts of another run's bands, and one that did not finish none.
 fn judge_by(log: &mut Log, owner: &Log) {
     let is_finished = log.status() == owner.status();
-    let bands = results(owner).iter().filter(|_| is_finished);
+    let bands = owner.verdicts().iter().filter(|_| is_finished);
     let bands = bands.map(|band| band.judge(log.result(&band.metric)));
     let bands: Vec<BandResult> = bands.collect();
     if let (Some(own), Some(of_bands)) = (&log.header.data, &owner.header.data)
@@ -241,36 +241,6 @@ fn rows(experiments: &[Vec<&Log>]) -> String {
         }
     }
     markdown(headings, rows)
-}
-
-/// A band with the results of an experiment's runs.
-struct Judged {
-    /// The verdict on the median.
-    result: BandResult,
-    /// In the order of the runs.
-    values: Vec<Option<f64>>,
-}
-
-fn judged(logs: &[&Log]) -> Vec<Judged> {
-    let first = logs.first().map(|log| results(log)).unwrap_or_default();
-    // The book may print a number and draw it too.
-    let is_it = |one: &BandResult, other: &BandResult| {
-        (&one.metric, one.decimals) == (&other.metric, other.decimals)
-    };
-    let judged = first.iter().map(|band| {
-        let values = logs.iter().map(|log| {
-            let mut results = results(log).iter();
-            results.find(|result| is_it(result, band))?.value
-        });
-        let values: Vec<Option<f64>> = values.collect();
-        Judged { result: band.judge_median(&values), values }
-    });
-    judged.collect()
-}
-
-/// The verdicts on a run; there are none while it trains.
-fn results(log: &Log) -> &[BandResult] {
-    log.end.as_ref().map_or(&[], |end| &end.bands)
 }
 
 /// Mean over the runs.
