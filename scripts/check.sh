@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What CI runs after `cargo test`: formatting, lints, documentation, a short storm, arithmetic checks, the CUDA build's
-# types; log-schema's tests; for fetch-data the same and its tests.
+# types; lints, documentation and tests of what is no default member; the READMEs' short commands.
 # Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -47,11 +47,14 @@ step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" 
   cargo check --all-targets --features cuda
 
 # No default members, because what they bring along changes features of crates that candle shares.
-for package in runs log-schema; do
+for package in runs log-schema readmes; do
   step "$package: lints" cargo clippy -p "$package" --all-targets -- -D warnings
   step "$package: documentation" env RUSTDOCFLAGS='-D warnings' cargo doc -p "$package" --no-deps
   step "$package: tests" cargo test -p "$package"
 done
+
+# The commands in the READMEs that take under ten seconds each give what stands beside them.
+step 'READMEs' scripts/readme.sh --check
 
 # fetch-data comes last, because nothing waits for it; it is no default member. It builds candle and some other crates a
 # second time, with the features that candle-datasets needs. Both builds share one target folder, so crates with the

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # usage: scripts/reproduce.sh [CHAPTER...]
 # Trains every full-size preset that has bands (zh and en, by hand and with the library) over three seeds on the real
-# data, and prints their results beside the bands as a markdown table. Exits 1 if a median is outside its band. The deep
-# networks of chapter 04 are trained only with `-- --device cuda`.
+# data, keeps the results in scripts/results/, from which `scripts/readme.sh --write` writes the READMEs' tables, and
+# prints them beside the bands as a markdown table. Exits 1 if a median is outside its band. The deep networks of chapter
+# 04 are trained only with `-- --device cuda`.
+# Called again, it goes on where it stopped: an experiment whose results are there for this commit is left out, a run that
+# was interrupted is resumed. The commit is the last one that changed a program; if there are changes that are not
+# committed, everything is trained.
 #   D2L_DATA   folder of the real data sets (data)
-#   D2L_RUNS   folder for the runs (runs/reproduce); existing runs in it are replaced
+#   D2L_RUNS   folder for the runs (runs/reproduce), which are in a folder of the commit's name there
 #   SEEDS      how many seeds, an odd number, so that the median is one of the runs (3)
+#   AGAIN      1 trains what is there for this commit too
 # `FEATURES="--features cuda" scripts/reproduce.sh mlp -- --device cuda` passes the words after `--` to every run.
 set -euo pipefail
 
@@ -20,7 +25,16 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 data=$(absolute "${D2L_DATA:-$root/data}")
 runs=$(absolute "${D2L_RUNS:-$root/runs/reproduce}")
 seeds=${SEEDS:-3}
+again=${AGAIN:-}
 cd "$root"
+
+programs=(crates Cargo.toml Cargo.lock ':!*.md' ':!*.svg' ':!*.webp')
+commit=$(git log -1 --format=%h -- "${programs[@]}")
+if [ -n "$(git status --porcelain -- "${programs[@]}")" ]; then
+  commit+=-changed
+  again=1
+fi
+runs=$runs/$commit
 
 chapters=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -35,39 +49,60 @@ if [ ${#chapters[@]} -eq 0 ]; then
   done
 fi
 
-stamp=$(mktemp)
-trap 'rm -f "$stamp"' EXIT
+results() {
+  cargo run --quiet -p readmes --bin results -- "$@"
+}
+
+# train MODEL IMPLEMENTATION PRESET SEED [FLAG...]: one run, unless it has finished already
+train() {
+  local model=$1 implementation=$2 preset=$3 seed=$4 name=$1-$2-$3-s$4 start=--overwrite
+  shift 4
+  local folder=$runs/$chapter/$name
+  if [ -z "$again" ] && [ -f "$folder/log.jsonl" ]; then
+    case $(tail -n 1 "$folder/log.jsonl") in
+      '{"kind":"end","status":"finished"'*) return 0 ;;
+    esac
+    [ ! -f "$folder/checkpoint.safetensors" ] || start=--resume
+  fi
+  # FEATURES is a list of words.
+  # shellcheck disable=SC2086
+  cargo run --quiet ${FEATURES:-} -p "$chapter" -- "$model" --implementation "$implementation" --preset "$preset" \
+    --seed "$seed" --data real --data-dir "$data" --runs-dir "$runs" --name "$name" "$start" --quiet "$@" </dev/null >&2
+}
+
+there=$(results list --commit "$commit" --seeds "$seeds")
 outside=0
 logs=()
 for chapter in "${chapters[@]}"; do
-  # FEATURES is a list of words.
   # shellcheck disable=SC2086
   list=$(cargo run --quiet ${FEATURES:-} -p "$chapter" -- --list)
   while read -r model implementation preset device; do
+    experiment="$model $implementation $preset"
     if [[ $device == gpu && " $* " != *" --device cuda"* ]]; then
-      printf '%s %s %s: left out, needs a GPU (-- --device cuda)\n' "$model" "$implementation" "$preset" >&2
+      printf '%s: left out, needs a GPU (-- --device cuda)\n' "$experiment" >&2
       continue
     fi
-    printf '%s %s %s\n' "$model" "$implementation" "$preset" >&2
-    touch "$stamp"
+    if [ -z "$again" ] && grep -qxF "$chapter $experiment" <<<"$there"; then
+      printf '%s: its results of commit %s are there\n' "$experiment" "$commit" >&2
+      continue
+    fi
+    printf '%s\n' "$experiment" >&2
     status=0
-    # shellcheck disable=SC2086
-    cargo run --quiet ${FEATURES:-} -p "$chapter" -- "$model" --implementation "$implementation" \
-      --preset "$preset" --seeds "$seeds" --verify --data real --data-dir "$data" --runs-dir "$runs" --overwrite \
-      --quiet "$@" </dev/null >&2 || status=$?
+    of_experiment=()
+    for ((seed = 0; seed < seeds && status == 0; seed++)); do
+      train $experiment "$seed" "$@" || status=$?
+      of_experiment+=("$runs/$chapter/$model-$implementation-$preset-s$seed/log.jsonl")
+    done
     case $status in
       0) ;;
-      1) outside=1 ;; # outside a band, or the run failed: its message says which
+      1) # the run failed: its message says why
+        outside=1
+        continue
+        ;;
       *) exit "$status" ;;
     esac
-    before=${#logs[@]}
-    while IFS= read -r log; do
-      logs+=("$log")
-    done < <(find "$runs/$chapter" -path "*/$model-$implementation-$preset-*/log.jsonl" -newer "$stamp" | sort)
-    if [ ${#logs[@]} -eq "$before" ]; then
-      echo "$runs/$chapter has no new log of $model $implementation $preset; see the message above" >&2
-      exit 1
-    fi
+    results add --commit "$commit" "${of_experiment[@]}"
+    logs+=("${of_experiment[@]}")
   done < <(awk 'NR > 1 && $3 != "quick" && $5 > 0 { print $1, $2, $3, $6 }' <<<"$list")
 done
 

@@ -27,6 +27,16 @@ fn readmes(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// A text without its comments, which say how `scripts/readme.sh` runs the commands.
+fn visible(text: &str) -> String {
+    let pieces = text.split("<!--").enumerate();
+    let visible = pieces.map(|(place, piece)| match piece.split_once("-->") {
+        Some((_, rest)) if place > 0 => rest,
+        _ => piece,
+    });
+    visible.collect()
+}
+
 /// The lines of a file's code blocks that run one of the chapters, as `(chapter, arguments)`.
 fn chapter_commands(text: &str) -> Vec<(String, Vec<String>)> {
     let mut commands = Vec::new();
@@ -64,7 +74,7 @@ fn every_chapter_command_is_understood() -> Result<()> {
     readmes(&root(), &mut files)?;
     let mut tried = BTreeSet::new(); // several READMEs may have the same command
     for file in files {
-        let text = std::fs::read_to_string(&file)?;
+        let text = visible(&std::fs::read_to_string(&file)?);
         for (chapter, arguments) in chapter_commands(&text) {
             // `--summary` makes the data set and the model that the flags ask for, and stops there.
             let mut call: Vec<&str> = Vec::new();

@@ -1,0 +1,59 @@
+//! The numbers in the READMEs are made by the commands that stand beside them. This crate runs the commands and compares.
+//!
+//! `scripts/readme.sh --check` compares, `scripts/readme.sh --write` puts what the commands give in the place of what
+//! stands there. What belongs to which command is said by comments, which a reader of the page doesn't see:
+//!
+//! | comment | before | what it says |
+//! |---|---|---|
+//! | `<!-- run seconds -->` | an `sh` block | run its commands in order; each takes under ten seconds |
+//! | `<!-- run minutes -->` | an `sh` block | each takes under two minutes: only with `--all` |
+//! | `<!-- run never: REASON -->` | an `sh` block | why nobody runs them here |
+//! | `<!-- output -->` | a block without a language | what the commands of the last `sh` block print |
+//! | `<!-- output seconds: COMMAND -->` | a block without a language | what a command of the prose prints |
+//! | `<!-- output never: REASON -->` | a block without a language | why nobody compares it |
+//! | `<!-- numbers seconds`, a line `COMMAND: METRIC, METRIC` for each command, `-->` | a paragraph or a table | the decimal numbers in it, in order of reading |
+//! | `<!-- results CHAPTER`, a line `MODEL IMPLEMENTATION PRESET: LABEL` for each experiment, `-->` … `<!-- end -->` | | a table from `scripts/results/` and `bands.toml` |
+//! | `<!-- overview`, a line `CHAPTER MODEL IMPLEMENTATION PRESET: METRIC` for each row, `-->` … `<!-- end -->` | | the table of page 1 |
+//!
+//! After `seconds` or `minutes` these words may follow: `real` (with the data of `D2L_DATA`; without them the commands are
+//! passed over), `new` (in a new folder of runs; otherwise all commands of a page share one), `seeds=N` (train with
+//! `--seeds N`: a number is the median, or with `METRIC@SEED` that of one seed), `numbers=METRIC,METRIC` (what the numbers in the commands' comments are; `-` is one
+//! that is not compared; a list for each command, with `;` between the lists, or one for all).
+//!
+//! What counts as a number, and how exactly it is compared, is in `number`; which parts of an output depend on the
+//! machine, in `mask`; how a shortened output is found in the whole one, in `output`. A command that fails says so in its
+//! comment: `exit code 1`.
+//!
+//! Reading order: `markup` and `page` (what a README holds), `desk` (how commands run), `number`, `mask`, `output`, `check`
+//! (one page), `pages` (all); `results` (the files of long runs), `machine`, `book`, `words`, `table`.
+
+mod book;
+mod check;
+mod desk;
+mod machine;
+mod markup;
+mod mask;
+mod number;
+mod output;
+mod page;
+mod pages;
+mod results;
+mod table;
+mod words;
+
+pub use pages::pages;
+pub use results::results;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The workspace's root.
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here
+        .ancestors()
+        .nth(2)
+        .context("tests/readmes lies in the root")?;
+    Ok(root.to_path_buf())
+}
