@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# usage: scripts/readme.sh --check|--write [--all] [README...]
+# usage: scripts/readme.sh --check|--write [--all|--tables] [README...]
 # Runs the commands in the READMEs and compares what stands beside them, or writes it. The commands take under ten seconds
-# each, with --all up to two minutes. Those on the real data run if D2L_DATA names their folder.
+# each, with --all up to two minutes. With --tables none is run: only the tables from scripts/results are looked at.
+# Commands on the real data are run if D2L_DATA names their folder.
 # tests/readmes/src/lib.rs explains the comments by which a README says what belongs together.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -7,10 +7,12 @@
 # Called again, it goes on where it stopped: an experiment whose results are there for this commit is left out, a run that
 # was interrupted is resumed. The commit is the last one that changed a program; if there are changes that are not
 # committed, everything is trained.
-#   D2L_DATA   folder of the real data sets (data)
-#   D2L_RUNS   folder for the runs (runs/reproduce), which are in a folder of the commit's name there
-#   SEEDS      how many seeds, an odd number, so that the median is one of the runs (3)
-#   AGAIN      1 trains what is there for this commit too
+#   D2L_DATA      folder of the real data sets (data)
+#   D2L_RUNS      folder for the runs (runs/reproduce), which are in a folder of the commit's name there
+#   SEEDS         how many seeds, an odd number, so that the median is one of the runs (3)
+#   AGAIN         1 trains what is there for this commit too
+#   COMMIT        another name for the state of the code
+#   D2L_RESULTS   folder for the results (scripts/results)
 # `FEATURES="--features cuda" scripts/reproduce.sh mlp -- --device cuda` passes the words after `--` to every run.
 set -euo pipefail
 
@@ -24,13 +26,14 @@ absolute() {
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 data=$(absolute "${D2L_DATA:-$root/data}")
 runs=$(absolute "${D2L_RUNS:-$root/runs/reproduce}")
+kept=$(absolute "${D2L_RESULTS:-$root/scripts/results}")
 seeds=${SEEDS:-3}
 again=${AGAIN:-}
 cd "$root"
 
 programs=(crates Cargo.toml Cargo.lock ':!*.md' ':!*.svg' ':!*.webp')
-commit=$(git log -1 --format=%h -- "${programs[@]}")
-if [ -n "$(git status --porcelain -- "${programs[@]}")" ]; then
+commit=${COMMIT:-$(git log -1 --format=%h -- "${programs[@]}")}
+if [ -z "${COMMIT:-}" ] && [ -n "$(git status --porcelain -- "${programs[@]}")" ]; then
   commit+=-changed
   again=1
 fi
@@ -50,7 +53,7 @@ if [ ${#chapters[@]} -eq 0 ]; then
 fi
 
 results() {
-  cargo run --quiet -p readmes --bin results -- "$@"
+  cargo run --quiet -p readmes --bin results -- --folder "$kept" "$@"
 }
 
 # train MODEL IMPLEMENTATION PRESET SEED [FLAG...]: one run, unless it has finished already

@@ -39,7 +39,7 @@ const SECONDS: f64 = 10.0;
 const MINUTES: f64 = 120.0;
 
 /// Runs a page's commands up to a class, and compares.
-pub fn check(page: &Page, desk: &mut Desk, most: Class) -> Result<Checked> {
+pub fn check(page: &Page, desk: &mut Desk, most: Class) -> Checked {
     let mut checker = Checker {
         page,
         desk,
@@ -50,11 +50,17 @@ pub fn check(page: &Page, desk: &mut Desk, most: Class) -> Result<Checked> {
     };
     for part in &page.parts {
         let line = part.lines.start + 1;
-        checker
-            .part(part)
-            .with_context(|| format!("{}:{line}", page.path.display()))?;
+        // The other parts are looked at all the same.
+        if let Err(error) = checker.part(part) {
+            checker.checked.findings.push(Finding {
+                line,
+                found: format!("{error:#}"),
+                wanted: "numbers that can be compared".into(),
+                edit: None,
+            });
+        }
     }
-    Ok(checker.checked)
+    checker.checked
 }
 
 struct Checker<'a> {
@@ -117,9 +123,11 @@ impl Checker<'_> {
 
     /// Whether commands are to be run now; counts those that are not.
     fn is_due(&mut self, how: &How, commands: usize) -> bool {
-        let is_longer = how.class == Class::Minutes && self.most == Class::Seconds;
-        if how.class == Class::Never || is_longer {
-            self.checked.longer += if is_longer { commands } else { 0 };
+        if how.class == Class::Never {
+            return false;
+        }
+        if how.class > self.most {
+            self.checked.longer += commands;
             return false;
         }
         if how.real && !self.desk.has_data() {

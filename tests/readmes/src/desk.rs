@@ -9,14 +9,15 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
-use d2l_log::{FILE_NAME, Log, median};
+use d2l_log::{FILE_NAME, Log, check_field, median};
 use tempfile::TempDir;
 
 use crate::root;
 
 /// Where the programs are, where the data are, and what has been run so far.
 pub struct Desk {
-    programs: PathBuf,
+    /// Once they are built.
+    programs: Option<PathBuf>,
     data: Option<PathBuf>,
     sessions: Vec<Session>,
 }
@@ -53,12 +54,13 @@ impl Outcome {
         let logs = self.logs.iter();
         let logs = logs.filter(|log| seed.is_empty() || log.header.seed.to_string() == seed);
         let values = logs.map(|log| {
-            let field = || log.fields().get(metric)?.as_f64();
-            let value = log.result(metric).or_else(field);
-            value.with_context(|| {
-                let known: Vec<String> = log.fields().keys().cloned().collect();
-                format!("{}: no {metric}; there are {}", log.name, known.join(", "))
-            })
+            let fields = log.fields();
+            let field = || fields.get(metric)?.as_f64();
+            if let Some(value) = log.result(metric).or_else(field) {
+                return Ok(value);
+            }
+            check_field(metric, [&fields])?;
+            bail!("{}: {metric} is no number", log.name)
         });
         let values = values.collect::<Result<Vec<f64>>>()?;
         median(&values).with_context(|| format!("no run that would have {metric}"))
@@ -75,28 +77,13 @@ impl Outcome {
 }
 
 impl Desk {
-    /// Builds the programs.
-    ///
     /// # Errors
-    /// If they don't build.
+    /// If `D2L_DATA` names no folder.
     pub fn new() -> Result<Self> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        // `runs` by itself, so that its features stay away from the chapters'.
-        for selection in [&["--bins", "--examples"][..], &["--package", "runs"]] {
-            let mut build = Command::new(&cargo);
-            build
-                .args(["build", "--quiet"])
-                .args(selection)
-                .current_dir(root()?);
-            let status = build.status().context("cargo not started")?;
-            ensure!(status.success(), "cargo build {selection:?}: {status}");
-        }
-        let own = env::current_exe().context("a program knows its path")?;
-        let programs = own.parent().context("a program has a folder")?;
         let data = env::var_os("D2L_DATA").map(PathBuf::from);
-        let data = data.map(fs::canonicalize).transpose().context("D2L_DATA")?;
-        let programs = programs.to_path_buf();
-        Ok(Self { programs, data, sessions: Vec::new() })
+        let data = data.map(fs::canonicalize).transpose();
+        let data = data.context("D2L_DATA: wanted the folder of the data sets")?;
+        Ok(Self { programs: None, data, sessions: Vec::new() })
     }
 
     /// Whether there are real data.
@@ -141,9 +128,14 @@ impl Desk {
                 self.sessions.len() - 1
             }
         };
+        let programs = match &self.programs {
+            Some(folder) => folder.clone(),
+            None => self.programs.insert(built()?).clone(),
+        };
         let already = self.sessions[place].done.len();
         for call in &calls[already..] {
-            let outcome = self.call(self.sessions[place].folder.path(), call)?;
+            let folder = self.sessions[place].folder.path();
+            let outcome = self.call(&programs, folder, call)?;
             self.sessions[place]
                 .done
                 .push((call.clone(), Rc::new(outcome)));
@@ -151,8 +143,8 @@ impl Desk {
         Ok(place)
     }
 
-    fn call(&self, folder: &Path, call: &Call) -> Result<Outcome> {
-        let (program, mut arguments) = self.program(&call.command)?;
+    fn call(&self, programs: &Path, folder: &Path, call: &Call) -> Result<Outcome> {
+        let (program, mut arguments) = program(programs, &call.command)?;
         let seeds = call.seeds.map(|seeds| seeds.to_string());
         arguments.extend(
             seeds
@@ -194,30 +186,48 @@ impl Desk {
             seconds,
         })
     }
+}
 
-    /// The program that `cargo run -p PACKAGE … -- ARGUMENTS` runs, and its arguments.
-    fn program(&self, command: &str) -> Result<(PathBuf, Vec<String>)> {
-        let words = shlex::split(command).with_context(|| format!("`{command}`: quotes"))?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (cargo, arguments) = match words.iter().position(|word| *word == "--") {
-            Some(place) => (&words[..place], &words[place + 1..]),
-            None => (&words[..], &[][..]),
-        };
-        let mut path = self.programs.clone();
-        match cargo {
-            ["cargo", "run", "-p", package] => path.push(package),
-            ["cargo", "run", "-p", _, "--example", name] => path.extend(["examples", name]),
-            _ => bail!(
-                "found `{command}`, wanted `cargo run -p PACKAGE -- …`; other commands are marked \
-                 `<!-- run never: REASON -->`"
-            ),
-        }
-        path.set_extension(env::consts::EXE_EXTENSION);
-        Ok((
-            path,
-            arguments.iter().map(|word| word.to_string()).collect(),
-        ))
+/// Builds the programs and returns their folder.
+fn built() -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // `runs` by itself, so that its features stay away from the chapters'.
+    for selection in [&["--bins", "--examples"][..], &["--package", "runs"]] {
+        let mut build = Command::new(&cargo);
+        build
+            .args(["build", "--quiet"])
+            .args(selection)
+            .current_dir(root()?);
+        let status = build.status().context("cargo not started")?;
+        ensure!(status.success(), "cargo build {selection:?}: {status}");
     }
+    let own = env::current_exe().context("a program knows its path")?;
+    let folder = own.parent().context("a program has a folder")?;
+    Ok(folder.to_path_buf())
+}
+
+/// The program that `cargo run -p PACKAGE … -- ARGUMENTS` runs, and its arguments.
+fn program(programs: &Path, command: &str) -> Result<(PathBuf, Vec<String>)> {
+    let words = shlex::split(command).with_context(|| format!("`{command}`: quotes"))?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (cargo, arguments) = match words.iter().position(|word| *word == "--") {
+        Some(place) => (&words[..place], &words[place + 1..]),
+        None => (&words[..], &[][..]),
+    };
+    let mut path = programs.to_path_buf();
+    match cargo {
+        ["cargo", "run", "-p", package] => path.push(package),
+        ["cargo", "run", "-p", _, "--example", name] => path.extend(["examples", name]),
+        _ => bail!(
+            "found `{command}`, wanted `cargo run -p PACKAGE -- …`; other commands are marked \
+             `<!-- run never: REASON -->`"
+        ),
+    }
+    path.set_extension(env::consts::EXE_EXTENSION);
+    Ok((
+        path,
+        arguments.iter().map(|word| word.to_string()).collect(),
+    ))
 }
 
 /// The logs in a folder, each with the time of its last change.

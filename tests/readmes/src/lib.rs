@@ -17,7 +17,8 @@
 //!
 //! After `seconds` or `minutes` these words may follow: `real` (with the data of `D2L_DATA`; without them the commands are
 //! passed over), `new` (in a new folder of runs; otherwise all commands of a page share one), `seeds=N` (train with
-//! `--seeds N`: a number is the median, or with `METRIC@SEED` that of one seed), `numbers=METRIC,METRIC` (what the numbers in the commands' comments are; `-` is one
+//! `--seeds N`: a number is the median, with `METRIC@SEED` that of one seed, with `METRIC@each` all
+//! of them), `numbers=METRIC,METRIC` (what the numbers in the commands' comments are; `-` is one
 //! that is not compared; a list for each command, with `;` between the lists, or one for all).
 //!
 //! What counts as a number, and how exactly it is compared, is in `number`; which parts of an output depend on the

@@ -25,12 +25,6 @@ impl Machine {
     }
 }
 
-impl std::fmt::Display for Machine {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "{}, {} ×, {}", self.processor, self.cores, self.vectors)
-    }
-}
-
 /// The processor's name on Linux.
 fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;

@@ -3,14 +3,14 @@
 use anyhow::{Context, Result, bail, ensure};
 
 /// How long each command of a block takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Class {
+    /// It is not run.
+    Never,
     /// Under ten seconds.
     Seconds,
     /// Under two minutes.
     Minutes,
-    /// It is not run.
-    Never,
 }
 
 /// Names of metrics, in the order of the numbers; `None` for a number that is not compared.
@@ -90,8 +90,10 @@ impl Mark {
             "numbers" => {
                 let how = How::parse(rest)?;
                 let pairs = pairs(&mut lines)?.into_iter();
-                let commands = pairs.map(|(command, metrics)| (command, names(&metrics)));
-                Self::Numbers(how, commands.collect())
+                let commands =
+                    pairs.map(|(command, metrics)| (command, of_seeds(names(&metrics), &how)));
+                let commands = commands.collect();
+                Self::Numbers(how, commands)
             }
             "results" => Self::Results(rest.trim().to_string(), pairs(&mut lines)?),
             "overview" => Self::Overview(pairs(&mut lines)?),
@@ -115,6 +117,21 @@ fn names(list: &str) -> Names {
     let names = list.split(',').map(str::trim);
     let names = names.map(|name| (name != "-").then(|| name.to_string()));
     names.collect()
+}
+
+/// The names with `METRIC@each` written out: `METRIC@0`, `METRIC@1`, … .
+fn of_seeds(names: Names, how: &How) -> Names {
+    let seeds = how.seeds.unwrap_or(1);
+    let each = names.into_iter().flat_map(|name| {
+        let metric = name.as_deref().and_then(|name| name.strip_suffix("@each"));
+        match metric {
+            Some(metric) => (0..seeds)
+                .map(|seed| Some(format!("{metric}@{seed}")))
+                .collect(),
+            None => vec![name],
+        }
+    });
+    each.collect()
 }
 
 impl How {
@@ -206,6 +223,21 @@ mod tests {
         };
         let names = vec![Some("train.loss".to_string()), None];
         assert_eq!(commands, [("cargo run -p mlp -- a".to_string(), names)]);
+        Ok(())
+    }
+
+    #[test]
+    fn each_seed_has_a_number() -> Result<()> {
+        let mark = Mark::parse("numbers minutes seeds=2\ncargo run -p mlp: train.loss@each, -")?;
+        let Some(Mark::Numbers(_, commands)) = mark else {
+            bail!("{mark:?}");
+        };
+        let names = [
+            Some("train.loss@0".to_string()),
+            Some("train.loss@1".to_string()),
+            None,
+        ];
+        assert_eq!(commands[0].1, names);
         Ok(())
     }
 

@@ -16,6 +16,9 @@ use crate::root;
 #[derive(Parser)]
 #[command(name = "results")]
 pub struct Args {
+    /// Folder of the files [default: scripts/results]
+    #[arg(long)]
+    folder: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -84,7 +87,10 @@ pub struct Measured {
 /// # Errors
 /// If a log or a file can't be read or written; if logs are not those of one finished experiment.
 pub fn results(args: &Args) -> Result<()> {
-    let folder = folder()?;
+    let folder = match &args.folder {
+        Some(folder) => folder.clone(),
+        None => folder()?,
+    };
     match &args.action {
         Action::Add { commit, logs } => {
             let logs = logs

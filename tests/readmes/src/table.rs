@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use d2l_log::{median, shown};
+use d2l_log::shown;
 
 use crate::book::{Book, Quantity, folder, folder_name};
 use crate::results::{self, Experiment, Measured, Results};
@@ -84,8 +84,9 @@ pub fn overview(rows: &[(String, String)], language: Language) -> Result<Vec<Str
         };
         let book = Book::read(chapter)?;
         let of_book = book.find(id)?;
-        let mut quantities = of_book.bands.iter();
-        let quantity = quantities.find(|it| it.metric == *metric);
+        // Of a number that the book prints and draws, what it draws has more digits.
+        let quantities = of_book.bands.iter().filter(|it| it.metric == *metric);
+        let quantity = quantities.max_by_key(|it| it.decimals.unwrap_or(i32::MAX));
         let quantity = quantity.with_context(|| format!("`{id}` has no band of {metric}"))?;
         let results = Results::read(&results::folder()?, chapter)?;
         let run = results.find(id);
@@ -151,7 +152,7 @@ fn ours(words: &Words, measured: Option<&Measured>, wants_gpu: bool) -> String {
 
 /// What the book's builds reached.
 fn range(quantity: &Quantity) -> String {
-    let Some([low, median, high]) = quantity.range().map(|range| range.map(shown)) else {
+    let Some([low, median, high]) = quantity.range().map(|range| range.map(printed)) else {
         return String::new();
     };
     match quantity.builds() {
@@ -160,13 +161,36 @@ fn range(quantity: &Quantity) -> String {
     }
 }
 
+/// A number of the book, which has no more digits than it printed.
+fn printed(value: f64) -> String {
+    let text = shown(value);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, ""));
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    match exponent {
+        "" => mantissa.to_string(),
+        exponent => format!("{mantissa}e{exponent}"),
+    }
+}
+
+/// A machine as a reader compares it with his own.
+fn machine(words: &Words, run: &Experiment) -> String {
+    let machine = &run.machine;
+    let cores = words.cores.replace("{}", &machine.cores.to_string());
+    format!("{} ({cores}, {})", machine.processor, machine.vectors)
+}
+
 /// Time and memory of one run.
 fn cost(words: &Words, run: &Experiment) -> String {
     let memory = run.peak_memory_bytes.iter().flatten().max();
     let memory = memory.map(|bytes| megabytes(words, *bytes));
-    let time = median(&run.seconds).map(|seconds| time(words, seconds));
+    let time = fastest(run).map(|seconds| time(words, seconds));
     let parts: Vec<String> = time.into_iter().chain(memory).collect();
     parts.join(", ")
+}
+
+/// Seconds of the fastest seed, which other work on the machine slowed down least.
+fn fastest(run: &Experiment) -> Option<f64> {
+    run.seconds.iter().copied().min_by(f64::total_cmp)
 }
 
 fn time(words: &Words, seconds: f64) -> String {
@@ -203,7 +227,7 @@ fn caption(words: &Words, chapter: &str, made: &[&Experiment]) -> Result<String>
         }
         distinct.join(", ")
     };
-    let mut seconds: Vec<f64> = made.iter().flat_map(|run| run.seconds.clone()).collect();
+    let mut seconds: Vec<f64> = made.iter().filter_map(|run| fastest(run)).collect();
     seconds.sort_by(f64::total_cmp);
     let ends = [seconds.first(), seconds.last()].map(|end| end.map(|end| time(words, *end)));
     let memory = made
@@ -217,7 +241,7 @@ fn caption(words: &Words, chapter: &str, made: &[&Experiment]) -> Result<String>
         .replace("{chapter}", chapter)
         .replace(
             "{machine}",
-            &distinct(made.iter().map(|run| run.machine.to_string()).collect()),
+            &distinct(made.iter().map(|run| machine(words, run)).collect()),
         )
         .replace(
             "{commits}",
@@ -287,6 +311,12 @@ mod tests {
         assert_eq!(ours(&words, None, false), "not run");
         assert_eq!(ours(&words, None, true), "not run: wants a GPU");
         Ok(())
+    }
+
+    #[test]
+    fn numbers_of_the_book_have_its_digits() {
+        let written = [0.0237, 4.5e-5, -0.25, 47.0, 0.0].map(printed);
+        assert_eq!(written, ["0.0237", "4.5e-5", "-0.25", "47", "0"]);
     }
 
     #[test]

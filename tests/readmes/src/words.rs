@@ -25,6 +25,7 @@ pub struct Words {
     pub not_run_gpu: String,
     pub seconds: String,
     pub minutes: String,
+    pub cores: String,
     pub megabytes: String,
     pub made: String,
     best: String,

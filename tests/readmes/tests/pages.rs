@@ -6,8 +6,10 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-/// Diverges: the book's learning rate is 0.03.
+/// Ends far from the minimum: the book's learning rate is 0.03.
 const COMMAND: &str = "cargo run -p linear-regression -- --learning-rate 0.9";
+/// Fails: the loss overflows.
+const FAILING: &str = "cargo run -p linear-regression -- --learning-rate 2";
 
 fn run(arguments: &[&str], page: &Path) -> Result<Output> {
     let program = env!("CARGO_BIN_EXE_readme");
@@ -30,7 +32,7 @@ fn stale_numbers_are_found_and_written() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let page = folder.path().join("README.md");
     let stale = format!(
-        "# A page\n\n<!-- run seconds numbers=valid.loss -->\n```sh\n{COMMAND}   # 1.25\n{COMMAND} --epochs 100   # \
+        "# A page\n\n<!-- run seconds numbers=valid.loss -->\n```sh\n{COMMAND}   # 1.25\n{FAILING}   # \
          exit code 1\n```\n\n<!-- output -->\n```\nerror: the loss is gone\n```\n\n<!-- run never: nobody knows how -->\n\
          ```sh\nmake   # 0.5\n```\n\n<!-- numbers seconds\n{COMMAND}: valid.loss, -\n-->\nIt ends at 1.25, not at 0.5.\n"
     );
