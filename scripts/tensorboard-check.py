@@ -94,6 +94,12 @@ def check_server(folder, run, tag, count, figures):
         server.wait()
 
 
+def epochs_of(log):
+    """How many epochs a run has, apart from those of folds."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return sum(line["kind"] == "epoch" and "fold" not in line for line in lines)
+
+
 def main():
     runs, export = Path(sys.argv[1]), Path(sys.argv[2])
     logs = sorted(runs.glob("*/*/log.jsonl"))
@@ -102,9 +108,9 @@ def main():
     for log in logs:
         more = check_run(log, export / log.parent.relative_to(runs))
         values, figures = values + more[0], figures + more[1]
-    last = [json.loads(line) for line in logs[-1].read_text().splitlines()]
-    epochs = [line for line in last if line["kind"] == "epoch" and "fold" not in line]
-    check_server(export, str(logs[-1].parent.relative_to(runs)), "train/loss", len(epochs), figures)
+    shown, epochs = max(((log, epochs_of(log)) for log in logs), key=lambda run: run[1])
+    assert epochs, f"no epoch in any log of {runs}"
+    check_server(export, str(shown.parent.relative_to(runs)), "train/loss", epochs, figures)
     print(f"{len(logs)} runs, {values} values, {figures} figures: as in the logs; the server shows them")
 
 

@@ -141,7 +141,7 @@ def word_lm(**settings):
     """The example's model without dropout. Gradients clipped to norm 0.25."""
     from word_lm import WordModel
 
-    module, shape = WordModel("lstm", 33278, tied=False, dropout=0.0), (20, 35)
+    module, shape = WordModel("lstm", 33278, "untied", dropout=0.0), (20, 35)
     x, y = classes(shape, 33278, INPUT_SALT), classes(shape, 33278).T.reshape(-1)
     return Training(module, next_token_loss, SGD(module.parameters(), lr=20.0, **settings), x, y, clip=0.25)
 

@@ -369,6 +369,7 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let long = ["lstm", "--epochs", "2", "--batch-size", "1"];
     let long = [&long[..], &["--num-hiddens", "64", "--max-tokens", "9000"]].concat();
+    let long = [&long[..], &["--checkpoint-every", "20steps"]].concat();
     let whole = train(&folder, "whole", &long)?;
     let in_one_epoch = log(&whole)?[0]["data"]["train"]
         .as_u64()
@@ -384,10 +385,9 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
         .env_remove("D2L_DATA")
         .env_remove("D2L_RUNS");
     let mut child = command.spawn()?;
-    while !stopped.join("log.jsonl").exists() {
+    while !stopped.join("checkpoint.safetensors").exists() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    std::thread::sleep(std::time::Duration::from_millis(60));
     let id = child.id().to_string();
     ensure!(Command::new("kill").args(["-INT", &id]).status()?.success());
     let status = child.wait()?;

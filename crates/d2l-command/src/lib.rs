@@ -5,8 +5,10 @@
 //! work.
 
 mod colour;
+mod screen;
 
 pub use colour::{Colour, paint};
+pub use screen::screen_width;
 
 use std::fmt;
 use std::io::{self, Write};

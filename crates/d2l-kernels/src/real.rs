@@ -93,10 +93,13 @@ pub trait Real:
 /// takes seven times as long. Everything else uses [`widest`].
 #[inline(always)]
 pub fn wide<R>(f: impl FnOnce() -> R) -> R {
+    // Not by `Arch`, for which every loop would be compiled once more, for vectors that this never takes.
     #[cfg(target_arch = "x86_64")]
-    if let Some(v3) = pulp::x86::V3::try_new() {
-        return pulp::Arch::V3(v3).dispatch(f);
-    }
+    return match pulp::x86::V3::try_new() {
+        Some(v3) => pulp::Simd::vectorize(v3, f),
+        None => f(),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
     widest(f)
 }
 

@@ -55,7 +55,7 @@ pub use folder::Listing;
 pub use log::Log;
 pub use mark::Mark;
 pub use mean::mean;
-pub use number::value as json_number;
+pub use number::{of as number_of_json, value as json_number};
 pub use numbers::{median, shown};
 pub use point::Point;
 pub use reader::Outline;

@@ -31,6 +31,11 @@ pub fn value(value: f64) -> Value {
     }
 }
 
+/// The number that a JSON value is, in digits or by its name; `None` for other values.
+pub fn of(value: &Value) -> Option<f64> {
+    Some(Number::deserialize(value).ok()?.0)
+}
+
 pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Number(*value).serialize(serializer)
 }

@@ -20,6 +20,7 @@ mod command_line;
 mod curves;
 mod decoding;
 mod device;
+mod epoch_table;
 mod explain;
 mod features;
 mod figures;

@@ -2,21 +2,35 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use d2l_log::{End, Epoch, Header, shown};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use crate::Scores;
+use crate::epoch_table::EpochTable;
+
+/// Width to keep to where nobody knows the screen's.
+const WIDTH: usize = 80;
+/// The width of what stands before a line of the heading: `recipe  `.
+const LABEL: usize = 8;
+/// A run that takes less time than this in all doesn't say how much.
+const WORTH_TELLING: Duration = Duration::from_secs(30);
+/// A longer run has no line for some epochs.
+const MOST_LINES: usize = 50;
 
 /// The terminal of one run.
 pub(crate) struct Terminal {
     quiet: bool,
     /// indicatif hides it if stderr is no terminal.
     bar: Option<ProgressBar>,
-    /// The columns of the heading that was printed last; a model that is trained after a cross-validation has fewer.
-    heading: Vec<String>,
+    width: usize,
+    table: EpochTable,
+    /// When the first epoch began, until its time is told.
+    first_epoch: Option<Instant>,
+    has_told: bool,
 }
 
 /// The first line that could not be written.
@@ -40,7 +54,15 @@ pub(crate) fn written() -> Result<()> {
 
 impl Terminal {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: None, heading: Vec::new() }
+        let width = d2l_command::screen_width(WIDTH);
+        Self {
+            quiet,
+            bar: None,
+            width,
+            table: EpochTable::new(width),
+            first_epoch: None,
+            has_told: false,
+        }
     }
 
     /// A line that `--quiet` silences.
@@ -80,7 +102,10 @@ impl Terminal {
             .iter()
             .filter_map(|(key, value)| setting(value).map(|value| format!("{key} {value}")))
             .collect();
-        self.line(&format!("recipe  {}", recipe.join(", ")));
+        for (number, line) in wrapped(&recipe, self.width - LABEL).iter().enumerate() {
+            let label = if number == 0 { "recipe" } else { "" };
+            self.line(&format!("{label:<LABEL$}{line}"));
+        }
         self.line(&format!(
             "device  {}, {threads}, seed {}",
             header.device, header.seed
@@ -96,12 +121,15 @@ impl Terminal {
         if self.quiet {
             return;
         }
+        if done == 0 && !self.has_told {
+            self.first_epoch.get_or_insert_with(Instant::now);
+        }
         let bar = ProgressBar::with_draw_target(
             Some(batches as u64),
             ProgressDrawTarget::stderr_with_hz(10),
         );
         if let Ok(style) =
-            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {eta}")
+            ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}  {msg}  {eta}")
         {
             bar.set_style(style);
         }
@@ -132,37 +160,17 @@ impl Terminal {
         if !(is_last || is_due) {
             return;
         }
-        let columns: Vec<(String, f64)> = epoch
-            .metrics()
-            .into_iter()
-            .filter(|(name, _)| name != "gradient_norm")
-            .collect();
-        let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-        if names != self.heading {
-            self.line(&row(
-                "epoch",
-                columns
-                    .iter()
-                    .map(|(name, _)| (name.clone(), name.as_str())),
-                "examples/s",
-                "seconds",
-            ));
-            self.heading = names;
+        for line in self.table.lines(epoch, epochs) {
+            self.line(&line);
         }
-        let cells = columns
-            .iter()
-            .map(|(name, value)| (shown(*value), name.as_str()));
-        let speed = HumanCount(epoch.examples_per_second.round() as u64).to_string();
-        let label = match epoch.fold {
-            None => format!("{}/{epochs}", epoch.epoch),
-            Some(fold) => format!("fold {fold}"),
-        };
-        self.line(&row(
-            &label,
-            cells,
-            &speed,
-            &format!("{:.1}", epoch.seconds),
-        ));
+        if let Some(began) = self.first_epoch.take() {
+            self.has_told = true;
+            let left = epochs.saturating_sub(epoch.epoch);
+            let whole = began.elapsed() * u32::try_from(left).unwrap_or(u32::MAX);
+            if epoch.fold.is_none() && whole > WORTH_TELLING {
+                self.line(&format!("        about {} to go", HumanDuration(whole)));
+            }
+        }
     }
 
     /// The result, also under `--quiet`.
@@ -177,7 +185,7 @@ impl Terminal {
             if values.len() > 2 {
                 self.line(&format!(
                     "{name:<16}{}",
-                    d2l_plot::sparkline(&thinned(values))
+                    d2l_plot::sparkline(&thinned(values, self.width - 20))
                 ));
             }
         }
@@ -217,35 +225,40 @@ impl Terminal {
     }
 }
 
-/// Whether an epoch has a line on the terminal. Up to 100 epochs all have one; of more, the first, the last and 20
-/// between them. The log has all epochs.
+/// Whether an epoch has a line on the terminal: of more than [`MOST_LINES`] the first, the last and every tenth as in the
+/// book, or every hundredth, and so on. The log has all epochs.
 fn is_shown(epoch: usize, epochs: usize) -> bool {
-    epochs <= 100 || epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(20))
+    let mut every = 1;
+    while epochs / every > MOST_LINES {
+        every *= 10;
+    }
+    epoch == 1 || epoch == epochs || epoch.is_multiple_of(every)
 }
 
-/// Up to 60 values, as many as fit beside a name: evenly spaced ones, the first and the last among them.
-fn thinned(values: Vec<f64>) -> Vec<f64> {
-    const WIDTH: usize = 60;
-    if values.len() <= WIDTH {
+/// At most `width` values, as many as fit beside a name: evenly spaced ones, the first and the last among them.
+fn thinned(values: Vec<f64>, width: usize) -> Vec<f64> {
+    if values.len() <= width {
         return values;
     }
-    (0..WIDTH)
-        .filter_map(|place| values.get(place * (values.len() - 1) / (WIDTH - 1)))
+    (0..width)
+        .filter_map(|place| values.get(place * (values.len() - 1) / (width - 1)))
         .copied()
         .collect()
 }
 
-/// One aligned line: each metric is as wide as its name, so that heading and numbers agree.
-fn row<'a>(
-    epoch: &str,
-    cells: impl Iterator<Item = (String, &'a str)>,
-    speed: &str,
-    seconds: &str,
-) -> String {
-    let cells: String = cells
-        .map(|(text, name)| format!("  {text:>width$}", width = name.len().max(10)))
-        .collect();
-    format!("{epoch:>7}{cells}  {speed:>10}  {seconds:>7}")
+/// The words with commas between them, in lines of at most `width` columns where that is possible.
+fn wrapped(words: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (number, word) in words.iter().enumerate() {
+        let comma = if number + 1 < words.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() + comma.len() <= width => {
+                *line += &format!(" {word}{comma}");
+            }
+            _ => lines.push(format!("{word}{comma}")),
+        }
+    }
+    lines
 }
 
 /// The source of an experiment: `D2L zh 4.3`, or another source unchanged.
@@ -278,16 +291,27 @@ mod tests {
                 .filter(|&epoch| is_shown(epoch, epochs))
                 .collect()
         };
-        assert_eq!(shown(100).len(), 100);
-        assert_eq!(shown(400)[..3], [1, 20, 40]);
+        assert_eq!(shown(50).len(), 50);
+        assert_eq!(shown(100)[..3], [1, 10, 20]);
+        assert_eq!(shown(500)[..3], [1, 10, 20]);
         assert_eq!(shown(1501).last(), Some(&1501));
-        assert!(shown(1501).len() <= 22);
+        assert!((1..2000).all(|epochs| shown(epochs).len() <= MOST_LINES + 2));
     }
 
     #[test]
     fn a_sparkline_keeps_the_ends_of_a_long_run() {
-        let long = thinned((0..1500).map(f64::from).collect());
+        let long = thinned((0..1500).map(f64::from).collect(), 60);
         assert_eq!((long.len(), long[0], long.last()), (60, 0.0, Some(&1499.0)));
-        assert_eq!(thinned(vec![3.0, 2.0, 1.0]), [3.0, 2.0, 1.0]);
+        assert_eq!(thinned(vec![3.0, 2.0, 1.0], 60), [3.0, 2.0, 1.0]);
+    }
+
+    #[test]
+    fn a_long_recipe_goes_on_in_the_next_line() {
+        let words = ["epochs 10", "batch_size 256", "learning_rate 0.1"].map(String::from);
+        let one = "epochs 10, batch_size 256, learning_rate 0.1";
+        assert_eq!(wrapped(&words, one.len()), [one]);
+        let two = ["epochs 10, batch_size 256,", "learning_rate 0.1"];
+        assert_eq!(wrapped(&words, one.len() - 1), two);
+        assert_eq!(wrapped(&words, 5).len(), 3);
     }
 }

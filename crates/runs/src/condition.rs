@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use d2l_command::usage;
+use d2l_log::number_of_json;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -79,7 +80,7 @@ impl Condition {
         let Some(found) = fields.get(&self.field) else {
             return Ok(self.operator == Operator::NotEqual);
         };
-        let ordering = match (number(found), self.value.parse::<f64>()) {
+        let ordering = match (number_of_json(found), self.value.parse::<f64>()) {
             (Some(found), Ok(value)) => match found.partial_cmp(&value) {
                 Some(ordering) => ordering,
                 // NaN is neither below nor above, and unequal to everything.
@@ -98,20 +99,9 @@ impl Condition {
     }
 }
 
-/// The value as a number, if it is one; a log names those that JSON doesn't have.
-pub(crate) fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(name) if matches!(name.as_str(), "NaN" | "Infinity" | "-Infinity") => {
-            name.parse().ok()
-        }
-        _ => None,
-    }
-}
-
 /// Orders values: numbers by size, NaN last of them, then texts; runs without a value come last.
 pub(crate) fn order(one: Option<&Value>, other: Option<&Value>) -> Ordering {
-    let key = |value: Option<&Value>| match value.map(|value| (number(value), value)) {
+    let key = |value: Option<&Value>| match value.map(|value| (number_of_json(value), value)) {
         Some((Some(number), _)) => (0, number, String::new()),
         Some((None, value)) => (1, 0.0, crate::text::field(value)),
         None => (2, 0.0, String::new()),

@@ -1,14 +1,14 @@
 //! `runs list`: one entry per run, oldest first.
 
 use crate::args::Format;
-use crate::condition::{Condition, number, order};
+use crate::condition::{Condition, order};
 use crate::table::{self, Table};
 use crate::text::{self, minute, quantity, width};
 use crate::{Report, select};
 use anyhow::Result;
 use clap::ValueEnum;
 use d2l_command::{Colour, paint};
-use d2l_log::{Log, check_field, shown};
+use d2l_log::{Log, check_field, number_of_json, shown};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -254,7 +254,7 @@ fn cell(field: &str, value: Option<&Value>) -> String {
         return text::NONE.into();
     };
     let text = text::field(value);
-    match (field, number(value)) {
+    match (field, number_of_json(value)) {
         ("started", _) => minute(&text),
         ("status", _) => match text.as_str() {
             "finished" => paint(Colour::Good, &text),

@@ -4,12 +4,9 @@ use anyhow::Result;
 use d2l_log::{Log, Place};
 use serde::Serialize;
 use serde_json::Value;
-use std::env;
 
 /// Width that all output but names keeps to where nobody knows the reader's.
 const WIDTH: usize = 100;
-/// Narrower than this, no table is legible.
-const NARROWEST: usize = 40;
 
 /// How a run without an end is called: its log can't tell which.
 pub(crate) const RUNNING: &str = "running or killed";
@@ -23,14 +20,9 @@ const BARS: usize = 32;
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
 
-/// The width to keep to: that which COLUMNS states, or the terminal's.
+/// The width to keep to.
 pub(crate) fn width() -> usize {
-    let stated = env::var("COLUMNS")
-        .ok()
-        .and_then(|width| width.parse().ok());
-    let size = || console::Term::stdout().size_checked();
-    let terminal = || size().map(|(_, columns)| usize::from(columns));
-    stated.or_else(terminal).unwrap_or(WIDTH).max(NARROWEST)
+    d2l_command::screen_width(WIDTH)
 }
 
 /// A value as JSON, for programs.

@@ -1,5 +1,5 @@
 //! WikiText-2, articles of Wikipedia as words, or the built-in story in its place. Merity et al. 2016, arXiv:1609.07843;
-//! D2L zh 14.8, en 15.8.
+//! D2L zh 14.9, en 15.9.
 
 use std::path::Path;
 

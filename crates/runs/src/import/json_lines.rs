@@ -2,7 +2,7 @@
 
 use super::table::{Row, Tables};
 use anyhow::{Context, Result, bail};
-use d2l_log::flattened;
+use d2l_log::{flattened, number_of_json};
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<Tables> {
         }
         let numbers = flattened(&object).into_iter();
         let row: Row = numbers
-            .filter_map(|(name, value)| Some((name, value.as_f64()?)))
+            .filter_map(|(name, value)| Some((name, number_of_json(&value)?)))
             .collect();
         if !row.is_empty() {
             tables.of(None).rows.push(row);

@@ -85,6 +85,19 @@ fn json_lines_with_nested_names_are_read() -> Result<()> {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_is_read_by_its_name() -> Result<()> {
+    let runs = tempdir()?;
+    let content =
+        "{\"epoch\":1,\"train\":{\"loss\":2.0}}\n{\"epoch\":2,\"train\":{\"loss\":\"NaN\"}}\n";
+    let lines = file(runs.path(), "log.jsonl", content)?;
+    output(runs.path(), &["import", &lines, "--name", "other"])?;
+    let log = Log::find(runs.path(), "imported/other")?;
+    assert_eq!(log.epochs.len(), 2);
+    assert!(log.last("train.loss").is_some_and(f64::is_nan));
+    Ok(())
+}
+
+#[test]
 fn an_event_file_of_tensorboard_is_read_with_its_hyperparameters() -> Result<()> {
     let runs = tempdir()?;
     fs::create_dir(runs.path().join("lightning"))?;
