@@ -28,7 +28,7 @@ pub fn lines(output: &str) -> Vec<String> {
     let lines = output.lines().map(|line| {
         let line = line.trim_end();
         let first = line.split_whitespace().next().unwrap_or_default();
-        if first == "epoch" && line.ends_with("seconds") {
+        if first == "epoch" && line.contains(SPEED) {
             width = line.find(SPEED).map(|begin| begin - BETWEEN);
         } else if !(first.contains('/') || first == "fold") {
             width = None;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use d2l_log::shown;
 
-/// In front of a section of one of the book's editions.
-const EDITIONS: [&str; 2] = ["zh ", "en "];
+/// In front of a section of one of the book's editions: `zh 3.2`, `en §3.4`.
+const EDITIONS: [&str; 3] = ["zh ", "en ", "§"];
 /// What stands in front of the exit code of a command that fails, in the READMEs' languages.
 const EXIT_CODE: [&str; 2] = ["exit code ", "退出码 "];
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn decimal_numbers_are_found_in_prose() {
-        let text = "0.8123 (0.447), norm -9.1, 3e-11 and 1.97e33: zh 4.2, en 5.2.1; `0.5`, 28x28, v1.2.3, 12 to 1,000.5.";
+        let text = "0.8123 (0.447), norm -9.1, 3e-11 and 1.97e33: zh 4.2, en §5.2.1, zh §4.10; `0.5`, 28x28, v1.2.3, 12 to 1,000.5.";
         let wanted = ["0.8123", "0.447", "-9.1", "3e-11", "1.97e33", "1,000.5"];
         assert_eq!(texts(text, &decimals(text)), wanted);
     }

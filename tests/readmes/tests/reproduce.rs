@@ -26,7 +26,7 @@ exec "$PROGRAMS/$package" "$@"
 fn reproduce(folder: &Path) -> Result<Output> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--bins"])
+        .args(["build", "--quiet", "--bins", "--examples"])
         .current_dir(root()?)
         .status()?;
     ensure!(built.success(), "the programs don't build");
