@@ -6,6 +6,7 @@
 mod architectures;
 mod bad_input;
 mod bands;
+mod composed;
 mod determinism;
 mod fuzz_resume;
 mod interruption;

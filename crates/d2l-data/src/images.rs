@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::image_set::{ImageSet, splits};
+use crate::image_set::ImageSet;
 use crate::published::{published, real};
 use crate::{Augmentation, Choice, Loaded, Source, Splits, cifar, drawn};
 
@@ -76,10 +76,22 @@ impl ImageClasses {
 /// If a file is damaged or is not what its name says, even under [`Choice::Auto`]; under [`Choice::Real`] also if one
 /// is missing.
 pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loaded<ImageClasses>> {
-    let builtin = || {
-        let parts = drawn::draw(set);
-        splits(set.builtin_name(), Source::Builtin, set.shape(), parts)
-    };
+    first_image_classes(set, choice, folder, usize::MAX)
+}
+
+/// As [`image_classes`], with the first `limit` examples of each part; built-in pictures behind them are not drawn, which
+/// would take seconds.
+///
+/// # Errors
+///
+/// As [`image_classes`].
+pub fn first_image_classes(
+    set: ImageSet,
+    choice: Choice,
+    folder: &Path,
+    limit: usize,
+) -> Result<Loaded<ImageClasses>> {
+    let builtin = || drawn::draw(set, limit);
     let loaded = match set {
         ImageSet::Cifar10 => cifar::load(choice, folder, builtin)?,
         _ => {
@@ -91,8 +103,14 @@ pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loa
         Source::Builtin => set.builtin_class_names(),
         _ => set.class_names(),
     };
+    let Splits { train, valid, provenance } = loaded.data;
+    let splits = Splits {
+        train: train.first(limit),
+        valid: valid.first(limit),
+        provenance,
+    };
     Ok(Loaded {
-        data: ImageClasses { splits: loaded.data, class_names },
+        data: ImageClasses { splits, class_names },
         notice: loaded.notice,
     })
 }

@@ -56,7 +56,7 @@ pub use column::Column;
 pub use dataset::Dataset;
 pub use folds::k_fold;
 pub use image_set::ImageSet;
-pub use images::{ImageClasses, image_classes};
+pub use images::{ImageClasses, first_image_classes, image_classes};
 pub use names::{
     NAME_END, NAME_IGNORED, NAME_LETTERS, NAME_SYMBOLS, Names, name_letters, name_of_symbols,
     name_symbols, names,

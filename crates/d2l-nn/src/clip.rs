@@ -6,79 +6,124 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 
 use crate::kernel;
 
-/// Σ g² of each parameter's gradient, in the order of `parameters`, as f64; `None` for a parameter without one.
-///
-/// On other devices than the CPU this waits for the device, once.
+/// Σ g² of each parameter's gradient, as [`squared_gradient_norms`] computes them.
+#[derive(Clone, Debug)]
+pub enum SquaredNorms {
+    /// As numbers, in the order of the parameters; `None` for a parameter without a gradient.
+    Read(Vec<Option<f64>>),
+    /// Still on a device.
+    OnDevice {
+        /// The sums of the parameters with a gradient, f32 `[n]`.
+        sums: Tensor,
+        /// For each parameter, whether it has a gradient.
+        has_gradient: Vec<bool>,
+    },
+}
+
+impl SquaredNorms {
+    /// The numbers, in the order of the parameters; `None` for a parameter without a gradient. Waits for the device, if
+    /// they are there.
+    pub fn read(self) -> Result<Vec<Option<f64>>> {
+        match self {
+            Self::Read(squares) => Ok(squares),
+            Self::OnDevice { sums, has_gradient } => {
+                let mut sums = sums.to_vec1::<f32>()?.into_iter().map(f64::from);
+                let squares = has_gradient.into_iter();
+                Ok(squares
+                    .map(|has_gradient| has_gradient.then(|| sums.next()).flatten())
+                    .collect())
+            }
+        }
+    }
+}
+
+/// Σ g² of each parameter's gradient. On other devices than the CPU the sums stay there, so that nothing waits for them.
 pub fn squared_gradient_norms(
     parameters: &[(String, Var)],
     gradients: &GradStore,
-) -> Result<Vec<Option<f64>>> {
-    let mut squares = vec![None; parameters.len()];
-    let mut on_device = Vec::new();
-    for ((_, var), square) in parameters.iter().zip(&mut squares) {
-        let Some(gradient) = gradients.get(var) else {
-            continue;
-        };
-        if !kernel::has_kernel(gradient) {
-            let sum = gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all()?;
-            on_device.push((square, sum));
-            continue;
-        }
-        let gradient = gradient.contiguous()?;
-        *square = Some(match gradient.dtype() {
-            DType::F64 => kernel::read::<f64, _>(&gradient, kernel::sum_of_squares)?,
-            _ => kernel::read::<f32, _>(&gradient, kernel::sum_of_squares)?,
+) -> Result<SquaredNorms> {
+    let all: Vec<Option<&Tensor>> = parameters
+        .iter()
+        .map(|(_, var)| gradients.get(var))
+        .collect();
+    let on_cpu = |gradient: &Option<&Tensor>| gradient.is_none_or(kernel::has_kernel);
+    if all.iter().all(on_cpu) {
+        let squares = all.into_iter().map(|gradient| {
+            let Some(gradient) = gradient else {
+                return Ok(None);
+            };
+            let gradient = gradient.contiguous()?;
+            Ok(Some(match gradient.dtype() {
+                DType::F64 => kernel::read::<f64, _>(&gradient, kernel::sum_of_squares)?,
+                _ => kernel::read::<f32, _>(&gradient, kernel::sum_of_squares)?,
+            }))
         });
+        return Ok(SquaredNorms::Read(squares.collect::<Result<_>>()?));
     }
-    if !on_device.is_empty() {
-        let (places, sums): (Vec<_>, Vec<_>) = on_device.into_iter().unzip();
-        let sums = Tensor::stack(&sums, 0)?.to_vec1::<f32>()?;
-        for (place, sum) in places.into_iter().zip(sums) {
-            *place = Some(f64::from(sum));
-        }
-    }
-    Ok(squares)
+    let sums = all.iter().flatten();
+    let sums = sums.map(|gradient| gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
+    Ok(SquaredNorms::OnDevice {
+        sums: Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?,
+        has_gradient: all.iter().map(Option::is_some).collect(),
+    })
 }
 
 /// The L2 norm of the gradients of `parameters` as one vector: √ Σ g².
 ///
 /// On other devices than the CPU this waits for the device, once.
 pub fn gradient_norm(parameters: &[(String, Var)], gradients: &GradStore) -> Result<f64> {
-    let squares = squared_gradient_norms(parameters, gradients)?;
+    let squares = squared_gradient_norms(parameters, gradients)?.read()?;
     Ok(squares.into_iter().flatten().sum::<f64>().sqrt())
 }
+
+/// Added to the norm before it divides, as in PyTorch.
+const EPSILON: f64 = 1e-6;
 
 /// Scales the gradients of `parameters` so that their norm together is at most `max_norm`, and returns the norm from
 /// before: `torch.nn.utils.clip_grad_norm_`.
 ///
 /// g ← g · min(1, θ / (‖g‖ + 10⁻⁶))
+///
+/// On other devices than the CPU this waits for the device, once; [`clip_gradients_with_norms`] doesn't.
 pub fn clip_gradient_norm(
     parameters: &[(String, Var)],
     gradients: &mut GradStore,
     max_norm: f64,
 ) -> Result<f64> {
-    let norm = gradient_norm(parameters, gradients)?;
-    clip_gradients_with_norm(parameters, gradients, max_norm, norm)?;
-    Ok(norm)
+    let squares = squared_gradient_norms(parameters, gradients)?;
+    clip_gradients_with_norms(parameters, gradients, max_norm, &squares)?;
+    Ok(squares.read()?.into_iter().flatten().sum::<f64>().sqrt())
 }
 
-/// As [`clip_gradient_norm`], for gradients whose `norm` together is known: `torch.nn.utils.clip_grads_with_norm_`.
-pub fn clip_gradients_with_norm(
+/// As [`clip_gradient_norm`], for gradients whose norms are known.
+pub fn clip_gradients_with_norms(
     parameters: &[(String, Var)],
     gradients: &mut GradStore,
     max_norm: f64,
-    norm: f64,
+    squares: &SquaredNorms,
 ) -> Result<()> {
     if max_norm.is_nan() || max_norm <= 0.0 {
         bail!("found the largest norm {max_norm}, wanted a number above 0");
     }
-    let factor = max_norm / (norm + 1e-6);
-    if factor < 1.0 {
-        replace(parameters, gradients, |gradient| {
-            gradient.affine(factor, 0.0)
-        })?;
+    match squares {
+        SquaredNorms::Read(squares) => {
+            let norm = squares.iter().flatten().sum::<f64>().sqrt();
+            let factor = max_norm / (norm + EPSILON);
+            if factor < 1.0 {
+                replace(parameters, gradients, |gradient| {
+                    gradient.affine(factor, 0.0)
+                })?;
+            }
+            Ok(())
+        }
+        SquaredNorms::OnDevice { sums, .. } => {
+            let norm = sums.sum_all()?.sqrt()?;
+            let factor = ((norm + EPSILON)?.recip()? * max_norm)?.minimum(1.0)?;
+            replace(parameters, gradients, |gradient| {
+                gradient.broadcast_mul(&factor.to_dtype(gradient.dtype())?)
+            })
+        }
     }
-    Ok(())
 }
 
 /// Limits each element of the gradients of `parameters` to -`max_value` … `max_value`:
@@ -115,7 +160,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::testing::filled;
+    use crate::testing::{filled, without_kernels};
 
     fn parameters() -> Result<(Vec<(String, Var)>, GradStore)> {
         let vars = [
@@ -158,6 +203,28 @@ mod tests {
     }
 
     #[test]
+    fn on_a_device_the_norms_stay_there_and_clip_likewise() -> Result<()> {
+        let clipped = |largest: f64| {
+            let (parameters, mut gradients) = parameters()?;
+            let norm = clip_gradient_norm(&parameters, &mut gradients, largest)?;
+            let gradient = gradients.get(&parameters[0].1).expect("a gradient");
+            Ok::<_, candle_core::Error>((norm, gradient.flatten_all()?.to_vec1::<f32>()?))
+        };
+        for largest in [0.5, 100.0] {
+            let (kernels, definitions) = (clipped(largest)?, without_kernels(|| clipped(largest))?);
+            assert!((kernels.0 - definitions.0).abs() < 1e-6 * kernels.0);
+            for (one, other) in kernels.1.iter().zip(&definitions.1) {
+                assert!((one - other).abs() < 1e-6, "{largest}: {one} {other}");
+            }
+        }
+        let (parameters, gradients) = parameters()?;
+        let squares = without_kernels(|| squared_gradient_norms(&parameters, &gradients))?;
+        assert!(matches!(squares, SquaredNorms::OnDevice { .. }));
+        assert!(matches!(squares.read()?[..], [Some(_), None]));
+        Ok(())
+    }
+
+    #[test]
     fn wrong_limits_are_refused() -> Result<()> {
         let (parameters, mut gradients) = parameters()?;
         for wrong in [0.0, -1.0, f64::NAN] {
@@ -173,7 +240,7 @@ mod tests {
     #[test]
     fn each_parameter_has_its_own_norm() -> Result<()> {
         let (parameters, gradients) = parameters()?;
-        let squares = squared_gradient_norms(&parameters, &gradients)?;
+        let squares = squared_gradient_norms(&parameters, &gradients)?.read()?;
         let gradient = gradients.get(&parameters[0].1).expect("a gradient");
         let plain: f64 = gradient
             .flatten_all()?

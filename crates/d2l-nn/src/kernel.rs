@@ -1,8 +1,11 @@
 //! The numbers of tensors on the CPU, for the kernels of [`d2l_kernels`] and for those in this crate.
 
 use std::cell::{Cell, RefCell};
+use std::sync::LazyLock;
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
+use candle_core::{
+    CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail,
+};
 use rayon::prelude::*;
 
 pub(crate) use d2l_kernels::{
@@ -38,10 +41,22 @@ thread_local! {
     pub(crate) static IS_OFF: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether `x` is on the CPU in a type that the kernels are written for.
+/// Whether the whole process computes by definitions only: `D2L_COMPOSED=1`, for tests and benchmarks.
+static IS_OFF_EVERYWHERE: LazyLock<bool> =
+    LazyLock::new(|| std::env::var_os("D2L_COMPOSED").is_some_and(|value| value == "1"));
+
+/// Whether this crate computes what it can on `device` with kernels of its own: on the CPU, unless
+/// [`crate::testing::without_kernels`] or `D2L_COMPOSED=1` makes it do as on a GPU.
+///
+/// Ask this, not for the device, where a GPU wants something done in another way: then tests on the CPU see that way.
+pub fn has_kernels(device: &Device) -> bool {
+    device.is_cpu() && !IS_OFF.get() && !*IS_OFF_EVERYWHERE
+}
+
+/// Whether `x` is where there are kernels, in a type that they are written for.
 pub(crate) fn has_kernel(x: &Tensor) -> bool {
     use candle_core::DType;
-    !IS_OFF.get() && x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+    has_kernels(x.device()) && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
 /// The elements of a contiguous tensor, in row-major order.

@@ -53,8 +53,8 @@ pub use activation::{
 };
 pub use attention::{AttentionOptions, join_heads, scaled_dot_product_attention, split_heads};
 pub use clip::{
-    clip_gradient_norm, clip_gradient_value, clip_gradients_with_norm, gradient_norm,
-    squared_gradient_norms,
+    SquaredNorms, clip_gradient_norm, clip_gradient_value, clip_gradients_with_norms,
+    gradient_norm, squared_gradient_norms,
 };
 pub use concat::concat;
 pub use conv::{
@@ -65,6 +65,7 @@ pub use embedding::{Embedding, embedding, embedding_with_padding};
 pub use exchange::batch_first;
 pub use graph::{backward, boundary, no_grad};
 pub use initializer::Initializer;
+pub use kernel::has_kernels;
 pub use linear::{Linear, linear, linear_no_bias};
 pub use loss::{
     AdaptiveSoftmax, BinaryCrossEntropyOptions, CrossEntropyOptions, FocalOptions, Reduction,

@@ -1,5 +1,8 @@
 //! Tools for tests: numbers that PyTorch can make too, and checks of gradients.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail, ensure};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
@@ -36,7 +39,8 @@ pub fn filled(
 }
 
 /// Calls `f` without this crate's kernels on this thread: its operations follow their definitions in candle's own, as on
-/// a GPU. However `f` ends, the kernels are back afterwards.
+/// a GPU. However `f` ends, the kernels are back afterwards. The environment variable `D2L_COMPOSED=1` does the same for a
+/// whole program.
 pub fn without_kernels<R>(f: impl FnOnce() -> R) -> R {
     struct Before(bool);
     impl Drop for Before {
@@ -46,6 +50,29 @@ pub fn without_kernels<R>(f: impl FnOnce() -> R) -> R {
     }
     let _before = Before(IS_OFF.replace(true));
     f()
+}
+
+thread_local! {
+    /// The operations that this thread applies in [`operations_applied`].
+    static APPLIED: RefCell<Option<BTreeSet<&'static str>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f`, and returns the types of the operations with kernels that it applied on this thread: a test that is meant
+/// to use all of them can find out.
+pub fn operations_applied<R>(f: impl FnOnce() -> R) -> (R, BTreeSet<&'static str>) {
+    let outer = APPLIED.replace(Some(BTreeSet::new()));
+    let result = f();
+    let applied = APPLIED.replace(outer);
+    (result, applied.unwrap_or_default())
+}
+
+/// Notes an operation for [`operations_applied`].
+pub(crate) fn note_operation<O>() {
+    APPLIED.with_borrow_mut(|applied| {
+        if let Some(applied) = applied {
+            applied.insert(std::any::type_name::<O>());
+        }
+    });
 }
 
 /// The hash behind [`filled`]: `hash(i, salt) % classes` makes class targets.

@@ -15,7 +15,7 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use d2l_data::Draws;
 use d2l_log::{BandResult, Epoch, Metrics, Record, Status, Writer};
-use d2l_nn::{ParamStore, State, Step};
+use d2l_nn::{ParamStore, SquaredNorms, State, Step, has_kernels};
 use d2l_random::{Purpose, Stream};
 
 use crate::checkpoint::Checkpoint;
@@ -25,6 +25,7 @@ use crate::health::Health;
 use crate::memory::Memory;
 use crate::plan::{Length, Plan};
 use crate::recorder::Recorder;
+use crate::scores::READ_EVERY;
 use crate::settings::Settings;
 use crate::terminal::print;
 use crate::{Interrupted, Scores, folder, identity, interrupt, summary, usage};
@@ -50,6 +51,8 @@ pub struct Run {
     pub(crate) recorder: Recorder,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) health: Health,
+    /// Of the last steps' gradients, where they may still be on the device.
+    unread_norms: Vec<SquaredNorms>,
     /// What training will need, once the model has been observed.
     memory: OnceCell<Memory>,
     /// Decides the draws of the current fold; the seed itself if there are no folds.
@@ -67,6 +70,7 @@ impl Run {
             recorder: Recorder::new(settings.args.quiet, settings.recipe.patience),
             checkpoint: Checkpoint::default(),
             health: Health::default(),
+            unread_norms: Vec::new(),
             memory: OnceCell::new(),
             draws: settings.seed,
             on_builtin_data: false,
@@ -178,6 +182,10 @@ impl Run {
         let settings = &self.settings;
         let (args, device) = (&settings.args, &settings.device);
         let mut header = settings.header(plan.data, self.params.parameter_count());
+        if device.is_cpu() && !has_kernels(device) {
+            let off = "off: D2L_COMPOSED=1, as on a GPU".to_string();
+            header.versions.insert("kernels".to_string(), off);
+        }
         if args.dry_run {
             print(&serde_json::to_string(&Record::Run(header))?);
             return Err(DryRun.into());
@@ -376,17 +384,35 @@ impl Run {
     pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
         let parameters = self.params.parameters();
         let squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
-        let norm = squares.iter().flatten().sum::<f64>().sqrt();
         if let Some(largest) = self.settings.recipe.clip_norm {
-            d2l_nn::clip_gradients_with_norm(&parameters, gradients, largest, norm)?;
+            d2l_nn::clip_gradients_with_norms(&parameters, gradients, largest, &squares)?;
         }
-        self.health.saw_gradients(&squares);
-        self.scores().add_value("gradient_norm", norm, 1);
-        self.checkpoint
-            .progress
-            .first_gradient_norm
-            .get_or_insert(norm);
+        self.unread_norms.push(squares);
+        if has_kernels(&self.settings.device) || self.unread_norms.len() >= READ_EVERY {
+            self.read_gradient_norms()?;
+        }
         Ok(())
+    }
+
+    /// Reads the norms of the last steps' gradients, which may still be on the device.
+    fn read_gradient_norms(&mut self) -> Result<()> {
+        for squares in std::mem::take(&mut self.unread_norms) {
+            let squares = squares.read()?;
+            let norm = squares.iter().flatten().sum::<f64>().sqrt();
+            self.health.saw_gradients(&squares);
+            self.scores().add_value("gradient_norm", norm, 1);
+            self.checkpoint
+                .progress
+                .first_gradient_norm
+                .get_or_insert(norm);
+        }
+        Ok(())
+    }
+
+    /// Reads what the last steps left on the device: losses, hits, norms of gradients.
+    fn read_from_device(&mut self) -> Result<()> {
+        self.scores().read()?;
+        self.read_gradient_norms()
     }
 
     /// Records a step's loss, the mean over `examples` examples. `state` is that of [`Run::start`].
@@ -407,6 +433,7 @@ impl Run {
         self.log_step(loss)?;
         let progress = &mut self.checkpoint.progress;
         if let Some(step) = progress.train.first_non_finite() {
+            self.read_gradient_norms()?; // they tell the cause
             return Err(self.diverged("loss", step));
         }
         let recorder = &mut self.recorder;
@@ -444,8 +471,14 @@ impl Run {
         state: &S,
     ) -> Result<()> {
         self.settings.device.synchronize()?; // or the clock would be read before the work is done
-        self.scores().read()?;
-        let epoch = self.epoch_record(evaluation);
+        self.read_from_device()?;
+        // A loop of its own may have left them on the device.
+        let (valid, train_after) = (&evaluation.valid, &evaluation.train_after);
+        let evaluation = Evaluation {
+            valid: valid.when_read()?,
+            train_after: train_after.when_read()?,
+        };
+        let epoch = self.epoch_record(&evaluation);
         let bad = |(_, value): &(String, f64)| !value.is_finite();
         if let Some((name, _)) = epoch.metrics().into_iter().find(bad) {
             return Err(self.diverged(&name, self.batches_done()));
@@ -516,6 +549,7 @@ impl Run {
         if let Some(name) = self.params.first_non_finite()? {
             return Err(self.diverged(&format!("parameter {name}"), self.batches_done()));
         }
+        self.read_from_device()?; // or a resumed run would lack the last steps' losses
         let best = self.file_of("best")?;
         self.checkpoint
             .save(&self.params, state, &self.recorder, &best)

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Result, Tensor};
 use d2l_log::Metrics;
+use d2l_nn::has_kernels;
 use serde::{Deserialize, Serialize};
 
 /// On a GPU, the values of this many batches are read together, because each read waits until the device has finished
 /// all its work.
-const READ_EVERY: usize = 50;
+pub(crate) const READ_EVERY: usize = 50;
 
 /// Running sums of named quantities.
 ///
@@ -149,7 +150,7 @@ impl Scores {
     }
 
     fn add(&mut self, unread: Unread) -> Result<()> {
-        let read_now = unread.value.device().is_cpu();
+        let read_now = has_kernels(unread.value.device());
         self.unread.push(unread);
         if read_now || self.unread.len() >= READ_EVERY * 3 {
             self.read()
@@ -179,6 +180,13 @@ impl Scores {
             }
         }
         Ok(())
+    }
+
+    /// The same, with what is still on the device.
+    pub(crate) fn when_read(&self) -> Result<Self> {
+        let mut scores = self.clone();
+        scores.read()?;
+        Ok(scores)
     }
 
     /// Clears the sums for the next epoch, but not the window.

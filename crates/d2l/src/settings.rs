@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::{DType, Device};
-use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits, image_classes};
+use d2l_data::{Choice, ImageClasses, ImageSet, Loaded, Splits, first_image_classes};
 use d2l_log::{Data, Header};
 use d2l_nn::{Optimizer, ParamStore};
 use serde_json::{Map, Value};
@@ -99,9 +99,7 @@ impl Settings {
 
     /// The pictures of `set`, real or built-in as `--data` says, cut to `--examples`.
     pub fn images(&self, set: ImageSet) -> Result<ImageClasses> {
-        let mut images = self.load(|choice, folder| image_classes(set, choice, folder))?;
-        images.splits = self.first_examples(images.splits);
-        Ok(images)
+        self.load(|choice, folder| first_image_classes(set, choice, folder, self.limit()))
     }
 
     /// The data that `loader` reads from the data folder or draws, as `--data` says. Prints the loader's notice.
@@ -115,15 +113,18 @@ impl Settings {
 
     /// The first `--examples` examples of each split; all of them without that flag.
     pub fn first_examples<const N: usize>(&self, splits: Splits<N>) -> Splits<N> {
-        let limit = self
-            .args
-            .examples
-            .map_or(usize::MAX, |examples| examples as usize);
+        let limit = self.limit();
         Splits {
             train: splits.train.first(limit),
             valid: splits.valid.first(limit),
             ..splits
         }
+    }
+
+    fn limit(&self) -> usize {
+        self.args
+            .examples
+            .map_or(usize::MAX, |examples| examples as usize)
     }
 
     /// Refuses flags that have no effect on this implementation of the model.

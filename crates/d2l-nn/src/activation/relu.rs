@@ -38,8 +38,8 @@ impl Activation for Relu {
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let off = x.detach().le(0.0)?;
-        off.where_cond(&x.zeros_like()?.detach(), x)
+        let zeros = x.zeros_like()?.detach(); // a number would be copied to the device each time
+        x.detach().le(&zeros)?.where_cond(&zeros, x)
     }
 }
 

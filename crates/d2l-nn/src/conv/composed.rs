@@ -1,14 +1,25 @@
 //! The definitions in candle's own operations: the kernels' reference, and what other devices run.
 //!
-//! candle's own `conv2d` is not used: its gradient takes the output's padding from the height alone, so that some
-//! inputs that are not square fail or get wrong gradients (candle 0.11, `backprop.rs`).
+//! A convolution that is the same along both axes is candle's own `conv2d`, a few calls of the device. Others are a
+//! product for each entry of the kernel, because candle's gradient takes the output's padding from the height alone, so
+//! that some inputs that are not square fail or get wrong gradients (candle 0.11, `backprop.rs`), and because candle
+//! convolves groups one by one.
 
 use candle_core::{Result, Tensor};
 
 use d2l_kernels::conv::{Axis, Geometry};
 
-/// y = Σ over the kernel's entries (i, j) of w[:, :, i, j] x[cells that (i, j) reads]: one matrix product each.
+/// y = w ∗ x, by candle's own operation where its gradients are right.
 pub(super) fn convolution(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let Axis { stride, padding, dilation, .. } = geometry.rows;
+    match geometry.rows == geometry.columns && geometry.groups == 1 {
+        true => x.conv2d(&weight.contiguous()?, padding, stride, dilation, 1),
+        false => by_products(geometry, x, weight),
+    }
+}
+
+/// y = Σ over the kernel's entries (i, j) of w[:, :, i, j] x[cells that (i, j) reads]: one matrix product each.
+fn by_products(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let (images, filters, height, width) = geometry.output_dims();
     let groups = geometry.groups;
     let per_group = geometry.channels / groups;

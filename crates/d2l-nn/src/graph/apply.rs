@@ -14,6 +14,7 @@ use super::node::{GoesBack, Node, Output};
 use super::operation::{Backward, Gradient, Input, Operation};
 use super::walk::arrive;
 use crate::kernel::{Number, elements};
+use crate::testing::note_operation;
 
 /// The output of `operation` for `inputs`, recorded if one of them needs a gradient.
 ///
@@ -39,6 +40,7 @@ fn typed<T: Number, O: Operation>(
     operation: O,
     inputs: &[&Tensor],
 ) -> Result<(Tensor, Vec<Tensor>)> {
+    note_operation::<O>();
     let inputs = inputs.iter().map(|x| x.contiguous());
     let inputs = inputs.collect::<Result<Vec<Tensor>>>()?;
     let is_recorded = inputs.iter().any(tracks);

@@ -6,6 +6,7 @@ use candle_core::{Result, Storage, Tensor, bail};
 use super::apply::record;
 use super::node::{self, GoesBack};
 use super::{input, tracks};
+use crate::kernel::has_kernels;
 use crate::observe::report_path;
 
 /// x itself, recorded by this crate: gradients pass, but candle's backward pass ends here.
@@ -41,7 +42,7 @@ use crate::observe::report_path;
 /// Those of candle's copy.
 pub fn boundary(x: &Tensor) -> Result<Tensor> {
     let ends_already = x.is_variable() || node::of(x).is_some();
-    if ends_already || !tracks(x) || !x.device().is_cpu() {
+    if ends_already || !tracks(x) || !has_kernels(x.device()) {
         return Ok(input(x));
     }
     let copy = {

@@ -1,9 +1,13 @@
-//! Within `no_grad` every layer, activation and loss gives the same bits and nothing to go back through.
+//! Every layer, activation and loss: within `no_grad` the same bits and nothing to go back through, by its definition the
+//! same values and gradients. No operation is missing here.
 
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
-use d2l_nn::testing::{filled, hash};
+use d2l_nn::testing::{filled, hash, operations_applied, without_kernels};
 use d2l_nn::*;
 
 const CPU: Device = Device::Cpu;
@@ -12,6 +16,44 @@ type Case<'a> = (&'static str, Box<dyn Fn() -> Result<Tensor> + 'a>);
 
 fn case<'a>(name: &'static str, f: impl Fn() -> Result<Tensor> + 'a) -> Case<'a> {
     (name, Box::new(f))
+}
+
+/// How far kernels and definitions may lie apart in f64, relative to 1 or the number: some thousand roundings.
+const ROUNDING: f64 = 1e-12;
+
+/// Numbers of a tensor, by the name of the variable that it is the gradient for.
+type Numbers = BTreeMap<String, Vec<f64>>;
+
+/// The value of `f`, and the gradient of Σ value · numbers for each variable.
+fn with_gradients(f: &dyn Fn() -> Result<Tensor>, numbers: &Tensor) -> Result<Numbers> {
+    let value = f()?;
+    let gradients = backward(&(&value * numbers)?.sum_all()?)?;
+    let mut all = Numbers::from([("value".to_string(), value.flatten_all()?.to_vec1()?)]);
+    for &id in gradients.get_ids() {
+        let gradient = gradients.get_id(id).expect("a gradient with this id");
+        all.insert(format!("{id:?}"), gradient.flatten_all()?.to_vec1()?);
+    }
+    Ok(all)
+}
+
+/// By its definition a case has the values and the gradients that the kernels give it.
+fn check_definition(name: &str, f: &dyn Fn() -> Result<Tensor>) -> Result<()> {
+    let numbers = filled(f()?.shape(), 77, 2.0, DType::F64, &CPU)?;
+    let kernels = with_gradients(f, &numbers)?;
+    let definitions = without_kernels(|| with_gradients(f, &numbers))?;
+    assert!(kernels.len() > 1, "{name}: no variable has a gradient");
+    assert!(kernels.keys().eq(definitions.keys()), "{name}: variables");
+    for (one, other) in kernels.values().zip(definitions.values()) {
+        assert_eq!(one.len(), other.len(), "{name}");
+        for (one, other) in one.iter().zip(other) {
+            let gap = (one - other).abs() / one.abs().max(1.0);
+            assert!(
+                gap <= ROUNDING,
+                "{name}: {one} by the kernel, {other} by the definition"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Each case outside depends on a variable; within it depends on nothing, and is the same.
@@ -31,6 +73,9 @@ fn check(dtype: DType, cases: &[Case]) -> Result<()> {
         };
         assert_eq!(outside.dims(), within.dims(), "{name}");
         assert_eq!(bits(&outside)?, bits(&within)?, "{name}, {dtype:?}");
+        if dtype == DType::F64 {
+            check_definition(name, f)?;
+        }
     }
     Ok(())
 }
@@ -46,7 +91,11 @@ const TRAIN: Mode = Mode::Train(Step { seed: 1, epoch: 2, step: 3 });
 
 #[test]
 fn layers_of_pictures() -> Result<()> {
-    for dtype in TYPES {
+    TYPES.into_iter().try_for_each(check_layers_of_pictures)
+}
+
+fn check_layers_of_pictures(dtype: DType) -> Result<()> {
+    {
         let store = ParamStore::with_dtype(0, dtype, &CPU);
         let (init, vb) = (Initializer::PytorchDefault, store.builder());
         let config = Conv2dConfig { padding: (1, 1), stride: (2, 2), ..Default::default() };
@@ -97,7 +146,13 @@ fn layers_of_pictures() -> Result<()> {
 
 #[test]
 fn layers_of_vectors_and_sequences() -> Result<()> {
-    for dtype in TYPES {
+    TYPES
+        .into_iter()
+        .try_for_each(check_layers_of_vectors_and_sequences)
+}
+
+fn check_layers_of_vectors_and_sequences(dtype: DType) -> Result<()> {
+    {
         let store = ParamStore::with_dtype(0, dtype, &CPU);
         let (init, vb) = (Initializer::PytorchDefault, store.builder());
         let x = var(&[4, 3, 6], 1, dtype)?;
@@ -163,6 +218,7 @@ fn layers_of_vectors_and_sequences() -> Result<()> {
                 case("join_heads", || join_heads(&q)),
                 case("batch_first", || batch_first(&x)),
                 case("concat", || concat(&[&x, &y], 2)),
+                case("matmul", || matmul(&q, &k.transpose(2, 3)?)),
                 case("add", || add(&x, &y)),
                 case("add_relu", || add_relu(&x, &y)),
                 case("boundary", || boundary(&(x.as_tensor() + y.as_tensor())?)),
@@ -186,7 +242,11 @@ fn layers_of_vectors_and_sequences() -> Result<()> {
 
 #[test]
 fn losses() -> Result<()> {
-    for dtype in TYPES {
+    TYPES.into_iter().try_for_each(check_losses)
+}
+
+fn check_losses(dtype: DType) -> Result<()> {
+    {
         let o = var(&[6, 40], 1, dtype)?; // several vectors and a rest
         let target = filled((6, 40), 2, 2.0, dtype, &CPU)?;
         let share = (filled((6, 40), 3, 0.9, dtype, &CPU)? + 0.5)?;
@@ -242,5 +302,61 @@ fn losses() -> Result<()> {
             })],
         )?;
     }
+    Ok(())
+}
+
+/// The types of this crate that implement one of these traits: what is computed with kernels.
+fn types_with_kernels(folder: &Path) -> Result<Vec<String>> {
+    const TRAITS: [&str; 4] = ["Operation", "Activation", "Pointwise", "Composed"];
+    let mut types = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.ends_with("tests.rs") {
+                continue; // those of the tests
+            }
+            for line in std::fs::read_to_string(&path)?.lines() {
+                let Some((start, name)) = line.split_once(" for ") else {
+                    continue;
+                };
+                let is_one = start.starts_with("impl")
+                    && TRAITS
+                        .iter()
+                        .any(|name| start.ends_with(&format!(" {name}")));
+                if is_one {
+                    let name = name.trim_end_matches(" {");
+                    types.push(name.split('<').next().unwrap_or(name).to_string());
+                }
+            }
+        }
+    }
+    Ok(types)
+}
+
+#[test]
+fn no_operation_is_missing() -> Result<()> {
+    let (all, applied) = operations_applied(|| {
+        check_layers_of_pictures(DType::F64)?;
+        check_layers_of_vectors_and_sequences(DType::F64)?;
+        check_losses(DType::F64)
+    });
+    all?;
+    let words = |name: &&str| -> Vec<String> {
+        let words = name.split(|c: char| !c.is_alphanumeric());
+        words.map(str::to_string).collect()
+    };
+    let applied: Vec<String> = applied.iter().flat_map(words).collect();
+    let types = types_with_kernels(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))?;
+    assert!(types.len() > 20, "{types:?}");
+    let missing: Vec<&String> = types
+        .iter()
+        .filter(|name| !applied.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "no case above uses {missing:?}");
     Ok(())
 }
