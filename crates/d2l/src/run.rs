@@ -409,8 +409,11 @@ impl Run {
         if let Some(step) = progress.train.first_non_finite() {
             return Err(self.diverged("loss", step));
         }
+        if self.batches_done() == self.batches_per_epoch() {
+            self.settings.device.synchronize()?; // or the epoch's time would lack what the GPU has yet to do
+        }
         let recorder = &mut self.recorder;
-        recorder.terminal.step(&progress.train);
+        recorder.terminal.step(&self.checkpoint.progress.train);
         recorder.clock.training = recorder.clock.epoch.elapsed().as_secs_f64();
         self.stop_if_interrupted(state)?;
         if self
@@ -443,7 +446,6 @@ impl Run {
         evaluation: &Evaluation,
         state: &S,
     ) -> Result<()> {
-        self.settings.device.synchronize()?; // or the clock would be read before the work is done
         self.scores().read()?;
         let epoch = self.epoch_record(evaluation);
         let bad = |(_, value): &(String, f64)| !value.is_finite();

@@ -81,9 +81,12 @@ impl Terminal {
             .filter_map(|(key, value)| setting(value).map(|value| format!("{key} {value}")))
             .collect();
         self.line(&format!("recipe  {}", recipe.join(", ")));
+        let gpu = header.gpu.as_ref().map(|gpu| format!(" ({gpu})"));
         self.line(&format!(
-            "device  {}, {threads}, seed {}",
-            header.device, header.seed
+            "device  {}{}, {threads}, seed {}",
+            header.device,
+            gpu.unwrap_or_default(),
+            header.seed
         ));
         if let Some(folder) = folder {
             self.line(&format!("run     {}", folder.display()));
