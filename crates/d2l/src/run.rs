@@ -22,6 +22,7 @@ use crate::checkpoint::Checkpoint;
 use crate::device::memory_bytes;
 use crate::fit::Evaluation;
 use crate::health::Health;
+use crate::loss_scale::LossScale;
 use crate::memory::Memory;
 use crate::plan::{Length, Plan};
 use crate::recorder::Recorder;
@@ -130,6 +131,7 @@ impl Run {
             true => Scores::with_window(self.batches_per_epoch() / 2),
             false => Scores::default(),
         };
+        self.checkpoint.progress.loss_scale = LossScale::of(self.settings.recipe.precision);
         self.load_init()?;
         if self.recorder.folder.is_none() {
             self.open(plan)?;
@@ -347,6 +349,15 @@ impl Run {
         &mut self.checkpoint.progress.train
     }
 
+    /// The gradients of a minibatch's loss. Under `--precision f16` the pass starts from a multiple of the loss, so that
+    /// small gradients don't become 0.
+    pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+        Ok(match &self.checkpoint.progress.loss_scale {
+            Some(scale) => scale.gradients(loss, &self.params.parameters())?,
+            None => d2l_nn::backward(loss)?,
+        })
+    }
+
     /// Adds a minibatch's gradients, those of its mean loss over `examples` examples, to those of the minibatches
     /// before it. After the recipe's number of minibatches, and at the end of the epoch, returns the mean over all
     /// their examples, for a step of the optimizer.
@@ -372,11 +383,21 @@ impl Run {
         Ok(Some(gradients))
     }
 
-    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one.
-    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
+    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one. False
+    /// if they are too large for `--precision f16`: the optimizer is to skip this step.
+    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<bool> {
         let parameters = self.params.parameters();
         let squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
         let norm = squares.iter().flatten().sum::<f64>().sqrt();
+        if let Some(scale) = &mut self.checkpoint.progress.loss_scale
+            && let Some(factor) = scale.adapt(norm.is_finite())?
+        {
+            let step = self.step().step;
+            self.say(&format!(
+                "step {step}: gradients too large for f16; the step is skipped, and the loss scaled by {factor} from here on"
+            ));
+            return Ok(false);
+        }
         if let Some(largest) = self.settings.recipe.clip_norm {
             d2l_nn::clip_gradients_with_norm(&parameters, gradients, largest, norm)?;
         }
@@ -386,7 +407,7 @@ impl Run {
             .progress
             .first_gradient_norm
             .get_or_insert(norm);
-        Ok(())
+        Ok(true)
     }
 
     /// Records a step's loss, the mean over `examples` examples. `state` is that of [`Run::start`].

@@ -55,6 +55,13 @@ impl Settings {
         (args, seed): (&Args, u64),
     ) -> Result<Self> {
         recipe.validate()?;
+        if !recipe.precision.is_f32() && experiment.implementation == Implementation::Scratch {
+            usage!(
+                "--precision {}: a model by hand multiplies in f32 alone; wanted --implementation concise, if the model \
+                 has one",
+                recipe.precision
+            );
+        }
         let of = |recipe| changes::fields(recipe);
         let mut changes = changes::between(&of(&experiment.recipe), &of(recipe));
         if let Some(examples) = args.examples {
