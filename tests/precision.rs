@@ -1,5 +1,7 @@
 //! `--precision`: products in 16 bits train nearly as well, and a run in f16 keeps its loss scale when it is resumed.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::support::{Desk, assert_equal_runs, log};
@@ -21,15 +23,15 @@ fn sixteen_bits_train_nearly_as_well_as_f32() -> Result<()> {
         let flags = ["--epochs", "5", "--precision", precision];
         desk.train("mlp", precision, &[&FLAGS[..], &flags].concat())
     };
-    let last = |folder| -> Result<_> {
-        let log = log(folder)?;
+    let last = |folder: PathBuf| -> Result<_> {
+        let log = log(&folder)?;
         let epoch = log.epochs.last().context("five epochs")?.clone();
         Ok((log.header.recipe.get("precision").cloned(), epoch))
     };
-    let (none, single) = last(&train("f32")?)?;
+    let (none, single) = last(train("f32")?)?;
     ensure!(none.is_none(), "the log of a run in f32 stays as it was");
     for precision in ["bf16", "f16"] {
-        let (named, epoch) = last(&train(precision)?)?;
+        let (named, epoch) = last(train(precision)?)?;
         ensure!(named == Some(precision.into()), "{named:?}");
         let gap = |metric: &str| (epoch.train[metric] - single.train[metric]).abs();
         let (loss, accuracy) = (gap("loss"), gap("accuracy"));

@@ -11,9 +11,11 @@ pub type Case<'a> = (&'static str, Box<dyn Fn() -> Result<Tensor> + 'a>);
 /// What is checked of some operations; the first list holds the variables that they depend on.
 pub type Check<'a> = &'a mut dyn FnMut(&[Var], &[Case]) -> Result<()>;
 
+/// Makes operations with numbers of a type, on a device, and has them checked.
+pub type List = fn(DType, &Device, Check) -> Result<()>;
+
 /// The lists of this file.
-pub const LISTS: [fn(DType, &Device, Check) -> Result<()>; 3] =
-    [layers_of_pictures, layers_of_vectors_and_sequences, losses];
+pub const LISTS: [List; 3] = [layers_of_pictures, layers_of_vectors_and_sequences, losses];
 
 fn case<'a>(name: &'static str, f: impl Fn() -> Result<Tensor> + 'a) -> Case<'a> {
     (name, Box::new(f))
