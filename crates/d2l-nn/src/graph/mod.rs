@@ -55,6 +55,7 @@
 mod apply;
 mod backward;
 mod boundary;
+mod given;
 mod no_grad;
 mod node;
 mod operation;
@@ -63,6 +64,7 @@ mod walk;
 pub(crate) use apply::{apply, apply_all};
 pub use backward::backward;
 pub use boundary::boundary;
+pub(crate) use given::with_gradients;
 pub use no_grad::no_grad;
 pub(crate) use no_grad::{input, tracks};
 pub(crate) use operation::{

@@ -139,26 +139,59 @@ impl BatchNorm {
     /// The definition in candle's own operations: the kernel's reference, and what other devices run. With mean
     /// and variance of the batch, `[C]`, in training.
     fn composed(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
+        if training {
+            return self.composed_of_batch(x, relu);
+        }
         let column = |of_channels: &Tensor| of_channels.reshape((1, (), 1));
-        let (mean, variance) = if training {
-            let mean = x.mean_keepdim((0, 2))?;
-            let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
-            (mean, variance)
-        } else {
-            let (mean, variance) = self.running();
-            (column(&mean)?, column(&variance)?)
-        };
-        let deviation = (&variance + self.eps)?.sqrt()?;
-        let y = x.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
-        let y = y
+        let (mean, variance) = self.running();
+        let deviation = (column(&variance)? + self.eps)?.sqrt()?;
+        let y = x
+            .broadcast_sub(&column(&mean)?)?
+            .broadcast_div(&deviation)?
             .broadcast_mul(&column(&graph::input(&self.weight))?)?
             .broadcast_add(&column(&graph::input(&self.bias))?)?;
         let y = if relu { crate::relu(&y)? } else { y };
-        let moments = match training {
-            true => Some((mean.flatten_all()?, variance.flatten_all()?)),
-            false => None,
+        Ok((y, None))
+    }
+
+    /// With mean and variance of the batch. With x̂ = (x - μ) / √(σ² + ε) and n values for each channel,
+    ///
+    /// ∂l/∂β = Σ dy,   ∂l/∂γ = Σ dy ∘ x̂,   ∂l/∂x = γ / √(σ² + ε) (dy - ∂l/∂β / n - x̂ ∂l/∂γ / n)
+    fn composed_of_batch(&self, x: &Tensor, relu: bool) -> Result<Normalised> {
+        let (weight, bias) = (graph::input(&self.weight), graph::input(&self.bias));
+        let column = |of_channels: &Tensor| of_channels.detach().reshape((1, (), 1));
+        let (gamma, constant) = (column(&weight)?, x.detach());
+        let mean = constant.mean_keepdim((0, 2))?;
+        let centered = constant.broadcast_sub(&mean)?;
+        let variance = centered.sqr()?.mean_keepdim((0, 2))?;
+        let scale = (&variance + self.eps)?.sqrt()?.recip()?;
+        let x_hat = centered.broadcast_mul(&scale)?;
+        let y = x_hat
+            .broadcast_mul(&gamma)?
+            .broadcast_add(&column(&bias)?)?;
+        let y = if relu { crate::relu(&y)? } else { y };
+
+        let factor = (gamma * scale)?;
+        let (output, count) = (y.clone(), (x.elem_count() / x.dim(1)?) as f64);
+        let gradients = move |dy: &Tensor| {
+            let dy = match relu {
+                true => {
+                    let zeros = output.zeros_like()?;
+                    output.gt(&zeros)?.where_cond(dy, &zeros)?
+                }
+                false => dy.clone(),
+            };
+            let of_bias = dy.sum_keepdim((0, 2))?;
+            let of_weight = (&dy * &x_hat)?.sum_keepdim((0, 2))?;
+            let shared = x_hat.broadcast_mul(&(&of_weight / count)?)?;
+            let dx = dy
+                .broadcast_sub(&(&of_bias / count)?)?
+                .sub(&shared)?
+                .broadcast_mul(&factor)?;
+            Ok([dx, of_weight.flatten_all()?, of_bias.flatten_all()?])
         };
-        Ok((y, moments))
+        let y = graph::with_gradients(y, [x, &weight, &bias], gradients)?;
+        Ok((y, Some((mean.flatten_all()?, variance.flatten_all()?))))
     }
 
     fn fused(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {

@@ -115,20 +115,44 @@ impl Parameters {
         Ok(y)
     }
 
-    /// The definition in candle's own operations: the kernel's reference, and what other devices run.
+    /// The definition in candle's own operations: the kernel's reference, and what other devices run. With
+    /// x̂ = (x - μ) / √(σ² + ε) and g = γ ∘ dy, both rows of n,
+    ///
+    /// ∂l/∂x = (g - Σ g / n - x̂ Σ (g ∘ x̂) / n) / √(σ² + ε),   ∂l/∂γ = Σ dy ∘ x̂,   ∂l/∂β = Σ dy
+    ///
+    /// where the last two sums are over all that share a weight. Without μ, Σ g / n is 0 too.
     fn composed(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
-        let centered = match self.centered {
-            true => rows.broadcast_sub(&rows.mean_keepdim(1)?)?,
-            false => rows.clone(),
+        let (constant, is_centered) = (rows.detach(), self.centered);
+        let centered = match is_centered {
+            true => constant.broadcast_sub(&constant.mean_keepdim(1)?)?,
+            false => constant,
         };
         let variance = centered.sqr()?.mean_keepdim(1)?;
-        let y = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        let scale = (variance + self.eps)?.sqrt()?.recip()?;
+        let x_hat = centered.broadcast_mul(&scale)?;
         let channels = self.weight.dim(0)?;
         let [weight, bias] = [&self.weight, &self.bias].map(graph::input);
-        y.reshape(((), channels, segment))?
-            .broadcast_mul(&weight.reshape((1, channels, 1))?)?
-            .broadcast_add(&bias.reshape((1, channels, 1))?)?
-            .reshape(rows.shape())
+        let column = |of_channels: &Tensor| of_channels.detach().reshape((1, channels, 1));
+        let by_channel = move |x: &Tensor| x.reshape(((), channels, segment));
+        let gamma = column(&weight)?;
+        let y = by_channel(&x_hat)?
+            .broadcast_mul(&gamma)?
+            .broadcast_add(&column(&bias)?)?
+            .reshape(rows.shape())?;
+
+        let gradients = move |dy: &Tensor| {
+            let of_channels = |x: &Tensor| by_channel(x)?.sum((0, 2));
+            let (of_weight, of_bias) = (of_channels(&(dy * &x_hat)?)?, of_channels(dy)?);
+            let g = by_channel(dy)?.broadcast_mul(&gamma)?;
+            let g = g.reshape(x_hat.shape())?;
+            let shared = x_hat.broadcast_mul(&(&g * &x_hat)?.mean_keepdim(1)?)?;
+            let dx = match is_centered {
+                true => g.broadcast_sub(&g.mean_keepdim(1)?)?.sub(&shared)?,
+                false => g.sub(&shared)?,
+            };
+            Ok([dx.broadcast_mul(&scale)?, of_weight, of_bias])
+        };
+        graph::with_gradients(y, [rows, &weight, &bias], gradients)
     }
 
     /// `[…, D]` to the same shape.
