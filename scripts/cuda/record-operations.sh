@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Records every operation that the chapters' models compute as on a GPU, compares them with what candle's CUDA backend
+# has, and prints the number of launches of a step of each preset as a table. See crates/d2l-nn/CUDA.md.
+#
+# Builds candle and everything above it a second time, with a candle-core that writes down what it is asked for.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+folder=${CARGO_TARGET_DIR:-target}/recorded
+python3 scripts/cuda/recorded_candle.py "$folder/candle-core"
+
+# Cargo would write the copy into the lock file.
+lock=$(mktemp)
+cp Cargo.lock "$lock"
+trap 'cp "$lock" Cargo.lock; rm -f "$lock"' EXIT
+cargo build --bins --target-dir "$folder" --config "patch.crates-io.candle-core.path='$folder/candle-core'" >&2
+
+python3 scripts/cuda/operations.py "$folder/debug"
