@@ -84,7 +84,7 @@ fn train(
 }
 
 /// The flags that choose an experiment.
-fn choose<'a>(model: &'a Model, one: &Experiment) -> [String; 5] {
+fn choose(model: &Model, one: &Experiment) -> [String; 5] {
     [
         model.name.to_string(),
         "--implementation".to_string(),

@@ -28,14 +28,16 @@ CHAPTERS = [
 # Four steps in an epoch, small enough for a deep network with two examples.
 FLAGS = "--epochs 1 --examples 8 --batch-size 2 --learning-rate 1e-4 --data builtin --quiet".split()
 # All points are one minibatch, so that a step lies between two epochs.
-FLAGS_OF = {"kernel-regression": "--epochs 4 --data builtin --quiet".split()}
+ONE_MINIBATCH = "--epochs 4 --data builtin --quiet".split()
+FLAGS_OF = {"edge-kernel": ONE_MINIBATCH, "kernel-regression": ONE_MINIBATCH}
 FLOATS = {"f32", "f64", "f16", "bf16"}
 # Custom operations with a CUDA function: candle-nn's, and the copy of `d2l-nn/src/graph/given.rs`.
 CUSTOM = {"sigmoid": "usigmoid", "given-gradients": "memory: copy"}
 # Models that read from the device in a step.
 READERS = {
     "airfoil-descent",  # draws the path of its two weights
-    "kernel-regression",  # the end of an epoch, where numbers are read, lies within
+    "gradients-through-time",  # measures the gradients of all states
+    *FLAGS_OF,  # the end of an epoch, where numbers are read, lies within
     "word-lm",  # its adaptive softmax reads the classes, which decide the shapes; so does PyTorch's
 }
 # A shorter sum is one thread's work in candle, which has a kernel of its own for that.
