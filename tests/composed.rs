@@ -13,8 +13,8 @@ use crate::support::{Desk, assert_equal_runs, log};
 fn few_steps(model: &str) -> Vec<&'static str> {
     let mut flags = vec!["--log-every", "1", "--data", "builtin"];
     flags.extend(match model {
-        // All points are one minibatch.
-        "kernel-regression" => &["--epochs", "3"][..],
+        // The data are one minibatch.
+        "kernel-regression" | "edge-kernel" => &["--epochs", "3"][..],
         // Adam divides a gradient by its size. Here some are 0 but for rounding, such as those of a query that sees one
         // key: each of their numbers moves by the learning rate, one way or the other.
         "translation" => &[
