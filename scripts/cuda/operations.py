@@ -38,7 +38,6 @@ READERS = {
     "airfoil-descent",  # draws the path of its two weights
     "gradients-through-time",  # measures the gradients of all states
     *FLAGS_OF,  # the end of an epoch, where numbers are read, lies within
-    "word-lm",  # its adaptive softmax reads the classes, which decide the shapes; so does PyTorch's
 }
 # A shorter sum is one thread's work in candle, which has a kernel of its own for that.
 SMALL_SUM = 32
