@@ -46,6 +46,9 @@ step 'CUDA types' env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda-check" 
   CUDARC_CUDA_VERSION=13000 CUDA_COMPUTE_CAP=90 NVCC="$PWD/scripts/cuda/nvcc-check" \
   cargo check --all-targets --features cuda
 
+# What stands in for CUDA's libraries in a build that is packed.
+[ "$(uname -sm)" != 'Linux x86_64' ] || step 'CUDA libraries, opened late' scripts/cuda/lazy-check.sh
+
 # No default members, because what they bring along changes features of crates that candle shares.
 for package in runs log-schema readmes; do
   step "$package: lints" cargo clippy -p "$package" --all-targets -- -D warnings

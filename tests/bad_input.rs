@@ -34,7 +34,7 @@ fn refuse(desk: &Desk, name: &str, arguments: &[&str], code: i32, wanted: &[&str
 #[test]
 fn wrong_calls_exit_with_two() -> Result<()> {
     let desk = Desk::new()?;
-    let calls: [(&[&str], &[&str]); 29] = [
+    let calls: [(&[&str], &[&str]); 31] = [
         (&["zebra"], &["no model `zebra`", "mlp, dropout"]),
         (&["drop-out"], &["no model `drop-out`", "`mlp dropout`?"]),
         (
@@ -92,6 +92,11 @@ fn wrong_calls_exit_with_two() -> Result<()> {
         (
             &["--device", "cuda"],
             &["built for the CPU", "--features cuda"],
+        ),
+        (&["--precision", "half"], &["bf16 or f16"]),
+        (
+            &["--precision", "bf16", "--implementation", "scratch"],
+            &["by hand", "--implementation concise"],
         ),
         (&["--threads", "0"], &["--threads"]),
         (&["--name", "../escape"], &["--name", "letters"]),

@@ -14,6 +14,7 @@ mod log_schema;
 mod loops;
 mod naming;
 mod parameters;
+mod precision;
 mod readme;
 mod real_data;
 mod steps;

@@ -13,6 +13,16 @@ python3 scripts/cuda/recorded_candle.py "$folder/candle-core"
 lock=$(mktemp)
 cp Cargo.lock "$lock"
 trap 'cp "$lock" Cargo.lock; rm -f "$lock"' EXIT
-cargo build --bins --target-dir "$folder" --config "patch.crates-io.candle-core.path='$folder/candle-core'" >&2
+# Nothing here has to be fast but the build.
+chapters=(linear-regression softmax-regression mlp convolutional recurrent attention transformer)
+packages=() settings=()
+for package in "${chapters[@]}"; do
+  packages+=(-p "$package")
+done
+for package in "${chapters[@]}" d2l d2l-command d2l-data d2l-log d2l-nn d2l-plot; do
+  settings+=(--config "profile.dev.package.$package.opt-level=0")
+done
+cargo build "${packages[@]}" --bins --target-dir "$folder" "${settings[@]}" \
+  --config "patch.crates-io.candle-core.path='$folder/candle-core'" >&2
 
 python3 scripts/cuda/operations.py "$folder/debug"

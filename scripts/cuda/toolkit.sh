@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: toolkit.sh DIR
 # Makes DIR/cuda, a CUDA_HOME that compiles and links `--features cuda` on a machine without a GPU (100 MB to fetch,
-# 270 MB on disk): the compiler from NVIDIA's wheels on PyPI, and for the driver and the CUDA libraries empty stand-ins
-# to link against, made from cudarc's own declarations. The GPU machine has the real ones when the program starts.
+# 270 MB on disk): the compiler from NVIDIA's wheels on PyPI, and for the driver and the CUDA libraries stand-ins to link
+# against, made from cudarc's own declarations. They open the GPU machine's real ones at the first call (lazy.c).
 set -euo pipefail
 if [ $# -ne 1 ]; then
   sed -n '2s/^# //p' "$0" >&2
@@ -23,13 +23,20 @@ chmod +x "$cuda"/bin/* "$cuda"/nvvm/bin/*
 ln -sfn lib "$cuda/lib64"
 ln -sf libcudart.so.13 "$cuda/lib/libcudart.so"
 
+# What each library says if it isn't there: CUDA_ERROR_STUB_LIBRARY, CUBLAS_STATUS_NOT_INITIALIZED,
+# CURAND_STATUS_INITIALIZATION_FAILED, NVRTC_ERROR_INTERNAL_ERROR.
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$cuda/lib/stubs"
 cudarc=$(find "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/cudarc-* -maxdepth 0 | sort -V | tail -n 1)/src
-for library in driver:cuda:1 cublas:cublas:13 cublaslt:cublasLt:13 curand:curand:10 nvrtc:nvrtc:13; do
-  IFS=: read -r module name version <<<"$library"
-  grep -rohE '\bfn (cu|nvrtc)[A-Za-z0-9_]+' "$cudarc/$module/sys/" | sort -u |
-    sed 's/fn \(.*\)/void \1(void) {}/' |
-    cc -xc -shared -fPIC -w - -Wl,-soname,"lib$name.so.$version" -o "$cuda/lib/stubs/lib$name.so"
+for library in driver:cuda:1:34 cublas:cublas:13:1 cublaslt:cublasLt:13:1 curand:curand:10:203 nvrtc:nvrtc:13:11; do
+  IFS=: read -r module name version missing <<<"$library"
+  functions=$home/$name.functions
+  grep -rohE '\bfn (cu|cublas|cublasLt|curand|nvrtc)[A-Z][A-Za-z0-9_]+' "$cudarc/$module/sys/" | sort -u |
+    awk '{ print "FUNCTION(" $2 ", " NR - 1 ")" }' >"$functions"
+  cc -O2 -Wall -fPIC -c -DLIBRARY="\"lib$name.so.$version\"" -DMISSING="$missing" -DFUNCTIONS="\"$functions\"" \
+    -o "$home/$name.o" "$here/lazy.c"
+  rm -f "$cuda/lib/stubs/lib$name.so" "$cuda/lib/stubs/lib$name.a"
+  ar crs "$cuda/lib/stubs/lib$name.a" "$home/$name.o"
 done
 
 du -shL "$cuda"

@@ -20,7 +20,7 @@ use candle_core::{Module, Tensor};
 use d2l::data::{Column, Dataset, ImageSet, Splits};
 use d2l::nn::{
     Conv2d, Conv2dConfig, Dropout, Initializer, Linear, Mode, Network, ParamGroup, ParamStore,
-    Pool2d, backward, block, linear, max_pool2d, relu, sigmoid,
+    Pool2d, block, linear, max_pool2d, relu, sigmoid,
 };
 use d2l::{
     Classifier, Evaluation, Model, Preset, Recipe, Run, Task, draw_classification, evaluate,
@@ -282,8 +282,9 @@ fn fit(
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let examples = batch[0].dim(0)?;
-            if let Some(mut gradients) = run.accumulate(backward(&loss)?, examples)? {
-                run.clip(&mut gradients)?;
+            if let Some(mut gradients) = run.accumulate(run.backward(&loss)?, examples)?
+                && run.clip(&mut gradients)?
+            {
                 optimizer.step(&gradients)?;
             }
             run.record_step(&loss, examples, &optimizer)?;

@@ -8,7 +8,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use d2l::data::Splits;
-use d2l::nn::{Mode, Network, Optimizer, backward, no_grad};
+use d2l::nn::{Mode, Network, Optimizer, no_grad};
 use d2l::{Evaluation, Run, Scores};
 
 use crate::language_model::{Recurrent, State};
@@ -34,8 +34,9 @@ pub fn fit<O: Optimizer + ?Sized>(
             run.carry(&detached(&after));
             run.scores()
                 .add_mean_logarithm("perplexity", &loss, starts.len())?;
-            if let Some(mut gradients) = run.accumulate(backward(&loss)?, starts.len())? {
-                run.clip(&mut gradients)?;
+            if let Some(mut gradients) = run.accumulate(run.backward(&loss)?, starts.len())?
+                && run.clip(&mut gradients)?
+            {
                 optimizer.step(&gradients)?;
             }
             run.record_step(&loss, starts.len(), optimizer)?;

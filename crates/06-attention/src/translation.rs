@@ -10,7 +10,7 @@ use d2l::data::translation::{
 };
 use d2l::data::{Column, Dataset, Splits, TextEdition};
 use d2l::nn::{
-    CrossEntropyOptions, Initializer, Mode, Optimizer, ParamStore, Reduction, State, backward,
+    CrossEntropyOptions, Initializer, Mode, Optimizer, ParamStore, Reduction, State,
     cross_entropy_with, no_grad, observed,
 };
 use d2l::{
@@ -254,9 +254,10 @@ pub fn fit<O: Optimizer + ?Sized>(
             let losses = lesson.losses(&splits.train, rows, &device, mode)?;
             run.scores()
                 .add_mean("cross_entropy", &losses.cross_entropy, losses.tokens)?;
-            let gradients = backward(&losses.objective)?;
-            if let Some(mut gradients) = run.accumulate(gradients, losses.counted)? {
-                run.clip(&mut gradients)?;
+            let gradients = run.backward(&losses.objective)?;
+            if let Some(mut gradients) = run.accumulate(gradients, losses.counted)?
+                && run.clip(&mut gradients)?
+            {
                 optimizer.step(&gradients)?;
             }
             run.record_step(&losses.printed, losses.counted, optimizer)?;

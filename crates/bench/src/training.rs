@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Tensor};
-use d2l::nn::{Mode, Optimizer, ParamStore, Step, backward, clip_gradient_norm};
+use d2l::nn::{
+    Mode, Optimizer, ParamStore, Step, backward, clip_gradients_with_norms, squared_gradient_norms,
+};
 
 use crate::{BatchLoss, Work};
 
@@ -36,7 +38,9 @@ impl Work for Training {
         let loss = (self.loss)(mode)?;
         let mut gradients = backward(&loss)?;
         if let Some(largest) = self.clip {
-            clip_gradient_norm(&self.params.parameters(), &mut gradients, largest)?;
+            let parameters = self.params.parameters();
+            let squares = squared_gradient_norms(&parameters, &gradients)?;
+            clip_gradients_with_norms(&parameters, &mut gradients, largest, &squares)?;
         }
         self.optimizer.step(&gradients)?;
         self.last_loss = Some(loss.detach()); // frees the graph within this step's time

@@ -43,6 +43,7 @@ fn write(runs: &Path, seed: usize) -> std::io::Result<()> {
         implementation: "concise".into(),
         preset: "zh".into(),
         device: "cpu".into(),
+        gpu: None,
         threads: 2,
         seed: seed as u64,
         recipe: recipe.as_object().cloned().unwrap_or_default(),

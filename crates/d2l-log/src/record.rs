@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The version of the schema that this crate writes.
-pub const SCHEMA: Schema = Schema { major: 1, minor: 1 };
+pub const SCHEMA: Schema = Schema { major: 1, minor: 2 };
 
 /// The largest number of lines for steps in a log, about two megabytes.
 pub const MOST_STEPS: usize = 20_000;
@@ -60,6 +60,9 @@ pub struct Header {
     pub preset: String,
     /// The device: `cpu`, `cuda:0` (with the number of the GPU), `metal`.
     pub device: String,
+    /// The GPU's model and memory, if it is one and its driver tells: `NVIDIA H200, 150.1 GB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
     /// Threads that the run could use on the CPU.
     pub threads: usize,
     /// Seed of all random draws.

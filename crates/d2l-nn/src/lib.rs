@@ -10,6 +10,7 @@
 //!   [`scaled_dot_product_attention`];
 //! - what training minimises: [`cross_entropy`], [`mse_loss`] and the other losses, with a [`Reduction`];
 //! - gradients: [`backward()`], [`boundary()`], and [`no_grad()`] if none are wanted;
+//! - numbers of 16 bits for products: [`in_precision`] and [`Precision`];
 //! - updates: [`Sgd`], [`Adam`] and the other optimizers, [`Schedule`], [`clip_gradient_norm`] and [`Accumulator`];
 //! - tools: [`observed`] collects what each layer computes and costs, [`testing`] checks gradients.
 //!
@@ -39,6 +40,7 @@ mod observe;
 mod optimizer;
 mod param_store;
 mod pool;
+mod precision;
 mod recurrent;
 mod schedule;
 mod separable;
@@ -91,6 +93,7 @@ pub use pool::{
     Pool1d, Pool2d, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool1d, avg_pool2d,
     global_avg_pool2d, max_pool1d, max_pool2d,
 };
+pub use precision::{Precision, in_precision};
 pub use recurrent::{
     Gru, Lstm, Nonlinearity, RecurrentOptions, Reset, Rnn, gru, lstm, peephole_lstm, rnn,
 };

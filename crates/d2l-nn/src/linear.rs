@@ -13,7 +13,7 @@ use d2l_kernels::matmul::{Sizes, Transposed};
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, and_perhaps_one};
 use crate::kernel::{self, Kernels, Real};
 use crate::observe::report_layer;
-use crate::{Initializer, Sees};
+use crate::{Initializer, Sees, precision};
 
 /// A fully connected layer `[…, in_dim] -> […, out_dim]`: `weight` `[out_dim, in_dim]` and `bias` `[out_dim]`.
 pub fn linear(
@@ -76,6 +76,12 @@ impl Linear {
         self.bias.as_ref()
     }
 
+    /// The layer with rounded parameters.
+    fn narrowed(self) -> Result<Self> {
+        let bias = self.bias.as_ref().map(precision::narrowed).transpose()?;
+        Ok(Self { weight: precision::narrowed(&self.weight)?, bias, ..self })
+    }
+
     /// y, by the kernel if there is one.
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         if !(kernel::has_kernel(x) && self.weight.device().is_cpu()) {
@@ -106,7 +112,13 @@ impl Module for Linear {
                 self.weight.dtype()
             );
         }
-        let y = self.product(x)?;
+        let y = match precision::narrows(x) {
+            false => self.product(x)?,
+            true => {
+                let narrow = self.clone().narrowed()?;
+                precision::widened(&narrow.product(&precision::narrowed(x)?)?)?
+            }
+        };
         let sees = match x.rank() {
             2 => Sees::All,
             _ => Sees::Same, // each position by itself

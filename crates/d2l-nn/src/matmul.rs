@@ -11,6 +11,7 @@ use d2l_kernels::matmul::{Sizes, Transposed};
 
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
 use crate::kernel::{self, Kernels, Real};
+use crate::precision;
 
 /// `[…, m, k]` and `[…, k, n]` to `[…, m, n]`, with the same axes in front.
 ///
@@ -30,6 +31,16 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
             b.dtype()
         );
     }
+    if precision::narrows(a) {
+        return precision::widened(&product(
+            &precision::narrowed(a)?,
+            &precision::narrowed(b)?,
+        )?);
+    }
+    product(a, b)
+}
+
+fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if kernel::has_kernel(a) && kernel::has_kernel(b) {
         graph::apply(Product, &[a, b])
     } else {

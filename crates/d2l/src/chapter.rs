@@ -200,7 +200,8 @@ fn train_each(
             args.name = args.name.map(|name| format!("{name}-s{seed}"));
         }
         let mut run = Run::new(settings(&args, seed)?);
-        if let Err(error) = (resolved.train)(&mut run) {
+        let precision = run.settings.recipe.precision;
+        if let Err(error) = d2l_nn::in_precision(precision, || (resolved.train)(&mut run)) {
             if error.is::<DryRun>() {
                 continue;
             }

@@ -14,6 +14,7 @@ use d2l_nn::{Accumulator, ParamStore, State};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Every;
+use crate::loss_scale::LossScale;
 use crate::plan::Length;
 use crate::recorder::Recorder;
 use crate::{Scores, identity, usage};
@@ -67,6 +68,9 @@ pub(crate) struct Progress {
     /// Steps of this process alone, over which the speed is measured.
     #[serde(skip)]
     pub steps_this_process: usize,
+    /// Under `--precision f16`: the factor of the loss.
+    #[serde(default)]
+    pub loss_scale: Option<LossScale>,
     /// Sums of the current epoch.
     pub train: Scores,
     /// [`Checkpoint::log_every`], with which the run goes on.

@@ -1,6 +1,6 @@
 //! Opening the device: the one place that knows about CPU, CUDA and Metal.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use candle_core::{Device, utils};
 use std::fmt;
 use std::str::FromStr;
@@ -52,24 +52,30 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-impl DeviceChoice {
-    /// The choice with `auto` replaced by what the program was built for.
-    pub fn resolve(self) -> Self {
-        match self {
-            Self::Auto if utils::cuda_is_available() => Self::Cuda(0),
-            Self::Auto if utils::metal_is_available() => Self::Metal,
-            Self::Auto => Self::Cpu,
-            chosen => chosen,
-        }
-    }
+/// A device that answers.
+pub(crate) struct Opened {
+    /// The device itself.
+    pub device: Device,
+    /// What it is: never [`DeviceChoice::Auto`].
+    pub choice: DeviceChoice,
+    /// The model of the GPU and its memory, if the driver tells.
+    pub gpu: Option<String>,
+}
 
+impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
     /// A usage error if the program was built without the feature; another error if it has the feature but finds no
     /// such device. candle's own `cuda_if_available` only checks how the crate was built.
-    pub fn open(self) -> Result<Device> {
-        match self.resolve() {
+    pub(crate) fn open(self) -> Result<Opened> {
+        let choice = match self {
+            Self::Auto if utils::cuda_is_available() => Self::Cuda(0),
+            Self::Auto if utils::metal_is_available() => Self::Metal,
+            Self::Auto => Self::Cpu,
+            chosen => chosen,
+        };
+        let device = match choice {
             Self::Cuda(_) if !utils::cuda_is_available() => {
                 usage!(
                     "--device cuda: this program was built for the CPU; build it with --features cuda"
@@ -80,13 +86,76 @@ impl DeviceChoice {
                     "--device metal: this program was built for the CPU; build it with --features metal"
                 )
             }
-            Self::Cuda(ordinal) => Device::new_cuda(ordinal).map_err(|cause| {
-                anyhow::anyhow!("no CUDA GPU number {ordinal} answered ({cause}); use --device cpu")
-            }),
-            Self::Metal => Device::new_metal(0)
-                .map_err(|cause| anyhow::anyhow!("Metal: {cause}; use --device cpu")),
+            Self::Cuda(ordinal) => Device::new_cuda(ordinal)
+                .map_err(|cause| no_cuda(ordinal, driver::gpus(), &cause.to_string())),
+            Self::Metal => {
+                Device::new_metal(0).map_err(|cause| anyhow!("Metal does not answer: {cause}"))
+            }
             Self::Auto | Self::Cpu => Ok(Device::Cpu),
+        };
+        self.answered(choice, device)
+    }
+
+    /// The device that the choice came to. If it doesn't answer, `auto` takes the CPU and says so.
+    fn answered(self, choice: Self, device: Result<Device>) -> Result<Opened> {
+        match device {
+            Ok(device) => Ok(Opened { gpu: driver::name(&device), device, choice }),
+            Err(why) if self == Self::Auto => {
+                d2l_command::warn(&format!("{why}; computing on the CPU"));
+                Ok(Opened { device: Device::Cpu, choice: Self::Cpu, gpu: None })
+            }
+            Err(why) => bail!("{why}; use --device cpu"),
         }
+    }
+}
+
+/// Why the GPU with the number `ordinal` can't be had, on a machine whose driver finds so many.
+fn no_cuda(ordinal: usize, gpus: Option<usize>, cause: &str) -> anyhow::Error {
+    match gpus {
+        Some(1) if ordinal > 0 => {
+            anyhow!("--device cuda:{ordinal}: this machine has 1 CUDA GPU, wanted cuda:0")
+        }
+        Some(gpus) if gpus > 0 && ordinal >= gpus => anyhow!(
+            "--device cuda:{ordinal}: this machine has {gpus} CUDA GPUs, wanted cuda:0 to cuda:{}",
+            gpus - 1
+        ),
+        _ => anyhow!("no CUDA GPU number {ordinal} answered ({cause})"),
+    }
+}
+
+/// What the CUDA driver tells beyond what candle asks it.
+#[cfg(feature = "cuda")]
+mod driver {
+    use candle_core::Device;
+    use candle_core::cuda_backend::cudarc::driver::CudaContext;
+
+    /// The number of GPUs.
+    pub fn gpus() -> Option<usize> {
+        usize::try_from(CudaContext::device_count().ok()?).ok()
+    }
+
+    /// Such as `NVIDIA H200, 150.1 GB`.
+    pub fn name(device: &Device) -> Option<String> {
+        let stream = device.as_cuda_device().ok()?.cuda_stream();
+        let (name, bytes) = (
+            stream.context().name().ok()?,
+            stream.context().total_mem().ok()?,
+        );
+        Some(format!("{name}, {:.1} GB", bytes as f64 / 1e9))
+    }
+}
+
+/// A program for the CPU knows no driver.
+#[cfg(not(feature = "cuda"))]
+mod driver {
+    use candle_core::Device;
+
+    pub fn gpus() -> Option<usize> {
+        None
+    }
+
+    pub fn name(_: &Device) -> Option<String> {
+        None
     }
 }
 
@@ -118,6 +187,34 @@ mod tests {
             assert!(bad.parse::<DeviceChoice>().is_err(), "{bad}");
         }
         assert_eq!(DeviceChoice::Cuda(1).to_string(), "cuda1");
+    }
+
+    #[test]
+    fn auto_takes_the_cpu_where_no_gpu_answers_and_a_named_gpu_is_an_error() -> Result<()> {
+        let silent = || Err(no_cuda(0, None, "no driver"));
+        let opened = DeviceChoice::Auto.answered(DeviceChoice::Cuda(0), silent())?;
+        assert_eq!(opened.choice, DeviceChoice::Cpu);
+        assert!(opened.device.is_cpu());
+        let named = DeviceChoice::Cuda(0);
+        let Err(error) = named.answered(named, silent()) else {
+            panic!("no GPU answered");
+        };
+        assert_eq!(
+            error.to_string(),
+            "no CUDA GPU number 0 answered (no driver); use --device cpu"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_gpu_number_that_is_not_there_is_told_how_many_there_are() {
+        let said = |ordinal, gpus| no_cuda(ordinal, gpus, "invalid device").to_string();
+        assert!(said(1, Some(1)).contains("this machine has 1 CUDA GPU, wanted cuda:0"));
+        assert!(said(7, Some(4)).contains("has 4 CUDA GPUs, wanted cuda:0 to cuda:3"));
+        // The GPU is there, or nobody knows: only the driver's own words help.
+        for gpus in [Some(2), Some(0), None] {
+            assert!(said(0, gpus).contains("(invalid device)"), "{gpus:?}");
+        }
     }
 
     #[test]

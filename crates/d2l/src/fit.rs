@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use d2l_data::{Dataset, Splits};
-use d2l_nn::{Optimizer, State, backward, no_grad};
+use d2l_nn::{Optimizer, State, no_grad};
 
 use crate::{Run, Scores, Task};
 
@@ -26,8 +26,9 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             let batch = batch?;
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let examples = batch[0].dim(0)?;
-            if let Some(mut gradients) = run.accumulate(backward(&loss)?, examples)? {
-                run.clip(&mut gradients)?;
+            if let Some(mut gradients) = run.accumulate(run.backward(&loss)?, examples)?
+                && run.clip(&mut gradients)?
+            {
                 optimizer.step(&gradients)?;
             }
             run.record_step(&loss, examples, optimizer)?;

@@ -31,6 +31,7 @@ mod health;
 mod identity;
 mod interrupt;
 mod lock;
+mod loss_scale;
 mod memory;
 mod model;
 mod parse;

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use d2l_nn::{
-    Adadelta, Adagrad, Adam, Initializer, Optimizer, ParamGroup, ParamStore, RmsProp, Schedule,
-    Sgd, Yogi,
+    Adadelta, Adagrad, Adam, Initializer, Optimizer, ParamGroup, ParamStore, Precision, RmsProp,
+    Schedule, Sgd, Yogi,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -85,6 +85,10 @@ pub struct Recipe {
     /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
     #[arg(long, value_parser = parse::<Initializer>)]
     pub initializer: Initializer,
+    /// Numbers in which layers multiply: f32, bf16 or f16. Parameters, losses and everything else stay f32
+    #[arg(long, value_name = "TYPE", value_parser = parse::<Precision>)]
+    #[serde(default, skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
 }
 
 impl Recipe {
@@ -102,6 +106,7 @@ impl Recipe {
         clip_norm: None,
         patience: None,
         initializer: Initializer::PytorchDefault,
+        precision: Precision::F32,
     };
 
     /// Refuses values that no training can use, with a usage error that names the flag.

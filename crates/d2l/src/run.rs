@@ -22,6 +22,7 @@ use crate::checkpoint::Checkpoint;
 use crate::device::memory_bytes;
 use crate::fit::Evaluation;
 use crate::health::Health;
+use crate::loss_scale::LossScale;
 use crate::memory::Memory;
 use crate::plan::{Length, Plan};
 use crate::recorder::Recorder;
@@ -134,6 +135,7 @@ impl Run {
             true => Scores::with_window(self.batches_per_epoch() / 2),
             false => Scores::default(),
         };
+        self.checkpoint.progress.loss_scale = LossScale::of(self.settings.recipe.precision);
         self.load_init()?;
         if self.recorder.folder.is_none() {
             self.open(plan)?;
@@ -355,6 +357,15 @@ impl Run {
         &mut self.checkpoint.progress.train
     }
 
+    /// The gradients of a minibatch's loss. Under `--precision f16` the pass starts from a multiple of the loss, so that
+    /// small gradients don't become 0.
+    pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+        Ok(match &self.checkpoint.progress.loss_scale {
+            Some(scale) => scale.gradients(loss, &self.params.parameters())?,
+            None => d2l_nn::backward(loss)?,
+        })
+    }
+
     /// Adds a minibatch's gradients, those of its mean loss over `examples` examples, to those of the minibatches
     /// before it. After the recipe's number of minibatches, and at the end of the epoch, returns the mean over all
     /// their examples, for a step of the optimizer.
@@ -380,10 +391,24 @@ impl Run {
         Ok(Some(gradients))
     }
 
-    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one.
-    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<()> {
+    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one. False
+    /// if they are too large for `--precision f16`: the optimizer is to skip this step.
+    pub fn clip(&mut self, gradients: &mut GradStore) -> Result<bool> {
         let parameters = self.params.parameters();
-        let squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
+        let mut squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
+        if let Some(scale) = &mut self.checkpoint.progress.loss_scale {
+            // Whether the optimizer may step depends on them, so they can't wait on the device.
+            let read = squares.read()?;
+            let are_finite = read.iter().flatten().sum::<f64>().is_finite();
+            if let Some(factor) = scale.adapt(are_finite)? {
+                let step = self.step().step;
+                self.say(&format!(
+                    "step {step}: gradients too large for f16; the step is skipped, and the loss scaled by {factor} from here on"
+                ));
+                return Ok(false);
+            }
+            squares = SquaredNorms::Read(read);
+        }
         if let Some(largest) = self.settings.recipe.clip_norm {
             d2l_nn::clip_gradients_with_norms(&parameters, gradients, largest, &squares)?;
         }
@@ -391,7 +416,7 @@ impl Run {
         if has_kernels(&self.settings.device) || self.unread_norms.len() >= READ_EVERY {
             self.read_gradient_norms()?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Reads the norms of the last steps' gradients, which may still be on the device.
@@ -436,8 +461,11 @@ impl Run {
             self.read_gradient_norms()?; // they tell the cause
             return Err(self.diverged("loss", step));
         }
+        if self.batches_done() == self.batches_per_epoch() {
+            self.settings.device.synchronize()?; // or the epoch's time would lack what the GPU has yet to do
+        }
         let recorder = &mut self.recorder;
-        recorder.terminal.step(&progress.train);
+        recorder.terminal.step(&self.checkpoint.progress.train);
         recorder.clock.training = recorder.clock.epoch.elapsed().as_secs_f64();
         self.stop_if_interrupted(state)?;
         if self
@@ -470,7 +498,6 @@ impl Run {
         evaluation: &Evaluation,
         state: &S,
     ) -> Result<()> {
-        self.settings.device.synchronize()?; // or the clock would be read before the work is done
         self.read_from_device()?;
         // A loop of its own may have left them on the device.
         let (valid, train_after) = (&evaluation.valid, &evaluation.train_after);

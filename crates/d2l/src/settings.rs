@@ -35,6 +35,7 @@ pub struct Settings {
     /// The device that computes.
     pub device: Device,
     pub(crate) device_choice: DeviceChoice,
+    gpu: Option<String>,
     /// The model's own options.
     options: Map<String, Value>,
     /// The flags that changed the preset.
@@ -54,6 +55,13 @@ impl Settings {
         (args, seed): (&Args, u64),
     ) -> Result<Self> {
         recipe.validate()?;
+        if !recipe.precision.is_f32() && experiment.implementation == Implementation::Scratch {
+            usage!(
+                "--precision {}: a model by hand multiplies in f32 alone; wanted --implementation concise, if the model \
+                 has one",
+                recipe.precision
+            );
+        }
         let of = |recipe| changes::fields(recipe);
         let mut changes = changes::between(&of(&experiment.recipe), &of(recipe));
         if let Some(examples) = args.examples {
@@ -67,7 +75,7 @@ impl Settings {
             changes.push(Change::new("init", stem));
         }
         changes.extend(resolved.changes.iter().cloned());
-        let device_choice = args.device.resolve();
+        let opened = args.device.open()?;
         Ok(Self {
             chapter,
             model,
@@ -76,8 +84,9 @@ impl Settings {
             section: experiment.section,
             recipe: recipe.clone(),
             seed,
-            device: device_choice.open()?,
-            device_choice,
+            device: opened.device,
+            device_choice: opened.choice,
+            gpu: opened.gpu,
             options: resolved.options.clone(),
             changes,
             bands: bands.to_vec(),
@@ -203,6 +212,7 @@ impl Settings {
             implementation: self.implementation.to_string(),
             preset: self.preset.to_string(),
             device: self.device_choice.to_string(),
+            gpu: self.gpu.clone(),
             threads: rayon::current_num_threads(),
             seed: self.seed,
             recipe,

@@ -106,9 +106,12 @@ impl Terminal {
             let label = if number == 0 { "recipe" } else { "" };
             self.line(&format!("{label:<LABEL$}{line}"));
         }
+        let gpu = header.gpu.as_ref().map(|gpu| format!(" ({gpu})"));
         self.line(&format!(
-            "device  {}, {threads}, seed {}",
-            header.device, header.seed
+            "device  {}{}, {threads}, seed {}",
+            header.device,
+            gpu.unwrap_or_default(),
+            header.seed
         ));
         if let Some(folder) = folder {
             self.line(&format!("run     {}", folder.display()));

@@ -107,7 +107,19 @@ fn read(file: &Path) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
+/// With the kernels, and by the definitions that a GPU runs.
 fn check_golden<M>(
+    golden: &Value,
+    build: impl Fn(&ParamStore) -> Result<M>,
+    loss: impl Fn(&M, &[Tensor], &Tensor, Mode) -> candle_core::Result<Tensor>,
+    groups: impl Fn(&ParamStore) -> Vec<ParamGroup>,
+) -> Result<()> {
+    check_golden_once(golden, &build, &loss, &groups)?;
+    without_kernels(|| check_golden_once(golden, &build, &loss, &groups))
+        .context("by the definitions")
+}
+
+fn check_golden_once<M>(
     golden: &Value,
     build: impl Fn(&ParamStore) -> Result<M>,
     loss: impl Fn(&M, &[Tensor], &Tensor, Mode) -> candle_core::Result<Tensor>,
@@ -240,7 +252,9 @@ pub fn check_layer_against_golden<L>(
     );
     for entry in cases {
         let name = entry["name"].as_str().context("a name")?;
-        check_layer_case(name, entry, &build, &forward).context(name.to_string())?;
+        let check = || check_layer_case(name, entry, &build, &forward);
+        check().context(name.to_string())?;
+        without_kernels(check).with_context(|| format!("{name}, by the definitions"))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use d2l::PresetName::Quick;
 use d2l::data::{Column, Dataset, Splits};
-use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore, backward};
+use d2l::nn::{Initializer, Mode, Network, Optimizer, ParamStore};
 use d2l::plot::{Series, Surface, contours};
 use d2l::{Evaluation, Model, Preset, Recipe, Run};
 
@@ -125,8 +125,9 @@ fn descend(
             let examples = x.dim(0)?;
             let y_hat = model.forward(&x, Mode::Train(run.step()))?;
             let loss = squared_loss(&y_hat, &y)?;
-            if let Some(mut gradients) = run.accumulate(backward(&loss)?, examples)? {
-                run.clip(&mut gradients)?;
+            if let Some(mut gradients) = run.accumulate(run.backward(&loss)?, examples)?
+                && run.clip(&mut gradients)?
+            {
                 optimizer.step(&gradients)?;
             }
             run.record_step(&loss, examples, &optimizer)?;

@@ -31,6 +31,7 @@ fn header() -> Header {
         implementation: "concise".into(),
         preset: "quick".into(),
         device: "cpu".into(),
+        gpu: None,
         threads: 2,
         seed: u64::MAX,
         recipe: recipe.as_object().cloned().unwrap_or_default(),

@@ -161,7 +161,7 @@ fn an_outline_passes_over_what_a_log_passes_over() -> Result<()> {
 fn a_newer_minor_schema_is_read() -> Result<()> {
     let [run, first, second, end] = lines()?;
     let newer = [
-        run.replace("\"schema_minor\":1", "\"schema_minor\":7,\"mood\":\"good\""),
+        run.replace("\"schema_minor\":2", "\"schema_minor\":7,\"mood\":\"good\""),
         "{\"kind\":\"weather\",\"sun\":true}".into(),
         first.replacen(
             '{',

@@ -20,7 +20,7 @@ fn an_epoch_is_written_as_documented() -> Result<()> {
 fn a_header_keeps_the_order_of_its_recipe() -> Result<()> {
     let line = to_string(&Record::Run(header()))?;
     assert!(
-        line.starts_with(r#"{"kind":"run","schema":1,"schema_minor":1,"chapter":"mlp","#),
+        line.starts_with(r#"{"kind":"run","schema":1,"schema_minor":2,"chapter":"mlp","#),
         "{line}"
     );
     let recipe = r#""seed":18446744073709551615,"recipe":{"epochs":3,"batch_size":256,"learning_rate":0.1,"clip_norm":null,"optimizer":{"name":"sgd","momentum":0.9}},"data":{"#;
@@ -38,8 +38,19 @@ fn a_run_without_a_data_set_has_no_data_in_its_header() -> Result<()> {
 }
 
 #[test]
+fn the_header_of_a_run_on_a_gpu_names_it() -> Result<()> {
+    let gpu = Some("NVIDIA H200, 150.1 GB".to_string());
+    let header = Header { device: "cuda".into(), gpu, ..header() };
+    let line = to_string(&Record::Run(header.clone()))?;
+    let wanted = r#""device":"cuda","gpu":"NVIDIA H200, 150.1 GB","threads""#;
+    assert!(line.contains(wanted), "{line}");
+    assert_eq!(from_str::<Record>(&line)?, Record::Run(header));
+    Ok(())
+}
+
+#[test]
 fn a_header_without_a_minor_version_is_of_the_first() -> Result<()> {
-    let line = to_string(&Record::Run(header()))?.replace(r#""schema_minor":1,"#, "");
+    let line = to_string(&Record::Run(header()))?.replace(r#""schema_minor":2,"#, "");
     let Record::Run(header) = from_str(&line)? else {
         panic!("wanted a header")
     };

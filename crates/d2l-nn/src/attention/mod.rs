@@ -21,7 +21,7 @@ use candle_core::{D, DType, Result, Tensor, bail};
 use d2l_kernels::attention::Sizes;
 
 use crate::graph;
-use crate::{Dropout, Mode, matmul};
+use crate::{Dropout, Mode, kernel, matmul, precision};
 
 /// Options of [`scaled_dot_product_attention`]. All given masks apply together. Masks get no gradient.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +97,8 @@ pub fn scaled_dot_product_attention(
             q.dtype()
         );
     }
-    if options.wants_weights || !crate::kernel::has_kernel(q) {
+    // In 16 bits the two products round, and the softmax between them doesn't.
+    if options.wants_weights || !kernel::has_kernel(q) || precision::narrows(q) {
         let [q, k, v] = [q, k, v].map(graph::input);
         return composed(&q, &k, &v, sizes, options);
     }

@@ -26,16 +26,14 @@ fn by_products(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tenso
     let padded = x
         .pad_with_zeros(2, geometry.rows.padding, room(&geometry.rows))?
         .pad_with_zeros(3, geometry.columns.padding, room(&geometry.columns))?;
-    let weight = weight.reshape((groups, filters / groups, per_group, ()))?;
+    let taps = taps(&weight.reshape((groups, filters / groups, per_group, ()))?)?;
     let mut y: Option<Tensor> = None;
     for i in 0..geometry.rows.kernel {
         let rows = cells(&padded, 2, &geometry.rows, i)?;
         for j in 0..geometry.columns.kernel {
             let x = cells(&rows, 3, &geometry.columns, j)?;
             let x = x.reshape((images, groups, per_group, height * width))?;
-            let w = weight
-                .narrow(3, i * geometry.columns.kernel + j, 1)?
-                .squeeze(3)?;
+            let w = taps.get(i * geometry.columns.kernel + j)?;
             let product = w.unsqueeze(0)?.broadcast_matmul(&x)?;
             y = Some(match y {
                 Some(y) => (y + product)?,
@@ -60,11 +58,11 @@ pub(super) fn transposed(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Re
         filters / groups,
         rows.output * columns.output,
     ))?;
-    let weight = weight.reshape((groups, filters / groups, channels / groups, ()))?;
+    let taps = taps(&weight.reshape((groups, filters / groups, channels / groups, ()))?)?;
     let mut y: Option<Tensor> = None;
     for i in 0..rows.kernel {
         for j in 0..columns.kernel {
-            let w = weight.narrow(3, i * columns.kernel + j, 1)?.squeeze(3)?;
+            let w = taps.get(i * columns.kernel + j)?;
             let product = w.transpose(1, 2)?.unsqueeze(0)?.broadcast_matmul(&x)?;
             let product = product.reshape((images, channels, rows.output, columns.output))?;
             let spread = spread(&spread(&product, 2, rows, i)?, 3, columns, j)?;
@@ -80,6 +78,12 @@ pub(super) fn transposed(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Re
             .narrow(3, columns.padding, width),
         None => candle_core::bail!("transposed convolution: found an empty kernel"),
     }
+}
+
+/// The matrices of a weight `[groups, O, C, entries]`, one for each entry of the kernel: `[entries, groups, O, C]`.
+/// Written out, because cuBLAS takes matrices whose rows or columns lie together.
+fn taps(weight: &Tensor) -> Result<Tensor> {
+    weight.permute((3, 0, 1, 2))?.contiguous()
 }
 
 /// Zeros behind the input, so that a whole stride fits behind every position of the kernel.

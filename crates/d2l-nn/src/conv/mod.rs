@@ -23,6 +23,7 @@ use candle_core::{Error, Result, Tensor, bail};
 
 use crate::graph;
 use crate::kernel;
+use crate::precision;
 pub use d2l_kernels::conv::Conv2dConfig;
 use d2l_kernels::conv::Geometry;
 pub use layer::{Conv1d, Conv2d, conv1d, conv2d, conv2d_no_bias};
@@ -41,6 +42,21 @@ fn convolve(
 ) -> Result<Tensor> {
     let geometry = Geometry::new(x.dims(), weight.dims(), config).map_err(Error::wrap)?;
     check(x, weight, bias, geometry.filters)?;
+    if precision::narrows(x) {
+        let bias = bias.map(precision::narrowed).transpose()?;
+        let [x, weight] = [precision::narrowed(x)?, precision::narrowed(weight)?];
+        return precision::widened(&correlated(geometry, &x, &weight, bias.as_ref())?);
+    }
+    correlated(geometry, x, weight, bias)
+}
+
+/// The cross-correlation, by the kernel if there is one.
+fn correlated(
+    geometry: Geometry,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<Tensor> {
     if kernel::has_kernel(x) {
         let op = op::Convolution(geometry);
         return match bias {

@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use super::{add_bias, check, composed, op};
 use crate::graph;
 use crate::observe::report_layer;
-use crate::{Initializer, Sees, kernel};
+use crate::{Initializer, Sees, kernel, precision};
 use d2l_kernels::conv::{Conv2dConfig, Geometry};
 
 /// A transposed convolution `[N, C, H, W] -> [N, O, H', W']` with square kernels: `weight` `[C, O / groups, k, k]` and
@@ -135,11 +135,23 @@ fn convolve_transposed(
         .map_err(Error::wrap)?;
     (geometry.rows.output, geometry.columns.output) = (height, width); // a large output padding would give more
     check(x, weight, bias, filters)?;
-    let y = if kernel::has_kernel(x) {
-        graph::apply(op::Transposed(geometry), &[x, weight])?
-    } else {
-        let [x, weight] = [x, weight].map(graph::input);
-        composed::transposed(&geometry, &x, &weight)?
-    };
-    add_bias(y, bias)
+    if precision::narrows(x) {
+        let bias = bias.map(precision::narrowed).transpose()?;
+        let y = spread(
+            geometry,
+            &precision::narrowed(x)?,
+            &precision::narrowed(weight)?,
+        )?;
+        return precision::widened(&add_bias(y, bias.as_ref())?);
+    }
+    add_bias(spread(geometry, x, weight)?, bias)
+}
+
+/// The transposed convolution without its bias, by the kernel if there is one.
+fn spread(geometry: Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    if kernel::has_kernel(x) {
+        return graph::apply(op::Transposed(geometry), &[x, weight]);
+    }
+    let [x, weight] = [x, weight].map(graph::input);
+    composed::transposed(&geometry, &x, &weight)
 }

@@ -16,6 +16,13 @@ pub(super) struct State {
     pub c: Option<Tensor>,
 }
 
+impl State {
+    /// `f` of each.
+    pub fn each(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(Self { h: f(&self.h)?, c: self.c.as_ref().map(f).transpose()? })
+    }
+}
+
 /// The weights of a layer and direction for the definition.
 pub(super) struct Definition {
     /// W_hh, `[G·H, H]`

@@ -12,9 +12,9 @@ use candle_core::{Error, Module, Result, Tensor, bail};
 use d2l_kernels::recurrent::{INPUTS, Inputs, Kept, Layer, Sizes};
 
 use super::cell::{Composed, Definition, State};
-use crate::Linear;
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
 use crate::kernel::{self, Kernels, Real};
+use crate::{Linear, precision};
 
 /// The parameters of a layer and direction, as the step uses them.
 pub(super) struct Parameters {
@@ -30,13 +30,13 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// `f` of each.
-    fn each(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            w_ih: f(&self.w_ih),
-            w_hh: f(&self.w_hh),
-            bias: f(&self.bias),
-            further: self.further.as_ref().map(f),
-        }
+    fn each(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(Self {
+            w_ih: f(&self.w_ih)?,
+            w_hh: f(&self.w_hh)?,
+            bias: f(&self.bias)?,
+            further: self.further.as_ref().map(f).transpose()?,
+        })
     }
 }
 
@@ -57,12 +57,26 @@ pub(super) fn run<C: Composed>(
             parameters.w_ih.dtype()
         );
     }
+    if !precision::narrows(x) {
+        return stepped(cell, x, parameters, past, reverse);
+    }
+    let parameters = parameters.each(precision::narrowed)?;
+    let past = past.each(precision::narrowed)?;
+    let (y, last) = stepped(cell, &precision::narrowed(x)?, &parameters, &past, reverse)?;
+    Ok((precision::widened(&y)?, last.each(precision::widened)?))
+}
+
+/// [`run`], by the kernel if there is one.
+fn stepped<C: Composed>(
+    cell: C,
+    x: &Tensor,
+    parameters: &Parameters,
+    past: &State,
+    reverse: bool,
+) -> Result<(Tensor, State)> {
     if !(kernel::has_kernel(x) && parameters.w_ih.device().is_cpu()) {
-        let parameters = parameters.each(graph::input);
-        let past = State {
-            h: graph::input(&past.h),
-            c: past.c.as_ref().map(graph::input),
-        };
+        let input = |x: &Tensor| Ok(graph::input(x));
+        let (parameters, past) = (parameters.each(input)?, past.each(input)?);
         return composed(cell, x, &parameters, &past, reverse);
     }
     let (_, hidden) = parameters.w_hh.dims2()?;

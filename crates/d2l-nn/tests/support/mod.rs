@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used)] // in the tests' helpers, as in the tests
 #![allow(dead_code)] // each test file uses a part
 
+pub mod operations;
 pub mod properties;
 
 use candle_core::{DType, Result, Tensor, Var};

@@ -162,6 +162,7 @@ fn header(run: &str, table: Table, started: Option<f64>, args: &Args) -> Header 
         implementation: args.implementation.clone(),
         preset: "imported".into(),
         device: "unknown".into(),
+        gpu: None,
         threads: 0,
         seed: args.seed,
         recipe: table.recipe,

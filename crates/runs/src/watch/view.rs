@@ -279,6 +279,7 @@ pub(crate) mod tests {
             implementation: "concise".into(),
             preset: "quick".into(),
             device: "cpu".into(),
+            gpu: None,
             threads: 1,
             seed: 0,
             recipe: recipe.as_object().cloned().unwrap_or_default(),

@@ -65,6 +65,7 @@ fn header(run: &Run) -> Header {
         implementation: "concise".into(),
         preset: "quick".into(),
         device: run.device.into(),
+        gpu: None,
         threads: 2,
         seed: run.seed,
         recipe: recipe.as_object().cloned().unwrap_or_default(),

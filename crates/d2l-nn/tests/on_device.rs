@@ -1,0 +1,84 @@
+//! Every operation's values and gradients on another device are those of the kernels on the CPU.
+//!
+//! The environment variable `D2L_TEST_DEVICE` names the device: `cuda` needs a build with that feature and a GPU. With
+//! `cpu`, and without the variable, the other side is the CPU without kernels: the definitions that a GPU runs.
+
+mod support;
+
+use candle_core::{DType, Device, Result, bail};
+use d2l_nn::backward;
+use d2l_nn::testing::{filled, without_kernels};
+use support::entries;
+use support::operations::LISTS;
+
+/// (type, allowed difference relative to the largest number of a tensor). A GPU adds in another order.
+const TYPES: [(DType, f64); 2] = [(DType::F64, 1e-12), (DType::F32, 2e-5)];
+
+/// What a tensor is, and its numbers.
+type Named = (String, Vec<f64>);
+
+/// Values and gradients of all cases.
+fn computed(dtype: DType, device: &Device) -> Result<Vec<Named>> {
+    let mut all = Vec::new();
+    for list in LISTS {
+        list(dtype, device, &mut |variables, cases| {
+            for (name, f) in cases {
+                let y = f()?;
+                all.push((format!("{name}, {dtype:?}: values"), entries(&y)?));
+                let weights = filled(y.shape(), 7, 2.0, dtype, device)?;
+                let gradients = backward(&(y * weights)?.sum_all()?)?;
+                for (number, variable) in variables.iter().enumerate() {
+                    if let Some(gradient) = gradients.get(variable) {
+                        let what = format!("{name}, {dtype:?}: gradient of variable {number}");
+                        all.push((what, entries(gradient)?));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(all)
+}
+
+/// What differs by more than `tolerance` times the largest number of its tensor.
+fn apart(found: &[Named], wanted: &[Named], tolerance: f64) -> Vec<String> {
+    let mut apart = Vec::new();
+    for ((name, found), (wanted_name, wanted)) in found.iter().zip(wanted) {
+        assert_eq!((name, found.len()), (wanted_name, wanted.len()));
+        let largest = wanted.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
+        let gaps = found.iter().zip(wanted).map(|(a, b)| (a - b).abs());
+        let gap = gaps.fold(0.0, |max: f64, gap| match gap.is_nan() {
+            true => f64::INFINITY,
+            false => max.max(gap),
+        });
+        if gap > tolerance * largest {
+            apart.push(format!(
+                "{name}: off by {gap:.1e}, the largest number is {largest:.1e}"
+            ));
+        }
+    }
+    apart
+}
+
+#[test]
+fn values_and_gradients_are_those_of_the_kernels() -> Result<()> {
+    let name = std::env::var("D2L_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
+    let device = match name.as_str() {
+        "cpu" => Device::Cpu,
+        "cuda" => Device::new_cuda(0)?,
+        other => bail!("D2L_TEST_DEVICE={other}: wanted cpu or cuda"),
+    };
+    let mut all_apart = Vec::new();
+    for (dtype, tolerance) in TYPES {
+        let wanted = computed(dtype, &Device::Cpu)?;
+        let found = match device.is_cpu() {
+            true => without_kernels(|| computed(dtype, &device))?,
+            false => computed(dtype, &device)?,
+        };
+        assert_eq!(found.len(), wanted.len(), "gradients are missing");
+        println!("{dtype:?}: {} tensors", found.len());
+        all_apart.extend(apart(&found, &wanted, tolerance));
+    }
+    assert!(all_apart.is_empty(), "{}", all_apart.join("\n"));
+    Ok(())
+}
