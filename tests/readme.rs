@@ -1,4 +1,4 @@
-//! Every command in a README works.
+//! Every command in a README or among the exercises works.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::support::{Desk, programs, root};
+
+/// Beginnings of the names of pages with commands.
+const PAGES: [&str; 2] = ["README", "EXERCISES"];
 
 fn readmes(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
@@ -20,7 +23,7 @@ fn readmes(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             && !["target", "runs", "data"].contains(&name.as_str())
         {
             readmes(&path, found)?;
-        } else if name.starts_with("README") && name.ends_with(".md") {
+        } else if PAGES.iter().any(|page| name.starts_with(page)) && name.ends_with(".md") {
             found.push(path);
         }
     }

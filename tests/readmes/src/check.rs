@@ -1,6 +1,7 @@
 //! One README beside what its commands give.
 
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::desk::{Call, Desk, Outcome};
 use crate::markup::{Class, How, Names, Source};
 use crate::page::{Command, Kind, Page, Part};
-use crate::{mask, number, output, table};
+use crate::{definition, mask, number, output, table};
 
 /// A place where a page and its commands differ.
 pub struct Finding {
@@ -60,6 +61,7 @@ pub fn check(page: &Page, desk: &mut Desk, most: Class) -> Checked {
             });
         }
     }
+    checker.definitions();
     checker.checked
 }
 
@@ -118,6 +120,24 @@ impl Checker<'_> {
                 self.lines(part, table::overview(rows, language)?);
                 Ok(())
             }
+        }
+    }
+
+    /// Links to definitions.
+    fn definitions(&mut self) {
+        let folder = self.page.path.parent().unwrap_or(Path::new("."));
+        for (index, line) in self.page.lines.iter().enumerate() {
+            let (wanted, edit) = match definition::corrected(line, folder) {
+                Ok(right) if right == *line => continue,
+                Ok(right) => (right.clone(), Some((index..index + 1, vec![right]))),
+                Err(error) => (format!("{error:#}"), None),
+            };
+            self.checked.findings.push(Finding {
+                line: index + 1,
+                found: line.clone(),
+                wanted,
+                edit,
+            });
         }
     }
 

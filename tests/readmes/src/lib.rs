@@ -26,10 +26,11 @@
 //! comment: `exit code 1`.
 //!
 //! Reading order: `markup` and `page` (what a README holds), `desk` (how commands run), `number`, `mask`, `output`, `check`
-//! (one page), `pages` (all); `results` (the files of long runs), `machine`, `book`, `words`, `table`.
+//! (one page), `definition` (its links to code), `pages` (all); `results` (the files of long runs), `machine`, `book`, `words`, `table`.
 
 mod book;
 mod check;
+mod definition;
 mod desk;
 mod machine;
 mod markup;

@@ -32,6 +32,9 @@ pub struct Args {
     files: Vec<PathBuf>,
 }
 
+/// Beginnings of the pages' names.
+const PAGES: [&str; 2] = ["README", "BOOK"];
+
 /// Folders without READMEs of the workspace.
 const ELSEWHERE: [&str; 3] = ["target", "runs", "node_modules"];
 
@@ -108,7 +111,7 @@ fn readmes(folder: &Path) -> Result<Vec<PathBuf>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() && !name.starts_with('.') && !ELSEWHERE.contains(&name.as_ref()) {
             found.extend(readmes(&path)?);
-        } else if name.starts_with("README") && name.ends_with(".md") {
+        } else if PAGES.iter().any(|page| name.starts_with(page)) && name.ends_with(".md") {
             found.push(path);
         }
     }
