@@ -27,7 +27,7 @@ fn survives(model: &str, metrics: &[&str]) -> Result<()> {
         );
     }
     let mut resumed = false;
-    for (line, signal) in [("2/100", "-KILL"), ("40/100", "-INT"), ("70/100", "-KILL")] {
+    for (line, signal) in [("10/100", "-KILL"), ("40/100", "-INT"), ("70/100", "-KILL")] {
         let more: &[&str] = if resumed { &["--resume"] } else { &[] };
         let call = [&call("stopped")[..], more].concat();
         let mut child = desk.command(PROGRAM, &call).spawn()?;
