@@ -5,14 +5,16 @@
 //! that some inputs that are not square fail or get wrong gradients (candle 0.11, `backprop.rs`), and because candle
 //! convolves groups one by one.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use d2l_kernels::conv::{Axis, Geometry};
 
-/// y = w ∗ x, by candle's own operation where its gradients are right.
+/// y = w ∗ x, by candle's own operation where there is one and its gradients are right.
 pub(super) fn convolution(geometry: &Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let Axis { stride, padding, dilation, .. } = geometry.rows;
-    match geometry.rows == geometry.columns && geometry.groups == 1 {
+    let is_right = geometry.rows == geometry.columns && geometry.groups == 1;
+    let is_there = !(x.device().is_cpu() && x.dtype() == DType::BF16); // candle's CPU has matmul alone in bf16
+    match is_right && is_there {
         true => x.conv2d(&weight.contiguous()?, padding, stride, dilation, 1),
         false => by_products(geometry, x, weight),
     }
