@@ -1,18 +1,15 @@
-//! Between candle and the operations: runs an operation on tensors and records it. The one place that knows candle's
-//! `CustomOp1`.
+//! Between candle and the operations: runs an operation on tensors and records it.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::op::BackpropOp;
-use candle_core::{
-    CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Storage, Tensor, Var, bail,
-};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
+use super::custom::from_token;
 use super::no_grad::tracks;
 use super::node::{GoesBack, Node, Output};
 use super::operation::{Backward, Gradient, Input, Operation};
-use super::walk::arrive;
 use crate::kernel::{Number, elements};
 use crate::testing::note_operation;
 
@@ -168,7 +165,7 @@ impl<T: Number, O: Operation> GoesBack for Recorded<T, O> {
 }
 
 /// The storage of a tensor, and its shape.
-type Values = (CpuStorage, Shape);
+pub(super) type Values = (CpuStorage, Shape);
 
 /// The output `y` of a recorded operation and those besides it, as tensors. To candle each comes from a token: a
 /// variable of its own.
@@ -188,68 +185,15 @@ pub(super) fn record(
     Ok((y, further))
 }
 
-fn from_token(output: Arc<Output>, values: Values) -> Result<Tensor> {
-    let token = Var::zeros(1, DType::U8, &Device::Cpu)?;
-    let values = Once::new(values);
-    let tensor = token.apply_op1(FromToken { output: Arc::clone(&output), values })?;
-    output.is(&tensor);
-    Ok(tensor)
-}
-
 /// What is there once.
-struct Once<V>(Mutex<Option<V>>);
+pub(super) struct Once<V>(Mutex<Option<V>>);
 
 impl<V> Once<V> {
-    fn new(value: V) -> Self {
+    pub fn new(value: V) -> Self {
         Self(Mutex::new(Some(value)))
     }
 
-    fn take(&self) -> Option<V> {
+    pub fn take(&self) -> Option<V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// An output of a recorded operation as candle sees it.
-struct FromToken {
-    output: Arc<Output>,
-    values: Once<Values>,
-}
-
-impl CustomOp1 for FromToken {
-    fn name(&self) -> &'static str {
-        self.output.node.name()
-    }
-
-    fn cpu_fwd(&self, _token: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        match self.values.take() {
-            Some(values) => Ok(values),
-            None => bail!("{}: an output is made once", self.name()),
-        }
-    }
-
-    fn bwd(&self, _token: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        arrive(&self.output.node, y, dy)?;
-        Ok(None)
-    }
-}
-
-/// The number 0, whose gradient with respect to `x` is the given tensor.
-pub(super) fn seed(x: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
-    x.apply_op1(Seed(gradient.cloned()))
-}
-
-struct Seed(Option<Tensor>);
-
-impl CustomOp1 for Seed {
-    fn name(&self) -> &'static str {
-        "seed"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, _dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.0.clone())
     }
 }

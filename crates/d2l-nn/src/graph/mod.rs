@@ -49,13 +49,13 @@
 //! error.
 //!
 //! Reading order: [`operation`] (what an operation is), [`apply`](mod@apply) (how it runs on tensors), [`node`] (what
-//! is recorded), [`backward`](mod@backward) (the order of the passes), [`walk`] (candle's part of them),
-//! [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
+//! is recorded), [`custom`] (what candle is told of it), [`backward`](mod@backward) (the order of the passes),
+//! [`walk`] (candle's part of them), [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
 
 mod apply;
 mod backward;
 mod boundary;
-mod given;
+mod custom;
 mod no_grad;
 mod node;
 mod operation;
@@ -64,7 +64,7 @@ mod walk;
 pub(crate) use apply::{apply, apply_all};
 pub use backward::backward;
 pub use boundary::boundary;
-pub(crate) use given::with_gradients;
+pub(crate) use custom::with_gradients;
 pub use no_grad::no_grad;
 pub(crate) use no_grad::{input, tracks};
 pub(crate) use operation::{

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId, bail};
 
-use super::apply::seed;
+use super::custom::seed;
 use super::node::Node;
 
 /// How often the passes may visit a tensor that candle computed, on average.

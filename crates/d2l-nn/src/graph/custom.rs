@@ -1,19 +1,81 @@
-//! A definition in candle's operations whose gradients are given, not found by candle.
-//!
-//! Candle goes back through each operation of a definition by itself, and for each it fills a tensor with zeros and adds
-//! to it. A normalisation is a dozen operations, and some fifty on the way back; its gradients, written down, are ten.
+//! Where candle's graph and ours meet: all custom operations that candle is given. [`from_token`] makes an output of one
+//! of our nodes a tensor of candle's, [`seed`] starts candle's pass from a tensor, [`with_gradients`] gives a definition in
+//! candle's operations gradients that are written down.
+
+use std::sync::Arc;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Storage, Tensor, bail,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Device, Layout, MetalStorage, Result,
+    Shape, Storage, Tensor, Var, bail,
 };
 
+use super::apply::{Once, Values};
+use super::node::Output;
 use super::tracks;
+use super::walk::arrive;
+
+/// An output of a node as a tensor, which to candle comes from a token.
+pub(super) fn from_token(output: Arc<Output>, values: Values) -> Result<Tensor> {
+    let token = Var::zeros(1, DType::U8, &Device::Cpu)?;
+    let values = Once::new(values);
+    let tensor = token.apply_op1(FromToken { output: Arc::clone(&output), values })?;
+    output.is(&tensor);
+    Ok(tensor)
+}
+
+/// An output of a recorded operation as candle sees it.
+struct FromToken {
+    output: Arc<Output>,
+    values: Once<Values>,
+}
+
+impl CustomOp1 for FromToken {
+    fn name(&self) -> &'static str {
+        self.output.node.name()
+    }
+
+    fn cpu_fwd(&self, _token: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        match self.values.take() {
+            Some(values) => Ok(values),
+            None => bail!("{}: an output is made once", self.name()),
+        }
+    }
+
+    fn bwd(&self, _token: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        arrive(&self.output.node, y, dy)?;
+        Ok(None)
+    }
+}
+
+/// The number 0, whose gradient with respect to `x` is the given tensor.
+pub(super) fn seed(x: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
+    x.apply_op1(Seed(gradient.cloned()))
+}
+
+struct Seed(Option<Tensor>);
+
+impl CustomOp1 for Seed {
+    fn name(&self) -> &'static str {
+        "seed"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
+    }
+
+    fn bwd(&self, _x: &Tensor, _y: &Tensor, _dy: &Tensor) -> Result<Option<Tensor>> {
+        Ok(self.0.clone())
+    }
+}
 
 /// The gradients with respect to three inputs, as a function of ∂l/∂y.
 type Gradients = dyn Fn(&Tensor) -> Result<[Tensor; 3]> + Send + Sync;
 
 /// `y`, as computed from `inputs` without a graph, with these gradients. It is copied once.
+///
+/// Candle goes back through each operation of a definition by itself, and for each it fills a tensor with zeros and adds
+/// to it. A normalisation is a dozen operations, and some fifty on the way back; its gradients, written down, are ten.
 pub(crate) fn with_gradients(
     y: Tensor,
     inputs: [&Tensor; 3],
