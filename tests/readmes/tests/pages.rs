@@ -33,7 +33,7 @@ fn stale_numbers_are_found_and_written() -> Result<()> {
     let page = folder.path().join("README.md");
     let stale = format!(
         "# A page\n\n<!-- run seconds numbers=valid.loss -->\n```sh\n{COMMAND}   # 1.25\n{FAILING}   # \
-         exit code 1\n```\n\n<!-- output -->\n```\nerror: the loss is gone\n```\n\n<!-- run never: nobody knows how -->\n\
+         exit code 1\n```\n\n<!-- output -->\n```\nerror: the loss is not a number\n```\n\n<!-- run never: nobody knows how -->\n\
          ```sh\nmake   # 0.5\n```\n\n<!-- numbers seconds\n{COMMAND}: valid.loss, -\n-->\nIt ends at 1.25, not at 0.5.\n"
     );
     fs::write(&page, &stale)?;
