@@ -51,7 +51,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The workspace's root.
-fn root() -> Result<PathBuf> {
+///
+/// # Errors
+/// If this crate is no longer two folders below it.
+pub fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here
         .ancestors()

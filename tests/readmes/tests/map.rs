@@ -1,19 +1,9 @@
 //! The maps of the tree on page 1, in both languages, name what is there, and all that a reader may look for.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-
-/// The workspace's root.
-fn root() -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = here
-        .ancestors()
-        .nth(2)
-        .context("tests/readmes lies in the root")?;
-    Ok(root.to_path_buf())
-}
+use readmes::root;
 
 /// The paths of a page's map: what stands in front of the first two spaces.
 fn paths(page: &str) -> Result<Vec<String>> {

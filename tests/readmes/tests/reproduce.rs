@@ -5,10 +5,11 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use readmes::root;
 
 /// Its data are drawn from the seed, and each of its experiments takes less than a second.
 const CHAPTER: &str = "linear-regression";
@@ -51,16 +52,6 @@ fn reproduce(folder: &Path) -> Result<Output> {
         .envs([("COMMIT", "tried"), ("SEEDS", "1")])
         .env_remove("AGAIN");
     command.output().context("bash not started")
-}
-
-/// The workspace's root.
-fn root() -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = here
-        .ancestors()
-        .nth(2)
-        .context("tests/readmes lies in the root")?;
-    Ok(root.to_path_buf())
 }
 
 fn text(output: &Output) -> String {
