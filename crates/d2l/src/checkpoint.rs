@@ -1,4 +1,5 @@
 //! Saving and restoring a run. A run that was killed and resumed ends like an uninterrupted one, bit for bit.
+//!
 //! Everything that a resumed run reads is checked first: every file's checksum and the run that it belongs to, the
 //! lines of the log, the shapes of all tensors. Only then is the log cut to the checkpoint.
 

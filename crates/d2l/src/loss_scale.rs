@@ -1,6 +1,7 @@
 //! Loss scaling for f16: gradients below its smallest number would become 0. So the loss is multiplied by a large
 //! factor before the backward pass, and the gradients are divided by it after, in f32. Micikevicius et al. 2018,
 //! arXiv:1710.03740.
+//!
 //! The factor is as large as the gradients allow. Rule and numbers are those of PyTorch's `torch.amp.GradScaler`.
 
 use anyhow::{Result, bail};

@@ -115,6 +115,7 @@ impl Run {
 impl Run {
     /// Starts the run: loads `--init`, and makes the folder and the log with its first line. With `--resume`, restores
     /// everything from the last checkpoint instead.
+    ///
     /// `plan` says how long an epoch is: `&Splits`, or [`Plan::steps`] if there is no data set. `state` is everything
     /// that the next step depends on besides the parameters: the optimizer, a tuple of several, or the loop's own
     /// [`State`].

@@ -1,4 +1,5 @@
 //! No data set: an agent on a line learns by policy gradients to walk to the right. D2L en 17; Williams 1992.
+//!
 //! The environment keeps the agent's place, so a checkpoint holds the environment as it holds the optimizer. An epoch
 //! is a number of steps.
 
