@@ -89,7 +89,7 @@ impl MultiHeadAttention {
     /// their `.bias` `[H]`. While training, weights are dropped with probability `dropout`.
     ///
     /// # Errors
-    /// Where the heads don't divide the number of hidden units.
+    /// If the heads don't divide the number of hidden units.
     pub fn new(
         sizes: Sizes,
         dropout: f64,
