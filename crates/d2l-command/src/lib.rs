@@ -45,7 +45,7 @@ pub struct Interrupted {
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.command {
-            Some(command) => write!(f, "interrupted; to go on: {command}"),
+            Some(command) => write!(f, "interrupted; to continue: {command}"),
             None => f.write_str("interrupted"),
         }
     }

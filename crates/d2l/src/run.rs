@@ -157,7 +157,7 @@ impl Run {
         if batch_size > 1 && examples % batch_size == 1 && !self.params.buffers().is_empty() {
             usage!(
                 "--batch-size {batch_size}: the last of {examples} examples would be a minibatch of its own, in which batch \
-                 normalization finds no variance; wanted another --batch-size, or one example less with --examples"
+                 normalization finds no variance; wanted another --batch-size, or one example fewer with --examples"
             );
         }
         Ok(())

@@ -57,8 +57,8 @@ impl Settings {
         recipe.validate()?;
         if !recipe.precision.is_f32() && experiment.implementation == Implementation::Scratch {
             usage!(
-                "--precision {}: a model by hand multiplies in f32 alone; wanted --implementation concise, if the model \
-                 has one",
+                "--precision {}: a model written by hand multiplies in f32 only; wanted --implementation concise, if the \
+                 model has one",
                 recipe.precision
             );
         }

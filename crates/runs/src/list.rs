@@ -72,7 +72,7 @@ pub(crate) fn list(runs_dir: &Path, args: &List) -> Result<Report> {
         let folder = runs_dir.display();
         return Ok(match held {
             0 => format!("{folder} holds no runs yet; train a chapter first\n"),
-            _ => format!("None of the {held} runs in {folder} is like that.\n"),
+            _ => format!("None of the {held} runs in {folder} meets the conditions.\n"),
         }
         .into());
     }
@@ -199,7 +199,7 @@ fn entries(runs: &[Map<String, Value>], asked: Vec<String>, width: usize) -> Str
     match left_out.is_empty() {
         true => text,
         false => format!(
-            "{text}left out for want of room: {}; --format json has every field\n",
+            "{text}left out for lack of room: {}; --format json has every field\n",
             left_out.join(", ")
         ),
     }

@@ -35,7 +35,7 @@ impl Augmentation {
 impl std::str::FromStr for Augmentation {
     type Err = anyhow::Error;
 
-    /// Reads words with commas between them: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
+    /// Reads words separated by commas: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
     fn from_str(words: &str) -> Result<Self> {
         let mut augmentation = Self::default();
         for word in words.split(',') {

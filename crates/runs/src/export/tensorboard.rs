@@ -34,7 +34,7 @@ pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
         let end = file.curves(log);
         for figure in figures::of(log)? {
             let picture = painter.paint(&figure.svg);
-            let at = || format!("figure {} of {} not painted", figure.name, log.name);
+            let at = || format!("figure {} of {} not drawn", figure.name, log.name);
             file.picture(&figure.name, picture.with_context(at)?, log, end);
             drawn += 1;
         }
