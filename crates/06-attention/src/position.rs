@@ -65,7 +65,7 @@ impl PositionalEncoding {
     /// positions in it.
     ///
     /// # Errors
-    /// If the sequence ends behind the last position.
+    /// If the sequence ends after the last position.
     pub fn forward(&self, x: &Tensor, first: usize, mode: Mode) -> Result<Tensor> {
         let (_, steps, _) = x.dims3()?;
         let positions = self.p.dim(0)?;

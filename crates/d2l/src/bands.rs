@@ -254,7 +254,7 @@ mod tests {
         device = "gpu"
     "#;
 
-    /// One experiment with these lines behind its id.
+    /// One experiment with these lines after its id.
     fn with(lines: &str) -> Result<Bands> {
         Bands::parse(&format!(
             "[[experiment]]\nid = \"lenet concise en\"\n{lines}"

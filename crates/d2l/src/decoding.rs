@@ -57,7 +57,7 @@ impl Decoding {
             *o = ((*o - largest) / temperature).exp();
         }
         normalize(&mut tokens);
-        let mut sum = 0.0; // of those in front of a token
+        let mut sum = 0.0; // of the tokens before this one
         let is_needed = |&&(_, p): &&(u32, f64)| {
             let needed = sum < self.top_p;
             sum += p;
