@@ -440,7 +440,7 @@ fn the_command_that_is_shown_goes_on() -> Result<()> {
         let output = child.wait_with_output()?;
         let stderr = String::from_utf8(output.stderr)?;
         let command = stderr
-            .split("to go on: ")
+            .split("to continue: ")
             .nth(1)
             .context("a command")?
             .trim();

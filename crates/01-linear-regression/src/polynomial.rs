@@ -18,7 +18,7 @@ const ZH: Recipe = Recipe {
     learning_rate: 0.01,
     ..Recipe::SGD
 };
-/// The book trains the model with the most terms for longer.
+/// The book trains the model with the most terms longer than the others.
 const ZH_DEGREE19: Recipe = Recipe { epochs: 1500, ..ZH };
 
 const CUBIC: &[Preset<Options>] = &[
@@ -55,7 +55,7 @@ impl Network for Polynomial {
     }
 }
 
-/// What the three models differ in.
+/// The options in which the three models differ.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
@@ -64,7 +64,7 @@ pub struct Options {
     pub terms: usize,
 }
 
-/// The three polynomials in the chapter's list.
+/// The entries in the chapter's list: three polynomials.
 pub fn models() -> Vec<Model> {
     let model = |name, about, presets| Model::new(name, about, train, &[], presets);
     vec![
@@ -115,7 +115,7 @@ fn train(run: &mut Run, &Options { terms }: &Options) -> Result<()> {
     report(run, &data, task.network.linear.weight())
 }
 
-/// Logs the learned weights, `weight.0` of 1, `weight.1` of x and so on, and draws data and polynomials.
+/// Logs the learned weights (`weight.0` is that of 1, `weight.1` that of x, and so on), and draws data and polynomials.
 fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor) -> Result<()> {
     let weight: Vec<f32> = weight.flatten_all()?.to_vec1()?;
     let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();

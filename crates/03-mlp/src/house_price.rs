@@ -46,13 +46,13 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 5.7", EN, Options::EN),
 ];
 
-/// House prices in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "House prices: a linear model and cross-validation (D2L zh 4.10, en 5.7)";
     Model::new("house-price", about, train, &[], PRESETS)
 }
 
-/// What the editions differ in, and what an exercise changes.
+/// The options in which the editions differ, or which an exercise changes.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
@@ -66,7 +66,7 @@ pub struct Options {
     #[arg(skip = Target::Price)]
     #[serde(skip)]
     pub target: Target,
-    /// Whose features it has, and whose predictions go to Kaggle.
+    /// The edition whose features and predictions are made.
     #[arg(skip = HouseEdition::Zh)]
     #[serde(skip)]
     pub edition: HouseEdition,
@@ -200,7 +200,7 @@ fn mean(of_models: &[Vec<f32>]) -> Vec<f32> {
         .collect()
 }
 
-/// Writes `submission.csv` as Kaggle takes it: `Id,SalePrice` and a line for each house of the test set.
+/// Writes `submission.csv` in Kaggle's form: `Id,SalePrice`, then a line for each house of the test set.
 fn write_submission(run: &Run, houses: &HousePrices, prices: &[f32]) -> Result<()> {
     let Some(folder) = run.folder() else {
         bail!("the run has not started")

@@ -504,8 +504,8 @@ fn text(edition: TextEdition, num_train: usize) -> Result<ParallelText> {
     Ok(english_french(options, Choice::Builtin, "none".as_ref())?.data)
 }
 
-/// Objective, loss that is logged, cross-entropy of a token and number of tokens of some pairs, where what is behind the
-/// valid length of a target is `padding`.
+/// The minimized loss, the logged loss, a token's cross-entropy and the number of tokens of some pairs, where what
+/// follows the valid length of a target is `padding`.
 fn losses(loss: LossKind, padding: u32) -> Result<[f64; 4]> {
     let text = text(TextEdition::Zh, 40)?;
     let columns = [0, 1, 2, 3].map(|i| text.splits.train.column(i).clone());

@@ -440,7 +440,7 @@ fn more_padding_changes_nothing() -> Result<()> {
         let others = model.forward(&source, &lens, &longer, Mode::Evaluate)?;
         let off = difference(&logits, &others.narrow(1, 0, 6)?)?;
         ensure!(off < 1e-12, "{breaks}: more target changes logits by {off}");
-        // The token behind a sentence's end may be any.
+        // The token after a sentence's end may be any.
         let rows: Vec<Vec<u32>> = source.to_vec2()?;
         let mut rows = rows;
         rows[2][1] = (rows[2][1] + 1) % 11;

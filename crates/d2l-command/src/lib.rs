@@ -38,14 +38,14 @@ macro_rules! usage {
 /// The program was asked to stop, by Ctrl-C for instance, and has saved what it did: exit code 130.
 #[derive(Debug, Default)]
 pub struct Interrupted {
-    /// The command that goes on from here, if there is one.
+    /// The command that continues from here, if there is one.
     pub command: Option<String>,
 }
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.command {
-            Some(command) => write!(f, "interrupted; to go on: {command}"),
+            Some(command) => write!(f, "interrupted; to continue: {command}"),
             None => f.write_str("interrupted"),
         }
     }
@@ -62,7 +62,7 @@ pub fn main<A: Parser, O: Into<ExitCode>>(run: impl FnOnce(&A) -> Result<O>) -> 
     )
 }
 
-/// The same for a command that is built by hand. `explain` may replace clap's error with a better one.
+/// Like [`main()`], for a command that is built by hand. `explain` may replace clap's error with a better one.
 pub fn main_of<O: Into<ExitCode>>(
     command: Command,
     explain: impl FnOnce(&clap::Error) -> Option<String>,
@@ -117,14 +117,14 @@ fn say(kind: &str, message: &str) {
     let _ = writeln!(io::stderr(), "{kind}: {}", harmless(&line));
 }
 
-/// The text without characters that would command a terminal, such as those of a log that somebody else wrote.
+/// The text without control characters, which would command a terminal: a log may have been written by somebody else.
 fn harmless(text: &str) -> String {
     let commands = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.replace(commands, "\u{fffd}")
 }
 
-/// Writes to stdout, what is [`paint`]ed in colour if a terminal shows it. A reader that has closed the pipe (`| head`) is
-/// no error; a full disk is one.
+/// Writes to stdout, with [`paint`]ed text in colour on a terminal. A reader that has closed the pipe (`| head`) is no
+/// error; a full disk is one.
 pub fn print(text: &str) -> Result<()> {
     let text = colour::marks_replaced(&harmless(text), colour::is_wanted());
     match io::stdout().write_all(text.as_bytes()) {

@@ -36,12 +36,12 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds all finite values. There has to be one.
+    /// An axis that holds all finite values, of which there must be one.
     pub(crate) fn new(kind: Kind, values: impl Iterator<Item = f64> + Clone) -> Result<Self> {
         Self::scaled(kind, AxisScale::Automatic, values)
     }
 
-    /// The same with a scale that the caller chooses. A logarithmic axis holds the values above zero.
+    /// An axis with a scale that the caller chooses. A logarithmic axis holds the values above zero.
     pub(crate) fn scaled(
         kind: Kind,
         scale: AxisScale,
@@ -119,7 +119,7 @@ impl Axis {
         // The smallest powers are rounded to 0.
         let decades = decades.filter(|(at, _)| (low..=high).contains(at));
         let decades: Vec<_> = decades.collect();
-        // Few powers of ten say too little.
+        // A few powers of ten alone say too little.
         let ticks = match decades.len() {
             0..3 => between_decades(low, high),
             _ => decades,

@@ -110,7 +110,7 @@ pub(crate) fn check(title: &str, pictures: &[Picture]) -> Result<()> {
 pub(crate) struct Palette {
     /// The scale of learned weights.
     weights: Option<Colours>,
-    /// Whether its bar is drawn below: if a picture has one channel.
+    /// Whether its bar is drawn below the pictures, which it is if one of them has a single channel.
     has_bar: bool,
 }
 
@@ -146,7 +146,7 @@ impl Palette {
         }
     }
 
-    /// The number whose colour is the strongest; 1 where there is none.
+    /// The number whose colour is the strongest; 1 if there is none.
     pub(crate) fn limit(&self) -> String {
         self.weights
             .map_or("1".to_string(), |weights| weights.limit())

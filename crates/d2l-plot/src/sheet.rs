@@ -18,7 +18,7 @@ const FINE: f64 = 10.0;
 /// plotters divides font sizes by this number when it writes SVG.
 const FONT_FACTOR: f64 = 1.24;
 
-/// A part of the page as plotters knows it.
+/// A part of the page in plotters' terms.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Pixels in plotters' unit.

@@ -37,7 +37,7 @@ impl From<Outcome> for ExitCode {
 
 /// A chapter: its models, of which the first is trained if none is named, and the book's results for them.
 pub struct Chapter {
-    /// The chapter, as its package is called.
+    /// The chapter's name, which is that of its package.
     pub name: &'static str,
     /// One line for the help.
     pub about: &'static str,
@@ -212,7 +212,7 @@ fn train_each(
             };
             run.close_early(status, &format!("{error:#}"))?;
             if was_interrupted {
-                // Several seeds go on as a whole, each by its own name.
+                // Several seeds are resumed together, each run by its own name.
                 let run = run
                     .folder()
                     .and_then(Path::file_name)

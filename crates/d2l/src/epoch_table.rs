@@ -26,8 +26,8 @@ impl EpochTable {
         Self { width, metrics: Vec::new() }
     }
 
-    /// The epoch's line, behind a heading where one is needed. What the screen has no room for is left out from the
-    /// right; the log has it.
+    /// The epoch's line, after a heading if one is needed. Columns for which the screen has no room are left out from
+    /// the right; the log has them.
     pub fn lines(&mut self, epoch: &Epoch, epochs: usize) -> Vec<String> {
         let values = epoch.metrics();
         let names: Vec<String> = values.iter().map(|(name, _)| name.clone()).collect();

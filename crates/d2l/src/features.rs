@@ -98,7 +98,7 @@ fn first_kernels(run: &Run, name: &str) -> Option<(String, Tensor)> {
     Some((layer, var.as_detached_tensor()))
 }
 
-/// One picture for each filter: in colour if it has three channels, otherwise of its first channel.
+/// One picture for each filter: in colour if the filter has three channels, otherwise its first channel.
 fn kernel_pictures(weight: &Tensor) -> Result<Vec<Picture>> {
     let (filters, channels, height, width) = weight.dims4()?;
     let shown = if channels == 3 { 3 } else { 1 };

@@ -59,8 +59,8 @@ pub struct Evaluation {
     pub train_after: Scores,
 }
 
-/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass. `state` is that of
-/// [`Run::start`], with which Ctrl-C saves the run here too.
+/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass. `state` is the one
+/// given to [`Run::start`], with which Ctrl-C saves the run here too.
 pub fn evaluate<T: Task<N>, S: State + ?Sized, const N: usize>(
     task: &T,
     data: &Dataset<N>,

@@ -79,7 +79,8 @@ pub use d2l_nn as nn;
 pub use d2l_plot as plot;
 pub use d2l_random as random;
 
-/// Keeps freed pages for the next step. The system's allocator returns the pages of large tensors to the operating
-/// system and faults them in again at every step, which doubles the time of a step of the multilayer perceptron.
+/// mimalloc keeps freed pages for the next step. The system's allocator returns the pages of large tensors to the
+/// operating system and faults them in again at every step, which doubles the time of a step of the multilayer
+/// perceptron.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

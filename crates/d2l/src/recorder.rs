@@ -29,7 +29,7 @@ pub(crate) struct Recorder {
     pub folds: Folds,
     /// Numbers that belong to no epoch.
     pub measured: Metrics,
-    /// The first of them that is not finite, as `name is NaN`; a checkpoint can hold finite ones alone.
+    /// The first of them that is not finite, as `name is NaN`; a checkpoint can hold only finite numbers.
     not_finite: Option<String>,
     /// Early stopping's patience; it decides which epoch's parameters are kept.
     patience: Option<usize>,
@@ -57,8 +57,8 @@ impl Epochs {
         self.all.push(epoch);
     }
 
-    /// The epoch whose parameters are kept: with early stopping the first that has the lowest validation loss; the last
-    /// without early stopping, and if nothing is held out.
+    /// The epoch whose parameters are kept: with early stopping, the first with the lowest validation loss; without it,
+    /// or if nothing is held out, the last.
     pub fn kept(&self, patience: Option<usize>) -> Option<&Epoch> {
         match patience.and(self.bests.get(DECISIVE)) {
             Some(best) => self.numbered(best.epoch),
@@ -100,13 +100,13 @@ impl FromIterator<Epoch> for Epochs {
     }
 }
 
-/// Reads of the wall clock; never part of a result.
+/// Readings of the wall clock; never part of a result.
 pub(crate) struct Clock {
     /// When the current epoch began.
     pub epoch: Instant,
     /// Seconds spent in training steps in this epoch, without evaluation and checkpoints.
     pub training: f64,
-    /// Seconds of the earlier process that this one continues.
+    /// Seconds of the earlier processes that this one continues.
     pub before: f64,
     pub run: Instant,
 }
@@ -251,7 +251,7 @@ impl Recorder {
         }
     }
 
-    /// The epoch whose parameters the run keeps: the last, or with early stopping the one of the lowest validation
+    /// The epoch whose parameters the run keeps: the last, or with early stopping the one with the lowest validation
     /// loss.
     pub fn kept_epoch(&self) -> Option<&Epoch> {
         self.epochs.kept(self.patience)

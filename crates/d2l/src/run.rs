@@ -52,13 +52,13 @@ pub struct Run {
     pub(crate) recorder: Recorder,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) health: Health,
-    /// Of the last steps' gradients, where they may still be on the device.
+    /// Norms of the last steps' gradients that may still be on the device.
     unread_norms: Vec<SquaredNorms>,
-    /// What training will need, once the model has been observed.
+    /// The memory that training will need, once the model has been observed.
     memory: OnceCell<Memory>,
     /// Decides the draws of the current fold; the seed itself if there are no folds.
     pub(crate) draws: u64,
-    /// The data are the built-in ones, so the book's bands say nothing about the result.
+    /// Whether the data are the built-in ones: the book's bands then say nothing about the result.
     on_builtin_data: bool,
 }
 
@@ -79,8 +79,8 @@ impl Run {
         }
     }
 
-    /// Observes the layers that report in `forward`, whose inputs are `inputs`, batch first, to estimate the memory that
-    /// training needs; [`Run::start`] refuses what the machine doesn't have.
+    /// Observes the layers that report in `forward` on `inputs`, batch first, to estimate the memory that training
+    /// needs; [`Run::start`] refuses to train if the machine has less.
     ///
     /// With `--summary`, prints the layers, each with its output's shape and its number of parameters, and for
     /// convolutional networks also with multiply-adds and receptive field. Returns true, so that the chapter can stop
@@ -117,7 +117,7 @@ impl Run {
     /// everything from the last checkpoint instead.
     ///
     /// `plan` says how long an epoch is: `&Splits`, or [`Plan::steps`] if there is no data set. `state` is everything
-    /// beside the parameters that the next step depends on: the optimizer, a tuple of several, or the loop's own
+    /// that the next step depends on besides the parameters: the optimizer, a tuple of several, or the loop's own
     /// [`State`].
     pub fn start<S: State + ?Sized>(&mut self, plan: impl Into<Plan>, state: &mut S) -> Result<()> {
         let plan = plan.into();
@@ -151,13 +151,13 @@ impl Run {
         Ok(())
     }
 
-    /// Batch normalization needs two examples to have a variance, and an epoch's last minibatch has what the others leave.
+    /// Refuses a last minibatch of one example under batch normalization, which needs two examples for a variance.
     fn check_last_minibatch(&self, length: Length) -> Result<()> {
         let (examples, batch_size) = (length.examples(), self.settings.recipe.batch_size);
         if batch_size > 1 && examples % batch_size == 1 && !self.params.buffers().is_empty() {
             usage!(
                 "--batch-size {batch_size}: the last of {examples} examples would be a minibatch of its own, in which batch \
-                 normalization finds no variance; wanted another --batch-size, or one example less with --examples"
+                 normalization finds no variance; wanted another --batch-size, or one example fewer with --examples"
             );
         }
         Ok(())
@@ -178,8 +178,8 @@ impl Run {
         }
     }
 
-    /// Takes the run's folder: a new one with a log that begins, or that of the run to resume, which is only read until
-    /// all of it is known to fit. Shows what will be trained.
+    /// Takes the run's folder: a new one with a new log, or that of the run to resume, which is only read until all of
+    /// it is known to fit. Shows what will be trained.
     fn open(&mut self, plan: Plan) -> Result<()> {
         let settings = &self.settings;
         let (args, device) = (&settings.args, &settings.device);
@@ -229,7 +229,7 @@ impl Run {
         Ok(())
     }
 
-    /// Says that a resumed run is longer than it was, and what that changes.
+    /// Says that a resumed run is longer than before, and what that changes.
     fn say_lengthened(&self, before: usize) {
         let recipe = &self.settings.recipe;
         let now = recipe.epochs;
@@ -306,8 +306,8 @@ impl Run {
         })
     }
 
-    /// The remaining minibatches of this epoch, counted from 0: all of them, or after an interruption the rest. For
-    /// loops that make their minibatches themselves.
+    /// The numbers of this epoch's remaining minibatches, counted from 0: all of them, or after an interruption the
+    /// rest. For loops that make their minibatches themselves.
     pub fn batches_to_come(&self) -> std::ops::Range<usize> {
         self.batches_done()..self.batches_per_epoch()
     }
@@ -347,12 +347,12 @@ impl Run {
         }
     }
 
-    /// The place in the run on which the random changes to this epoch's training examples depend.
+    /// The epoch's place in the run, on which the random changes to its training examples depend.
     pub fn draws(&self) -> Draws {
         Draws { seed: self.draws, epoch: self.epoch() }
     }
 
-    /// Sums of this epoch's training. Add here every training metric of the log but the loss.
+    /// Sums over this epoch's training. Add every training metric of the log here, except the loss.
     pub fn scores(&mut self) -> &mut Scores {
         &mut self.checkpoint.progress.train
     }
@@ -391,13 +391,13 @@ impl Run {
         Ok(Some(gradients))
     }
 
-    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one. False
-    /// if they are too large for `--precision f16`: the optimizer is to skip this step.
+    /// Records the norm of all gradients together and scales them down to the recipe's maximum norm, if it has one.
+    /// False if they are too large for `--precision f16`: the optimizer must skip this step.
     pub fn clip(&mut self, gradients: &mut GradStore) -> Result<bool> {
         let parameters = self.params.parameters();
         let mut squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
         if let Some(scale) = &mut self.checkpoint.progress.loss_scale {
-            // Whether the optimizer may step depends on them, so they can't wait on the device.
+            // Whether the optimizer may step depends on them, so they are read at once.
             let read = squares.read()?;
             let are_finite = read.iter().flatten().sum::<f64>().is_finite();
             if let Some(factor) = scale.adapt(are_finite)? {
@@ -440,10 +440,10 @@ impl Run {
         self.read_gradient_norms()
     }
 
-    /// Records a step's loss, the mean over `examples` examples. `state` is that of [`Run::start`].
+    /// Records a step's loss, the mean over `examples` examples. `state` is the one given to [`Run::start`].
     ///
     /// # Errors
-    /// If the loss is no longer finite; after Ctrl-C, once the run has been saved.
+    /// If the loss is not finite; after Ctrl-C, once the run has been saved.
     pub fn record_step<S: State + ?Sized>(
         &mut self,
         loss: &Tensor,
@@ -458,11 +458,11 @@ impl Run {
         self.log_step(loss)?;
         let progress = &mut self.checkpoint.progress;
         if let Some(step) = progress.train.first_non_finite() {
-            self.read_gradient_norms()?; // they tell the cause
+            self.read_gradient_norms()?; // they show the cause
             return Err(self.diverged("loss", step));
         }
         if self.batches_done() == self.batches_per_epoch() {
-            self.settings.device.synchronize()?; // or the epoch's time would lack what the GPU has yet to do
+            self.settings.device.synchronize()?; // the epoch's time includes what the GPU still has to do
         }
         let recorder = &mut self.recorder;
         recorder.terminal.step(&self.checkpoint.progress.train);
@@ -477,8 +477,8 @@ impl Run {
         Ok(())
     }
 
-    /// Saves the run, if the program was asked to stop, and ends it. `state` is that of [`Run::start`]. For work between
-    /// the last step of an epoch and its record, such as an evaluation.
+    /// Saves the run and ends it, if the program was asked to stop. `state` is the one given to [`Run::start`]. For
+    /// work between the last step of an epoch and its record, such as an evaluation.
     ///
     /// # Errors
     /// [`Interrupted`].
@@ -492,14 +492,14 @@ impl Run {
         Ok(())
     }
 
-    /// Writes the epoch's line and, if one is due, a checkpoint. `state` is that of [`Run::start`].
+    /// Writes the epoch's line and, if one is due, a checkpoint. `state` is the one given to [`Run::start`].
     pub fn record_epoch<S: State + ?Sized>(
         &mut self,
         evaluation: &Evaluation,
         state: &S,
     ) -> Result<()> {
         self.read_from_device()?;
-        // A loop of its own may have left them on the device.
+        // A chapter's own loop may have left them on the device.
         let (valid, train_after) = (&evaluation.valid, &evaluation.train_after);
         let evaluation = Evaluation {
             valid: valid.when_read()?,
@@ -576,7 +576,7 @@ impl Run {
         if let Some(name) = self.params.first_non_finite()? {
             return Err(self.diverged(&format!("parameter {name}"), self.batches_done()));
         }
-        self.read_from_device()?; // or a resumed run would lack the last steps' losses
+        self.read_from_device()?; // otherwise a resumed run would lack the last steps' losses
         let best = self.file_of("best")?;
         self.checkpoint
             .save(&self.params, state, &self.recorder, &best)
@@ -625,7 +625,7 @@ impl Run {
     /// The path for a figure of this run: `figures/<name>.svg` in the run's folder. `None` before the run has started.
     ///
     /// # Errors
-    /// [`Interrupted`] after Ctrl-C: no further figure is begun.
+    /// [`Interrupted`] after Ctrl-C, so that no further figure is begun.
     pub fn figure(&self, name: &str) -> Result<Option<PathBuf>> {
         interrupt::check_interrupt()?;
         let path = |folder: &Path| folder.join("figures").join(format!("{name}.svg"));
@@ -633,7 +633,7 @@ impl Run {
     }
 
     /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`. A number that is not finite
-    /// makes the run a failed one when it is closed.
+    /// makes the run fail when it is closed.
     pub fn record_final(&mut self, metric: &str, value: f64) {
         self.recorder.measure(metric, value);
     }
@@ -646,7 +646,7 @@ impl Run {
         (!args.dry_run).then(|| figures.join(format!("{name}.svg")))
     }
 
-    /// Prints a line that was asked for, with `--quiet` too.
+    /// Prints a line that was asked for, even under `--quiet`.
     pub fn show(&self, line: &str) {
         print(line);
     }

@@ -1,4 +1,4 @@
-//! Sums of losses and hits over the batches of an epoch, and the means that the log shows.
+//! Sums of losses and correct predictions over the batches of an epoch, and the means that the log shows.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ impl Scores {
         self.add_scalar(name, mean, Kind::MeanLogarithm, examples)
     }
 
-    /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
+    /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of correct predictions.
     pub fn add_sum(&mut self, name: &'static str, sum: &Tensor, examples: usize) -> Result<()> {
         self.add(Unread { name, value: sum.detach(), kind: Kind::Sum, examples })
     }
@@ -182,7 +182,7 @@ impl Scores {
         Ok(())
     }
 
-    /// The same, with what is still on the device.
+    /// A copy for which everything that is still on the device has been read.
     pub(crate) fn when_read(&self) -> Result<Self> {
         let mut scores = self.clone();
         scores.read()?;

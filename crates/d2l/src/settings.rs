@@ -1,4 +1,4 @@
-//! What a run trains and how: the preset with the flags' changes. Nothing here changes during the run.
+//! What a run trains and how: the preset with the changes of the flags. Nothing here changes during the run.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{Args, Band, DeviceChoice, Implementation, PresetName, Recipe, usage}
 
 /// The resolved settings of a run.
 pub struct Settings {
-    /// The chapter, as its package is called.
+    /// The chapter's name, which is that of its package.
     pub chapter: &'static str,
     /// The chapter's model.
     pub model: &'static str,
@@ -40,7 +40,7 @@ pub struct Settings {
     options: Map<String, Value>,
     /// The flags that changed the preset.
     pub(crate) changes: Vec<Change>,
-    /// The results that are expected of the preset.
+    /// The expected results of the preset.
     pub(crate) bands: Vec<Band>,
     pub(crate) args: Args,
 }
@@ -57,8 +57,8 @@ impl Settings {
         recipe.validate()?;
         if !recipe.precision.is_f32() && experiment.implementation == Implementation::Scratch {
             usage!(
-                "--precision {}: a model by hand multiplies in f32 alone; wanted --implementation concise, if the model \
-                 has one",
+                "--precision {}: a model written by hand multiplies in f32 only; wanted --implementation concise, if the \
+                 model has one",
                 recipe.precision
             );
         }
@@ -94,8 +94,8 @@ impl Settings {
         })
     }
 
-    /// An empty store, whose initial values are drawn from `seed`. Parameters larger than half of the machine's memory are
-    /// refused: gradients take as much again.
+    /// An empty store, whose initial values are drawn from `seed`. It refuses parameters larger than half of the
+    /// machine's memory, because gradients take as much again.
     pub(crate) fn parameters(&self, seed: u64) -> ParamStore {
         let half = memory_bytes().map_or(u64::MAX, |memory| memory / 2);
         ParamStore::limited(seed, DType::F32, &self.device, half)
@@ -148,7 +148,7 @@ impl Settings {
         }
     }
 
-    /// Whether the log has the further group `group`, such as `train_after`: the preset's bands ask for it.
+    /// Whether the log has the further group `group`, such as `train_after`, because the preset's bands need it.
     pub fn logs(&self, group: &str) -> bool {
         self.bands.iter().any(|band| band.group() == group)
     }
@@ -229,7 +229,7 @@ impl Settings {
     }
 }
 
-/// A name that every file system takes, also with a number behind it: the rest of a longer one becomes its digest.
+/// A name that every file system accepts, even with a number added. The end of a longer name is replaced by its digest.
 fn shortened(name: String) -> String {
     const LONGEST: usize = 200;
     if name.len() <= LONGEST {

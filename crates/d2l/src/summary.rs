@@ -9,7 +9,7 @@ use crate::terminal::print;
 
 /// Prints a model's layers: name, output shape without the batch, number of parameters; for a model with kernels or
 /// pooling regions also the multiply-adds for one example and the receptive field. Parameters that no layer reports,
-/// such as those of a model by hand, follow with their own shapes.
+/// such as those of a model written by hand, follow with their own shapes.
 pub(crate) fn print_table(
     inputs: &[&Tensor],
     observations: &Observations,

@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::Scores;
 use crate::epoch_table::EpochTable;
 
-/// Width to keep to where nobody knows the screen's.
+/// The width to use if the screen's is unknown.
 const WIDTH: usize = 80;
-/// The width of what stands before a line of the heading: `recipe  `.
+/// The width of the label before a line of the heading: `recipe  `.
 const LABEL: usize = 8;
-/// A run that takes less time than this in all doesn't say how much.
+/// For a run that takes less time than this in all, no estimate of the remaining time is shown.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
 /// A longer run has no line for some epochs.
 const MOST_LINES: usize = 50;

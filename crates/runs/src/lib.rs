@@ -51,7 +51,7 @@ use std::process::ExitCode;
 
 pub use args::Args;
 
-/// The output of a command, and the error with which it fails after printing, if it does.
+/// The output of a command, and the error with which it fails after printing, if there is one.
 struct Report {
     text: String,
     verdict: Result<()>,

@@ -20,7 +20,7 @@ const USUAL: [&str; 3] = ["valid.loss", "train_after.loss", "train.loss"];
 pub struct Plot {
     #[command(flatten)]
     pub runs: Runs,
-    /// What to draw, such as valid.loss or gradient_norm; several with commas between them
+    /// What to draw, such as valid.loss or gradient_norm; separate several with commas
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
     pub metrics: Vec<String>,
     /// What the horizontal axis counts
@@ -43,7 +43,7 @@ pub struct Plot {
     pub output: Option<PathBuf>,
 }
 
-/// How values are spread over an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scale {
     #[default]
@@ -136,7 +136,8 @@ struct Line {
     name: String,
 }
 
-/// The runs by setting. If each is to have its line and there is but one setting, its seeds take the settings' place.
+/// The runs by setting. If each run gets its own line and there is only one setting, the seeds take the place of
+/// settings.
 fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
     let settings = by_setting(logs);
     if !each || settings.len() > 1 {
@@ -148,8 +149,8 @@ fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
     alone.collect()
 }
 
-/// A line for each setting and metric, or for each of its runs; one colour per setting. What has no line is named in
-/// `missing`.
+/// A line for each setting and metric, or for each of its runs; one colour per setting. `missing` names whatever gets
+/// no line.
 fn lines(
     groups: &[Group],
     metrics: &[String],
@@ -174,7 +175,7 @@ fn lines(
                         Line { curve, name }
                     }));
                 }
-                // The legend has the setting once.
+                // The legend names the setting once.
                 for line in found.iter_mut().skip(1) {
                     line.curve.name.clear();
                 }
@@ -229,7 +230,7 @@ fn described(groups: &[Group]) -> Vec<Map<String, Value>> {
     }
 }
 
-/// What the figure shows: what its runs have in common, the metric, and what a line stands for.
+/// The figure's title: what its runs have in common, the metric, and what a line stands for.
 fn title(groups: &[Group], metrics: &str, each: bool) -> String {
     let common = match groups {
         [group] if group.logs.len() == 1 => group.name.clone(),

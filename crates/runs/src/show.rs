@@ -22,7 +22,7 @@ pub struct Show {
     pub format: Format,
 }
 
-/// Where the values of the header begin.
+/// The column at which the values of the header begin.
 const INDENT: usize = 12;
 
 pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
@@ -69,7 +69,7 @@ pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
     Ok(text.into())
 }
 
-/// What was trained, on what, how.
+/// What was trained, on which data, and how.
 fn header(log: &Log) -> String {
     let header = &log.header;
     let recipe = flattened(&header.recipe).into_iter();
@@ -132,7 +132,7 @@ fn header(log: &Log) -> String {
     text
 }
 
-/// Names and values, as many to a line as fit.
+/// Names and values, as many as fit in a line.
 fn pairs(fields: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (name, value) in fields {
@@ -186,7 +186,7 @@ fn epochs(log: &Log, all: bool) -> String {
     table.render() + &spread_note(rows.len(), log.epochs.len())
 }
 
-/// A line of bars per metric; over the steps too, where the log has them.
+/// A line of bars per metric, and one over the steps if the log has them.
 fn curves(log: &Log) -> String {
     let mut table =
         Table::of_words(["metric", "first", "last", "best", "in epoch", "curve"].map(String::from));

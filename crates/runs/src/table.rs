@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// Space between columns.
 pub(crate) const GAP: u16 = 2;
-/// The largest number of rows of which all are printed.
+/// The largest number of rows for which all are printed.
 const MANY: usize = 24;
 /// The number of evenly spread rows that are printed of a longer table.
 const SPREAD: usize = 16;
@@ -72,7 +72,7 @@ impl Table {
         parts.join("\n")
     }
 
-    /// The columns of each part, beside the first.
+    /// The columns of each part, besides the first.
     fn parts(&self, most: usize) -> Vec<Range<usize>> {
         let widths = self.0.column_max_content_widths();
         let width = |column: usize| usize::from(widths.get(column).copied().unwrap_or_default());

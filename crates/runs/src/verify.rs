@@ -70,7 +70,7 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
     Ok(Report { text, verdict: verdict(&experiments) })
 }
 
-/// Gives a run that finished the verdicts of another run's bands, and one that did not finish none.
+/// Gives a finished run the verdicts of another run's bands, and an unfinished one none.
 fn judge_by(log: &mut Log, owner: &Log) {
     let is_finished = log.status() == owner.status();
     let bands = owner.verdicts().iter().filter(|_| is_finished);

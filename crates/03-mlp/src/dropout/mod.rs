@@ -18,13 +18,13 @@ use serde::Serialize;
 
 use crate::NUM_HIDDENS;
 
-/// Dropout in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Dropout: two hidden layers whose units are dropped at random (D2L zh 4.6, en 5.6)";
     Model::new("dropout", about, train, scratch::PRESETS, concise::PRESETS)
 }
 
-/// What the book's exercises change.
+/// The options, which the book's exercises change.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {

@@ -1,4 +1,4 @@
-//! `runs compare A B …`: what differs, by how much, beyond the seeds' spread or not, and at what cost.
+//! `runs compare A B …`: what differs, by how much, whether by more than the seeds' spread, and at what cost.
 
 mod json;
 mod tables;
@@ -19,11 +19,11 @@ use tables::{describe, exact, judgement, tables};
 pub struct Compare {
     #[command(flatten)]
     pub runs: Runs,
-    /// Compare what runs with different values of this field have in common, as in recipe.learning_rate; without it,
-    /// runs that differ in their seed alone are put together
+    /// Group the runs by this field, such as recipe.learning_rate, and compare the groups; without it, runs that differ
+    /// in their seed alone are grouped
     #[arg(long, value_name = "FIELD")]
     pub by: Option<String>,
-    /// Compare these metrics only, such as valid.accuracy; several with commas between them
+    /// Compare these metrics only, such as valid.accuracy; separate several with commas
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
     pub metrics: Vec<String>,
     /// Exit with 1 if a metric that two runs share is further apart than this in any epoch
@@ -37,16 +37,16 @@ pub struct Compare {
     pub format: Format,
 }
 
-/// What is compared: single runs, or groups of them.
+/// The things that are compared: single runs, or groups of them.
 pub(crate) struct Sides<'a> {
-    /// A column each.
+    /// One column each.
     pub(crate) groups: Vec<Group<'a>>,
     /// The mean run of each.
     pub(crate) means: Vec<Log>,
     pub(crate) comparison: Comparison,
-    /// Each metric over the seeds; empty if each group is one run and nothing was said about grouping.
+    /// Each metric over the seeds; empty if each group is one run and `--by` is not given.
     pub(crate) spreads: Vec<Spread>,
-    /// How the spreads call the groups.
+    /// The groups' names in the tables of spreads.
     pub(crate) names: Vec<String>,
 }
 
@@ -145,7 +145,7 @@ fn sides<'a>(logs: &'a [Log], args: &Compare) -> Result<Sides<'a>> {
     Ok(Sides { groups, means, comparison, spreads, names })
 }
 
-/// Amounts over the first one.
+/// Amounts, each divided by the first one.
 fn ratios(amounts: &[Option<f64>]) -> Vec<Option<f64>> {
     let first = amounts.first().copied().flatten();
     let ratio = |amount: &Option<f64>| Some((*amount)? / first?).filter(|ratio| ratio.is_finite());

@@ -33,7 +33,7 @@ pub(super) fn tables(sides: &Sides, args: &Compare) -> String {
     text + &format!("\n{}", totals(sides))
 }
 
-/// One line per column: its letter, and its run, or what its runs have in common.
+/// One line per column: its letter, and its run or what its runs have in common.
 fn legend(groups: &[Group], by: Option<&str>) -> String {
     let mut lines = String::new();
     let mut varying: Vec<String> = Vec::new();
@@ -132,7 +132,7 @@ pub(super) fn describe(gap: &Gap, text: impl Fn(f64) -> String) -> String {
     )
 }
 
-/// The final value of each metric, unless it stands with the seeds' spread, and the cost.
+/// The final value of each metric, unless it is shown with the seeds' spread, and the cost.
 fn totals(sides: &Sides) -> String {
     let Sides { groups, means, comparison, .. } = sides;
     let mut table = wide_table("final", means.len(), None);

@@ -26,8 +26,8 @@ pub(crate) enum Ended {
 }
 
 impl Program {
-    /// The given program, or the package's, which cargo builds. It is called directly afterwards, so that a source file
-    /// that is changed meanwhile doesn't change the experiment.
+    /// The given program, or the package's, which cargo builds. The sweep then calls it directly, so that editing a
+    /// source file in the meantime doesn't change the experiment.
     pub(crate) fn find(args: &Args) -> Result<Self> {
         match (&args.program, &args.package) {
             (Some(file), _) if file.is_file() => Ok(Self(file.clone())),
@@ -101,7 +101,7 @@ fn build(package: &str, features: Option<&str>) -> Result<PathBuf> {
     if !output.status.success() {
         usage!("--package {package}: cargo did not build it");
     }
-    // One message for each compiled piece; those of programs have an `executable`.
+    // One message for each compiled target; those of programs have an `executable`.
     let messages = String::from_utf8_lossy(&output.stdout);
     let messages = messages
         .lines()

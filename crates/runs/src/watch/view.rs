@@ -15,14 +15,14 @@ use ratatui::widgets::{
 use std::slice;
 use std::time::SystemTime;
 
-/// Below this width or height there are no curves, and short columns.
+/// Below this width or height, there are no curves, and the columns are short.
 const NARROW: u16 = 60;
 const FLAT: u16 = 12;
 /// From this width on there is a column for the steps of the epoch in progress, if a log has lines for steps.
 const ROOMY: u16 = 90;
 /// From this width on two metrics stand side by side.
 const WIDE: u16 = 120;
-/// The column of the steps stands behind that of the epochs.
+/// The place of the steps' column: after that of the epochs.
 const PLACE_OF_STEPS: usize = 3;
 /// Rows of the table at most; it scrolls.
 const ROWS: u16 = 8;
@@ -111,7 +111,7 @@ impl View {
         }
     }
 
-    /// What there is to say about the chosen run before its first epoch is complete.
+    /// The text about the chosen run before its first epoch is complete.
     fn beginning(&self) -> String {
         let step = self.chosen().and_then(|log| log.steps.last());
         let step = step.map(|step| format!("; loss {} in step {}", shown(step.loss), step.step));
@@ -175,7 +175,7 @@ impl View {
         frame.render_stateful_widget(table, area, &mut state);
     }
 
-    /// The chosen run's newest values, where there is no room for curves.
+    /// The chosen run's newest values, shown if there is no room for curves.
     fn draw_values(&self, frame: &mut Frame, area: Rect) {
         let Some(log) = self.chosen() else { return };
         let names = metric_names(slice::from_ref(log)).into_iter();
@@ -211,7 +211,7 @@ impl View {
                 .bounds([ends[0] - room, ends[1] + room])
                 .labels(ends.map(text))
         };
-        // Where the curves are not: losses fall, scores rise.
+        // The legend is placed away from the curves: losses fall, scores rise.
         let legend = match higher_is_better(kind) {
             true => LegendPosition::BottomRight,
             false => LegendPosition::TopRight,
@@ -225,7 +225,7 @@ impl View {
     }
 }
 
-/// A run without an end is taken to be running: whoever knows better says so.
+/// A run's status. A run without an end counts as running, unless the caller knows better.
 fn running(log: &Log) -> &'static str {
     if log.end.is_none() {
         "running"
