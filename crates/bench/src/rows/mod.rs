@@ -1,4 +1,4 @@
-//! What is measured, one function per row. The PyTorch reference of a row, with its batch and its count of operations,
+//! The rows of the table, one function each. The PyTorch reference of a row, with its batch and its count of operations,
 //! has the same name in `scripts/bench/rows.py`.
 //!
 //! - `models`: training steps of the chapters' models, and evaluations
