@@ -184,6 +184,13 @@ pub struct Losses {
 }
 
 impl Lesson<'_> {
+    /// What the model says of the next tokens of `[source, valid lengths, target, valid lengths]`: logits `[B, T, V]`.
+    fn logits(&self, batch: &[Tensor; 4], mode: Mode) -> Result<Tensor> {
+        let [source, source_lens, target, _] = batch;
+        let input = decoder_input(target, self.text.target_vocabulary.id(BEGIN))?;
+        Ok(self.model.forward(source, source_lens, &input, mode)?)
+    }
+
     /// The losses of the pairs `rows` of `data`. zh 9.7.3, en 10.7.5.
     pub fn losses(
         &self,
@@ -192,9 +199,9 @@ impl Lesson<'_> {
         device: &Device,
         mode: Mode,
     ) -> Result<Losses> {
-        let [source, source_lens, target, target_lens] = &data.batch(rows, device)?;
-        let input = decoder_input(target, self.text.target_vocabulary.id(BEGIN))?;
-        let logits = self.model.forward(source, source_lens, &input, mode)?; // [B, T, V]
+        let batch = data.batch(rows, device)?;
+        let logits = self.logits(&batch, mode)?;
+        let [_, _, target, target_lens] = &batch;
         let sum = |logits: &Tensor, valid_lens| {
             let options = CrossEntropyOptions {
                 valid_lens,
@@ -267,9 +274,7 @@ pub fn fit<O: Optimizer + ?Sized>(
             ..Evaluation::default()
         };
         run.record_epoch(&evaluation, optimizer)?;
-        run.examine(splits, |set, rows| {
-            lesson.losses(set, rows, &device, Mode::Evaluate)
-        })?;
+        run.examine(splits, |batch| lesson.logits(batch, Mode::Evaluate))?;
     }
     run.finish()
 }

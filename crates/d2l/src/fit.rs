@@ -42,9 +42,8 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             },
         };
         run.record_epoch(&evaluation, optimizer)?;
-        run.examine(data, |set, rows| {
-            let batch = set.batch(rows, &device)?;
-            Ok(task.evaluate(&batch, &mut Scores::default())?)
+        run.examine(data, |batch| {
+            Ok(task.evaluate(batch, &mut Scores::default())?)
         })?;
     }
     run.finish()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
-use d2l_data::{Dataset, Splits};
+use d2l_data::Splits;
 use d2l_nn::{Layer, Observations, no_grad, observed};
 
 use crate::Run;
@@ -69,14 +69,14 @@ impl Health {
 impl Run {
     /// Warns of what is wrong after an epoch, each thing once: parameters whose gradient was 0 in every step, a layer
     /// whose outputs are all 0, a prediction that is the same for different inputs. `predict` computes, in evaluation
-    /// mode, the first rows of the held-out set, or of the training set if nothing is held out. A model written by
+    /// mode, a minibatch: the first rows of the held-out set, or of the training set if nothing is held out. A model written by
     /// hand, which reports no layers, is judged by its gradients alone.
     ///
     /// [`fit`](crate::fit()) calls this. A prediction is made after the epochs 1, 2, 4, 8, … and the last.
     pub fn examine<T, const N: usize>(
         &mut self,
         data: &Splits<N>,
-        predict: impl FnOnce(&Dataset<N>, &[usize]) -> Result<T>,
+        predict: impl FnOnce(&[Tensor; N]) -> Result<T>,
     ) -> Result<()> {
         let names = || {
             let parameters = self.params.parameters().into_iter();
@@ -91,10 +91,10 @@ impl Run {
             };
             let count = set.len().min(self.settings.recipe.batch_size).min(EXAMPLES);
             let rows: Vec<usize> = (0..count).collect();
-            let (predicted, observations) = observed(|| Ok(no_grad(|| predict(set, &rows))))?;
+            let batch = set.batch(&rows, &self.settings.device)?;
+            let (predicted, observations) = observed(|| Ok(no_grad(|| predict(&batch))))?;
             predicted?;
-            let inputs = set.batch(&rows, &self.settings.device)?;
-            if let Some(input) = inputs.first() {
+            if let Some(input) = batch.first() {
                 warnings.extend(about_layers(&observations, input)?);
             }
         }

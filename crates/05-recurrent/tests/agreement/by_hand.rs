@@ -1,191 +1,19 @@
-//! By hand, with the library and in PyTorch, the models compute the same numbers.
-
-use std::path::Path;
+//! By hand and with the library the same: outputs, states, losses and gradients.
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use d2l::Implementation::{Concise, Scratch};
-use d2l::data::{Choice, names};
-use d2l::nn::testing::{every_parameter_has_a_gradient, filled, hash};
+use d2l::next_token_loss;
+use d2l::nn::testing::filled;
 use d2l::nn::{
-    Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, Step, backward,
-    cross_entropy, gru, linear, mse_loss, observed,
+    Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, backward, gru, linear,
 };
-use d2l::{Implementation, Scores, Task, next_token_loss};
-use recurrent::autoregressive::Autoregressive;
-use recurrent::experiment::Build;
 use recurrent::language_model::{OneHot, Recurrent};
 use recurrent::lstm::variants;
-use recurrent::names::{NameClassifier, NameGenerator};
 use recurrent::rnn_model::{Cell, RnnModel};
-use recurrent::word_lm::{Output, Size, WordModel};
-use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
+use recurrent::{deep_rnn, gru as gru_model, lstm, rnn};
 
-const DEVICE: Device = Device::Cpu;
-const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
-/// V, H, B, T
-const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
-
-/// Every model, with its implementation and what makes it.
-const MODELS: [(&str, Implementation, Build); 14] = [
-    ("rnn", Scratch, rnn::network),
-    ("rnn", Concise, rnn::network),
-    ("gru", Scratch, gru_model::network),
-    ("gru", Concise, gru_model::network),
-    ("lstm", Scratch, lstm::network),
-    ("lstm", Concise, lstm::network),
-    ("deep-rnn", Scratch, deep_rnn::network),
-    ("deep-gru", Concise, deep_gated::gru),
-    ("deep-lstm", Concise, deep_gated::lstm),
-    (BIDIRECTIONAL, Concise, bidirectional_lstm::network),
-    ("prototype-lstm", Scratch, variants::prototype),
-    ("pseudo-lstm", Scratch, variants::pseudo),
-    ("peephole-lstm", Scratch, variants::peephole),
-    ("peephole-lstm", Concise, variants::peephole),
-];
-/// PyTorch has layers for these: the rest of [`MODELS`] has none.
-const IN_PYTORCH: usize = 10;
-const BIDIRECTIONAL: &str = "bidirectional-lstm";
-
-fn f64_params() -> ParamStore {
-    ParamStore::with_dtype(0, DType::F64, &DEVICE)
-}
-
-fn model(
-    build: Build,
-    implementation: Implementation,
-    params: &ParamStore,
-) -> candle_core::Result<Box<dyn Recurrent>> {
-    let (v, h, _, _) = SIZES;
-    build(implementation, (v, h), &Initializer::PytorchDefault, params)
-}
-
-/// Tokens `[B, T]`.
-fn tokens(salt: u32) -> Result<Tensor> {
-    let (v, _, batch, steps) = SIZES;
-    let tokens: Vec<u32> = (0..(batch * steps) as u32)
-        .map(|i| hash(i, salt) % v as u32)
-        .collect();
-    Ok(Tensor::from_vec(tokens, (batch, steps), &DEVICE)?)
-}
-
-#[test]
-fn every_model_agrees_with_pytorch() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, implementation, build) in MODELS.into_iter().take(IN_PYTORCH) {
-        let file = folder.join(format!("{name}-{implementation}.json"));
-        let build = |params: &ParamStore| Ok(model(build, implementation, params)?);
-        d2l::testing::check_against_golden(&file, build, next_token_loss)
-            .with_context(|| format!("{name} {implementation}"))?;
-    }
-    Ok(())
-}
-
-#[test]
-fn the_autoregressive_models_agree_with_pytorch() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, num_hiddens) in [("perceptron", 10), ("linear", 0)] {
-        let file = folder.join(format!("autoregressive-{name}.json"));
-        let build = |params: &ParamStore| {
-            Ok(Autoregressive::new(
-                num_hiddens,
-                &Initializer::Zeros,
-                params,
-            )?)
-        };
-        d2l::testing::check_against_golden(&file, build, mse_loss)?;
-    }
-    Ok(())
-}
-
-/// The sizes of the golden file, with an output layer of this kind.
-fn word_model(
-    output: Output,
-    vocab_size: usize,
-    params: &ParamStore,
-) -> candle_core::Result<WordModel> {
-    let (_, h, _, _) = SIZES;
-    let size = Size {
-        cell: Cell::Lstm,
-        embedding_dim: h,
-        num_hiddens: h,
-        num_layers: 2,
-        dropout: 0.0,
-        output,
-    };
-    WordModel::new(size, vocab_size, &Initializer::PytorchDefault, params)
-}
-
-#[test]
-fn the_models_of_names_and_words_agree_with_pytorch() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    let (v, h, _, _) = SIZES;
-    let words = |params: &ParamStore| -> Result<Box<dyn Recurrent>> {
-        Ok(Box::new(word_model(Output::Tied, v, params)?))
-    };
-    d2l::testing::check_against_golden(&folder.join("word-lm.json"), words, next_token_loss)?;
-    let init = Initializer::PytorchDefault;
-    let names = |params: &ParamStore| Ok(NameClassifier::new(Cell::Rnn, (h, h), &init, params)?);
-    let file = folder.join("names-classifier.json");
-    d2l::testing::check_against_golden(&file, names, cross_entropy)
-}
-
-/// Enough words for the adaptive softmax to have groups, and a token of each.
-#[test]
-fn the_loss_of_words_is_that_of_the_logits_and_every_parameter_gets_a_gradient() -> Result<()> {
-    const WORDS: u32 = 40;
-    let (batch, steps) = (8, 10);
-    let tokens = |salt: u32| -> Result<Tensor> {
-        let tokens = (0..(batch * steps) as u32).map(|i| (i * salt) % WORDS);
-        Ok(Tensor::from_iter(tokens, &DEVICE)?.reshape((batch, steps))?)
-    };
-    let (x, y) = (tokens(7)?, tokens(3)?);
-    for output in [Output::Tied, Output::Untied, Output::Adaptive] {
-        let params = f64_params();
-        let (_, h, _, _) = SIZES;
-        let size = Size {
-            cell: Cell::Gru,
-            embedding_dim: 4 * h,
-            num_hiddens: 4 * h, // narrow vectors of the rarest words need sixteen units
-            num_layers: 2,
-            dropout: 0.0,
-            output,
-        };
-        let init = Initializer::PytorchDefault;
-        let model = WordModel::new(size, WORDS as usize, &init, &params)?;
-        let (_, state) = model.forward_from(&x, None, TRAIN)?;
-        let (o, _) = model.forward_from(&x, Some(&state), Mode::Evaluate)?;
-        let (loss, _) = model.loss_from([&x, &y], Some(&state), Mode::Evaluate)?;
-        ensure!(o.dims() == [batch, steps, WORDS as usize], "{:?}", o.dims());
-        ensure_near("loss", &loss, &next_token_loss(&o, &y)?)?;
-        let (loss, _) = model.loss_from([&x, &y], None, TRAIN)?;
-        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
-    }
-    Ok(())
-}
-
-#[test]
-fn every_parameter_of_the_models_of_names_gets_a_gradient() -> Result<()> {
-    let names = names(Choice::Builtin, Path::new(""))?.data;
-    let rows: Vec<usize> = (0..names.languages.len() * 200).step_by(7).collect();
-    let init = Initializer::PytorchDefault;
-    let languages = names.languages.len();
-    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
-        let params = f64_params();
-        let network = NameClassifier::new(cell, (6, languages), &init, &params)?;
-        let [x, y] = names.for_classification()?.train.batch(&rows, &DEVICE)?;
-        let loss = cross_entropy(&network.forward(&x, TRAIN)?, &y)?;
-        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
-
-        let params = f64_params();
-        let network = NameGenerator::new(cell, (6, languages), 0.1, &init, &params)?;
-        let batch = names.for_generation()?.train.batch(&rows, &DEVICE)?;
-        let Mode::Train(step) = TRAIN else { continue };
-        let loss = network.training_loss(&batch, step, &mut Scores::default())?;
-        every_parameter_has_a_gradient(&params, &backward(&loss)?)?;
-    }
-    Ok(())
-}
+use crate::{DEVICE, SIZES, TRAIN, ensure_near, f64_params, model, tokens};
 
 /// Arranges parameters or gradients of a model by hand as the library's model has them.
 ///
@@ -236,23 +64,6 @@ fn named(params: &ParamStore, name: &str) -> Result<candle_core::Var> {
     let mut all = params.parameters().into_iter();
     let found = all.find(|(known, _)| known == name);
     Ok(found.with_context(|| format!("no {name}"))?.1)
-}
-
-fn ensure_near(what: &str, a: &Tensor, b: &Tensor) -> Result<()> {
-    ensure!(
-        a.dims() == b.dims(),
-        "{what}: {:?} {:?}",
-        a.dims(),
-        b.dims()
-    );
-    let gap = (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
-    let largest = a.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
-    ensure!(largest > 0.0, "{what}: all zeros agree with anything");
-    ensure!(
-        gap <= 1e-12 + 1e-10 * largest,
-        "{what}: they differ by {gap} of {largest}"
-    );
-    Ok(())
 }
 
 /// Outputs, states, loss and gradients at equal parameters, from a state that isn't zero.
@@ -443,60 +254,4 @@ fn the_gru_by_hand_is_the_librarys_with_the_reset_before_the_product() -> Result
         peepholes: "",
     };
     ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
-}
-
-/// A model that starts from the state after the first half computes what it computes for the whole text.
-#[test]
-fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
-    let x = tokens(1)?;
-    let halves = [x.narrow(1, 0, 2)?, x.narrow(1, 2, 4)?];
-    for (name, implementation, build) in MODELS {
-        if name == BIDIRECTIONAL {
-            continue; // its second direction begins at the end
-        }
-        let params = f64_params();
-        let model = model(build, implementation, &params)?;
-        let (whole, _) = model.forward_from(&x, None, Mode::Evaluate)?;
-        let (first, state) = model.forward_from(&halves[0], None, Mode::Evaluate)?;
-        let (second, _) = model.forward_from(&halves[1], Some(&state), Mode::Evaluate)?;
-        let both = Tensor::cat(&[first, second], 1)?;
-        ensure_near(&format!("{name} {implementation}"), &whole, &both)?;
-    }
-    Ok(())
-}
-
-#[test]
-fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()> {
-    let (v, h, batch, steps) = SIZES;
-    let (x, y) = (tokens(1)?, tokens(2)?);
-    for (name, implementation, build) in MODELS {
-        let name_of_model = format!("{name} {implementation}");
-        let params = f64_params();
-        let model = model(build, implementation, &params)?;
-        let (o, observations) = observed(|| model.forward(&x, TRAIN))?;
-        ensure!(
-            o.dims() == [batch, steps, v],
-            "{name_of_model}: {:?}",
-            o.dims()
-        );
-        every_parameter_has_a_gradient(&params, &backward(&next_token_loss(&o, &y)?)?)?;
-        let layers = observations.rows(&[&x]);
-        let found: Vec<(&str, &[usize])> = layers
-            .iter()
-            .map(|layer| (layer.name.as_str(), layer.output.dims()))
-            .collect();
-        let directions = if name == BIDIRECTIONAL { 2 } else { 1 };
-        let hidden = [batch, steps, h * directions];
-        let logits = [batch, steps, v];
-        let wanted: &[(&str, &[usize])] = match implementation {
-            Scratch => &[("one_hot", &logits)],
-            Concise => &[("one_hot", &logits), ("rnn", &hidden), ("linear", &logits)],
-        };
-        ensure!(found == wanted, "{name_of_model}: {found:?}");
-        if implementation == Concise {
-            let last = layers.last().context("layers")?;
-            ensure_near(&name_of_model, &last.output, &o)?;
-        }
-    }
-    Ok(())
 }
