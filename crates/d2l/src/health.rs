@@ -69,8 +69,8 @@ impl Health {
 impl Run {
     /// Warns of what is wrong after an epoch, each thing once: parameters whose gradient was 0 in every step, a layer
     /// whose outputs are all 0, a prediction that is the same for different inputs. `predict` computes, in evaluation
-    /// mode, a minibatch: the first rows of the held-out set, or of the training set if nothing is held out. A model written by
-    /// hand, which reports no layers, is judged by its gradients alone.
+    /// mode, a minibatch: the first rows of the held-out set, or of the training set if nothing is held out. A model
+    /// written by hand, which reports no layers, is judged by its gradients alone.
     ///
     /// [`fit`](crate::fit()) calls this. A prediction is made after the epochs 1, 2, 4, 8, … and the last.
     pub fn examine<T, const N: usize>(
