@@ -12,52 +12,85 @@ use d2l::nn::{
     cross_entropy, gru, linear, mse_loss, observed,
 };
 use d2l::{Implementation, Scores, Task, next_token_loss};
-use recurrent::autoregressive::Autoregressive;
+use recurrent::autoregressive::series::TAU;
+use recurrent::autoregressive::{Autoregressive, Kind};
 use recurrent::experiment::Build;
-use recurrent::language_model::{OneHot, Recurrent};
+use recurrent::language_model::Recurrent;
 use recurrent::lstm::variants;
 use recurrent::names::{NameClassifier, NameGenerator};
-use recurrent::rnn_model::{Cell, RnnModel};
+use recurrent::rnn_model::Cell;
+use recurrent::structure::Structure;
+use recurrent::vectors::OneHot;
 use recurrent::word_lm::{Output, Size, WordModel};
-use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
+use recurrent::{bidirectional_lstm, gru as gru_model, lstm, rnn};
 
 const DEVICE: Device = Device::Cpu;
 const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
 /// V, H, B, T
 const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
 
-/// Every model, with its implementation and what makes it.
-const MODELS: [(&str, Implementation, Build); 14] = [
-    ("rnn", Scratch, rnn::network),
-    ("rnn", Concise, rnn::network),
-    ("gru", Scratch, gru_model::network),
-    ("gru", Concise, gru_model::network),
-    ("lstm", Scratch, lstm::network),
-    ("lstm", Concise, lstm::network),
-    ("deep-rnn", Scratch, deep_rnn::network),
-    ("deep-gru", Concise, deep_gated::gru),
-    ("deep-lstm", Concise, deep_gated::lstm),
-    (BIDIRECTIONAL, Concise, bidirectional_lstm::network),
-    ("prototype-lstm", Scratch, variants::prototype),
-    ("pseudo-lstm", Scratch, variants::pseudo),
-    ("peephole-lstm", Scratch, variants::peephole),
-    ("peephole-lstm", Concise, variants::peephole),
+/// One layer, and two.
+const ONE: Structure = Structure::new(SIZES.1, 1);
+const TWO: Structure = Structure::new(SIZES.1, 2);
+const EMBEDDED: Structure = Structure { embedding_dim: Some(4), ..ONE };
+
+/// Every model, with its implementation, what makes it and of what.
+const MODELS: [(&str, Implementation, Build, Structure); 24] = [
+    ("rnn", Scratch, rnn::network, ONE),
+    ("rnn", Concise, rnn::network, ONE),
+    ("gru", Scratch, gru_model::network, ONE),
+    ("gru", Concise, gru_model::network, ONE),
+    ("lstm", Scratch, lstm::network, ONE),
+    ("lstm", Concise, lstm::network, ONE),
+    ("deep-rnn", Scratch, rnn::network, TWO),
+    ("deep-gru", Concise, gru_model::network, TWO),
+    ("deep-lstm", Concise, lstm::network, TWO),
+    (
+        BIDIRECTIONAL,
+        Concise,
+        bidirectional_lstm::network,
+        Structure { bidirectional: true, ..TWO },
+    ),
+    ("rnn-relu", Scratch, rnn::relu_network, ONE),
+    ("rnn-relu", Concise, rnn::relu_network, ONE),
+    ("deep-rnn", Concise, rnn::network, TWO),
+    ("deep-gru", Scratch, gru_model::network, TWO),
+    ("deep-lstm", Scratch, lstm::network, TWO),
+    ("rnn-embedded", Scratch, rnn::network, EMBEDDED),
+    ("rnn-embedded", Concise, rnn::network, EMBEDDED),
+    ("gru-reset", Scratch, gru_model::reset_network, ONE),
+    ("gru-update", Scratch, gru_model::update_network, ONE),
+    ("prototype-lstm", Scratch, variants::prototype, ONE),
+    ("pseudo-lstm", Scratch, variants::pseudo, ONE),
+    ("peephole-lstm", Scratch, variants::peephole, ONE),
+    ("peephole-lstm", Concise, variants::peephole, ONE),
+    ("peephole-lstm", Concise, variants::peephole, TWO),
 ];
-/// PyTorch has layers for these: the rest of [`MODELS`] has none.
-const IN_PYTORCH: usize = 10;
+/// PyTorch has layers for these, or computes them in the golden files' program: the rest of [`MODELS`] has none.
+const IN_PYTORCH: usize = 19;
 const BIDIRECTIONAL: &str = "bidirectional-lstm";
 
 fn f64_params() -> ParamStore {
     ParamStore::with_dtype(0, DType::F64, &DEVICE)
 }
 
+/// A model of one layer.
 fn model(
     build: Build,
     implementation: Implementation,
     params: &ParamStore,
 ) -> candle_core::Result<Box<dyn Recurrent>> {
-    let (v, h, _, _) = SIZES;
-    build(implementation, (v, h), &Initializer::PytorchDefault, params)
+    model_of(build, implementation, ONE, params)
+}
+
+fn model_of(
+    build: Build,
+    implementation: Implementation,
+    structure: Structure,
+    params: &ParamStore,
+) -> candle_core::Result<Box<dyn Recurrent>> {
+    let init = Initializer::PytorchDefault;
+    build(implementation, (SIZES.0, structure), &init, params)
 }
 
 /// Tokens `[B, T]`.
@@ -72,9 +105,9 @@ fn tokens(salt: u32) -> Result<Tensor> {
 #[test]
 fn every_model_agrees_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, implementation, build) in MODELS.into_iter().take(IN_PYTORCH) {
+    for (name, implementation, build, structure) in MODELS.into_iter().take(IN_PYTORCH) {
         let file = folder.join(format!("{name}-{implementation}.json"));
-        let build = |params: &ParamStore| Ok(model(build, implementation, params)?);
+        let build = |params: &ParamStore| Ok(model_of(build, implementation, structure, params)?);
         d2l::testing::check_against_golden(&file, build, next_token_loss)
             .with_context(|| format!("{name} {implementation}"))?;
     }
@@ -84,16 +117,24 @@ fn every_model_agrees_with_pytorch() -> Result<()> {
 #[test]
 fn the_autoregressive_models_agree_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, num_hiddens) in [("perceptron", 10), ("linear", 0)] {
+    for (name, kind, num_hiddens) in [
+        ("perceptron", Kind::Mlp, 10),
+        ("linear", Kind::Mlp, 0),
+        ("rnn", Kind::Rnn, 10),
+        ("gru", Kind::Gru, 10),
+        ("lstm", Kind::Lstm, 10),
+    ] {
         let file = folder.join(format!("autoregressive-{name}.json"));
         let build = |params: &ParamStore| {
+            let sizes = (TAU, num_hiddens);
             Ok(Autoregressive::new(
-                num_hiddens,
+                kind,
+                sizes,
                 &Initializer::Zeros,
                 params,
             )?)
         };
-        d2l::testing::check_against_golden(&file, build, mse_loss)?;
+        d2l::testing::check_against_golden(&file, build, mse_loss).context(name)?;
     }
     Ok(())
 }
@@ -206,6 +247,9 @@ impl Mapping<'_> {
             ("linear.weight".to_string(), by_hand("w_hq")?.t()?),
             ("linear.bias".to_string(), by_hand("b_q")?),
         ];
+        if let Ok(table) = by_hand("embedding.weight") {
+            mapped.push(("embedding.weight".to_string(), table));
+        }
         for (prefix, number) in self.layers {
             if !self.peepholes.is_empty() {
                 let letters = self.peepholes.chars();
@@ -383,14 +427,112 @@ fn an_lstm_shows_the_gates_that_it_uses() -> Result<()> {
 
 #[test]
 fn two_layers_by_hand_are_the_librarys() -> Result<()> {
-    let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model(deep_rnn::network, Scratch, &ours)?;
-    let (v, h, _, _) = SIZES;
-    let options = RecurrentOptions { num_layers: 2, ..RecurrentOptions::default() };
-    let library = RnnModel::new(Cell::Rnn, (v, h), options, &Initializer::Zeros, &theirs)?;
     let layers = [("rnn.0.", 0), ("rnn.1.", 1)];
+    // With dropout both drop the same units, because the layers have the same names.
+    for dropout in [0.0, 0.5] {
+        let structure = Structure { dropout, ..TWO };
+        let networks: [(Build, &str); 3] = [
+            (rnn::network, "h"),
+            (rnn::relu_network, "h"),
+            (lstm::network, "ifco"),
+        ];
+        for (build, letters) in networks {
+            let (ours, theirs) = (f64_params(), f64_params());
+            let by_hand = model_of(build, Scratch, structure, &ours)?;
+            let library = model_of(build, Concise, structure, &theirs)?;
+            let mapping = Mapping { layers: &layers, letters, peepholes: "" };
+            ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+                .with_context(|| format!("{letters}, dropout {dropout}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Dropout between two layers changes their outputs in training alone.
+#[test]
+fn dropout_between_layers_is_for_training() -> Result<()> {
+    for implementation in [Scratch, Concise] {
+        let of = |dropout: f64, mode: Mode| -> Result<Tensor> {
+            let structure = Structure { dropout, ..TWO };
+            let model = model_of(rnn::network, implementation, structure, &f64_params())?;
+            Ok(model.forward(&tokens(1)?, mode)?)
+        };
+        ensure_near(
+            "evaluated",
+            &of(0.5, Mode::Evaluate)?,
+            &of(0.0, Mode::Evaluate)?,
+        )?;
+        ensure!(ensure_near("trained", &of(0.5, TRAIN)?, &of(0.0, TRAIN)?).is_err());
+    }
+    Ok(())
+}
+
+/// A layer that lacks both gates is the simple network's, and a gate that is wide open or shut is as good as none.
+#[test]
+fn a_gru_without_a_gate_is_a_gru_whose_gate_is_fixed() -> Result<()> {
+    let networks: [(Build, char, f64); 2] = [
+        (gru_model::reset_network, 'z', -1e3),
+        (gru_model::update_network, 'r', 1e3),
+    ];
+    for (build, missing, sum) in networks {
+        let (fewer, both) = (f64_params(), f64_params());
+        let without = model(build, Scratch, &fewer)?;
+        let with = model(gru_model::network, Scratch, &both)?;
+        for (name, value) in fewer.parameters() {
+            named(&both, &name)?.set(&value.as_detached_tensor())?;
+        }
+        let bias = named(&both, &format!("rnn.b_{missing}"))?;
+        bias.set(&(bias.ones_like()? * sum)?)?;
+        let x = tokens(1)?;
+        let outputs = [without, with].map(|model| model.forward(&x, Mode::Evaluate));
+        let [a, b] = outputs;
+        ensure_near(&format!("without {missing}"), &a?, &b?)?;
+    }
+    Ok(())
+}
+
+/// The product of a one-hot vector and W_xh is a row of W_xh: an embedding E in front of the layer computes what one-hot
+/// vectors compute with E W_xh.
+#[test]
+fn an_embedding_is_a_factor_of_the_input_weight() -> Result<()> {
+    let (embedded, one_hot) = (f64_params(), f64_params());
+    let model_of =
+        |structure, params: &ParamStore| model_of(rnn::network, Scratch, structure, params);
+    let (a, b) = (model_of(EMBEDDED, &embedded)?, model_of(ONE, &one_hot)?);
+    for (name, value) in one_hot.parameters() {
+        let found = named(&embedded, &name)?.as_detached_tensor();
+        value.set(&match name.as_str() {
+            "rnn.w_xh" => {
+                let table = named(&embedded, "embedding.weight")?;
+                table.as_detached_tensor().matmul(&found)?
+            }
+            _ => found,
+        })?;
+    }
+    let x = tokens(1)?;
+    let outputs = [a, b].map(|model| model.forward(&x, Mode::Evaluate));
+    let [a, b] = outputs;
+    ensure_near("outputs", &a?, &b?)
+}
+
+#[test]
+fn the_embedded_network_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model_of(rnn::network, Scratch, EMBEDDED, &ours)?;
+    let library = model_of(rnn::network, Concise, EMBEDDED, &theirs)?;
+    let layers = [("rnn.", 0)];
     let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
-    ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+}
+
+#[test]
+fn the_rnn_with_relu_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model(rnn::relu_network, Scratch, &ours)?;
+    let library = model(rnn::relu_network, Concise, &theirs)?;
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
 }
 
 /// The library's layer as the book has it: the reset gate multiplies the state before the product with W_hh.
@@ -450,12 +592,12 @@ fn the_gru_by_hand_is_the_librarys_with_the_reset_before_the_product() -> Result
 fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
     let x = tokens(1)?;
     let halves = [x.narrow(1, 0, 2)?, x.narrow(1, 2, 4)?];
-    for (name, implementation, build) in MODELS {
+    for (name, implementation, build, structure) in MODELS {
         if name == BIDIRECTIONAL {
             continue; // its second direction begins at the end
         }
         let params = f64_params();
-        let model = model(build, implementation, &params)?;
+        let model = model_of(build, implementation, structure, &params)?;
         let (whole, _) = model.forward_from(&x, None, Mode::Evaluate)?;
         let (first, state) = model.forward_from(&halves[0], None, Mode::Evaluate)?;
         let (second, _) = model.forward_from(&halves[1], Some(&state), Mode::Evaluate)?;
@@ -469,10 +611,10 @@ fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
 fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()> {
     let (v, h, batch, steps) = SIZES;
     let (x, y) = (tokens(1)?, tokens(2)?);
-    for (name, implementation, build) in MODELS {
+    for (name, implementation, build, structure) in MODELS {
         let name_of_model = format!("{name} {implementation}");
         let params = f64_params();
-        let model = model(build, implementation, &params)?;
+        let model = model_of(build, implementation, structure, &params)?;
         let (o, observations) = observed(|| model.forward(&x, TRAIN))?;
         ensure!(
             o.dims() == [batch, steps, v],
@@ -488,9 +630,14 @@ fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()>
         let directions = if name == BIDIRECTIONAL { 2 } else { 1 };
         let hidden = [batch, steps, h * directions];
         let logits = [batch, steps, v];
+        let vector = [batch, steps, structure.embedding_dim.unwrap_or(v)];
+        let vectors: (&str, &[usize]) = match structure.embedding_dim {
+            Some(_) => ("embedding", &vector),
+            None => ("one_hot", &vector),
+        };
         let wanted: &[(&str, &[usize])] = match implementation {
-            Scratch => &[("one_hot", &logits)],
-            Concise => &[("one_hot", &logits), ("rnn", &hidden), ("linear", &logits)],
+            Scratch => &[vectors],
+            Concise => &[vectors, ("rnn", &hidden), ("linear", &logits)],
         };
         ensure!(found == wanted, "{name_of_model}: {found:?}");
         if implementation == Concise {

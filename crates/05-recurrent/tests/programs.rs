@@ -1,7 +1,9 @@
 //! The chapter's flags, its loop and its files on the real program.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod support;
+
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
@@ -9,42 +11,8 @@ use d2l::data::{Choice, Level, TextEdition, time_machine};
 use d2l::nn::{Initializer, Mode, ParamStore};
 use d2l::{Implementation, next_token_loss};
 use recurrent::rnn;
-use serde_json::Value;
-use tempfile::TempDir;
-
-fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
-    command
-        .args(arguments)
-        .args(["--data", "builtin", "--quiet"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
-    Ok(command.output()?)
-}
-
-/// Trains a run of this name; its folder.
-fn train(folder: &TempDir, name: &str, flags: &[&str]) -> Result<PathBuf> {
-    let output = recurrent(folder.path(), &[flags, &["--name", name]].concat())?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{flags:?}: {stderr}");
-    Ok(folder.path().join("runs/recurrent").join(name))
-}
-
-/// The log of a run, line by line.
-fn log(run: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
-    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
-    lines.collect()
-}
-
-fn perplexities(run: &Path) -> Result<Vec<f64>> {
-    let lines = log(run)?;
-    let epochs = lines.iter().filter(|line| line["kind"] == "epoch");
-    Ok(epochs
-        .filter_map(|epoch| epoch["train"]["perplexity"].as_f64())
-        .collect())
-}
+use recurrent::structure::Structure;
+use support::{log, perplexities, recurrent, train, written};
 
 /// A metric of the held-out examples, epoch by epoch.
 fn valid(run: &Path, metric: &str) -> Result<Vec<f64>> {
@@ -53,10 +21,6 @@ fn valid(run: &Path, metric: &str) -> Result<Vec<f64>> {
     Ok(epochs
         .filter_map(|epoch| epoch["valid"][metric].as_f64())
         .collect())
-}
-
-fn written(run: &Path) -> Result<String> {
-    Ok(std::fs::read_to_string(run.join("generated.txt"))?)
 }
 
 /// Every model learns something in a few epochs: the last perplexity is well below the first.
@@ -207,7 +171,7 @@ fn the_text_that_follows_the_training_text_is_held_out() -> Result<()> {
         let device = Device::Cpu;
         let params = ParamStore::new(0, &device);
         let init = Initializer::PytorchDefault;
-        let sizes = (corpus.vocabulary.len(), 8);
+        let sizes = (corpus.vocabulary.len(), Structure::new(8, 1));
         let model = rnn::network(Implementation::Concise, sizes, &init, &params)?;
         params.load(&run.join("model.safetensors"))?;
         let (mut sum, mut state) = (0.0, None);
@@ -367,7 +331,7 @@ fn what_a_flag_changes_is_in_the_log() -> Result<()> {
 #[cfg(unix)]
 fn a_carried_state_survives_an_interruption() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let long = ["lstm", "--epochs", "2", "--batch-size", "1"];
+    let long = ["lstm", "--epochs", "4", "--batch-size", "1"];
     let long = [&long[..], &["--num-hiddens", "64", "--max-tokens", "9000"]].concat();
     let long = [&long[..], &["--checkpoint-every", "20steps"]].concat();
     let whole = train(&folder, "whole", &long)?;
