@@ -60,6 +60,7 @@ import names
 import nin
 import polynomial
 import recurrent
+import recurrent_options
 import regnet
 import resnet
 import seq2seq
@@ -77,6 +78,7 @@ BATCH, LEARNING_RATE, STEPS, WEIGHT_DECAY = 8, 0.1, 3, 3.0
 INPUT_SALT, FIRST_PARAMETER_SALT, TARGET_SALT, CLASS_SALT = 1, 2, 9, 99
 INPUT_SCALE, PARAMETER_SCALE = 2.0, 0.1
 VOCAB_SIZE, NUM_HIDDENS, NUM_STEPS = 7, 5, 6  # of the recurrent networks
+EMBEDDING_DIM, SINE_HIDDENS = 4, 10
 # Of the networks of the chapters on attention: vocabularies and time steps of source and target, the length of each
 # source sentence, layers or blocks, units, units of the feed-forward network, heads. A padded target is as likely as
 # any other token.
@@ -264,7 +266,17 @@ def main() -> None:
         classified("digits-dropout", digits.RUNGS["digits-dropout"]().eval(), [1, 28, 28], 10),
         *(
             regression(f"autoregressive-{name}", autoregressive.Autoregressive(hiddens), 4, scale=lambda parameter: 1.0)
-            for name, hiddens in [("perceptron", 10), ("linear", 0)]
+            for name, hiddens in [("perceptron", SINE_HIDDENS), ("linear", 0)]
+        ),
+        *(
+            regression(
+                f"autoregressive-{name}",
+                recurrent_options.RecurrentSine(layer, SINE_HIDDENS),
+                autoregressive.TAU,
+                scale=lambda parameter: 1.0,
+            )
+            for name, layer in recurrent.LAYERS.items()
+            if name != "peephole-lstm"
         ),
         regression("polynomial", polynomial.Polynomial(20), 20),
         regression("weight-decay", weight_decay.Concise("en"), weight_decay.FEATURES, sgd=decaying),
@@ -282,6 +294,8 @@ def main() -> None:
         ]
     ]
     files += [language(name, model) for name, model in recurrent.models(VOCAB_SIZE, NUM_HIDDENS).items()]
+    options = recurrent_options.models(VOCAB_SIZE, NUM_HIDDENS, EMBEDDING_DIM)
+    files += [language(name, model) for name, model in options.items()]
     tied = word_lm.WordModel("lstm", VOCAB_SIZE, dropout=0.0, num_hiddens=NUM_HIDDENS)
     files += [
         named("names-classifier"),

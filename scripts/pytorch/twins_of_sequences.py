@@ -17,6 +17,7 @@ from lesson import Lesson
 
 
 def sine(case: Case) -> Twin:
+    case.wants(cell="mlp", tau=autoregressive.TAU, noise=autoregressive.NOISE_STD)
     data = case.checked(synthetic.sine(case.seed))
     return Twin(Lesson(data, autoregressive.Autoregressive(case.recipe["num_hiddens"]), F.mse_loss))
 

@@ -20,7 +20,9 @@ HELD_OUT, HELD_OUT_WINDOWS = 4, 2
 
 
 def language_model(case: Case) -> Twin:
-    case.wants(truncation="full")
+    case.wants(truncation="full", activation="tanh", gates="both", embedding_dim=None, dropout=0.0)
+    case.wants(num_layers=2 if case.model.startswith(("deep-", "bidirectional-")) else 1)
+    case.wants(text=None, clean="letters", level="character")
     r = case.recipe
     tokens, characters, sha256 = texts.time_machine(case.data_dir, case.edition)
     name = f"{case.model.removesuffix('-random-sampling')}-{case.implementation}"

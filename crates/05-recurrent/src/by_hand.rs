@@ -6,7 +6,10 @@ use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use d2l::nn::{Initializer, Mode};
 
-use crate::language_model::{OneHot, Recurrent, State};
+use crate::language_model::{Recurrent, State};
+use crate::stacked::Stacked;
+use crate::structure::Structure;
+use crate::vectors::Vectors;
 
 /// X W_x + H W_h + b: the argument of every function in a recurrent layer.
 pub struct Gate {
@@ -126,27 +129,29 @@ pub fn parts_of<const N: usize>(state: &[Tensor]) -> Result<&[Tensor; N]> {
     }
 }
 
-/// One-hot tokens, a recurrent layer, and the logits O = H W_hq + b_q. zh 8.5.2, en 9.5.2.
+/// Tokens as vectors, recurrent layers, and the logits O = H W_hq + b_q. zh 8.5.2, en 9.5.2.
 pub struct ByHand<L> {
-    one_hot: OneHot,
-    rnn: L,
+    vectors: Vectors,
+    rnn: Stacked<L>,
     w_hq: Tensor,
     b_q: Tensor,
 }
 
 impl<L: Layer> ByHand<L> {
-    /// `layer` makes the recurrent layer from its number of inputs and of hidden units.
+    /// `layer` makes a recurrent layer from its number of inputs and of hidden units.
     pub fn new(
-        (vocab_size, num_hiddens): (usize, usize),
+        (vocab_size, structure): (usize, Structure),
         initializer: &Initializer,
         vb: &VarBuilder,
-        layer: impl FnOnce((usize, usize), &Initializer, VarBuilder) -> Result<L>,
+        layer: impl Fn((usize, usize), &Initializer, VarBuilder) -> Result<L>,
     ) -> Result<Self> {
+        let Structure { num_hiddens, embedding_dim, .. } = structure;
+        let inputs = embedding_dim.unwrap_or(vocab_size);
         let init = initializer.weight(num_hiddens, vocab_size);
         let w_hq = vb.get_with_hints((num_hiddens, vocab_size), "w_hq", init)?;
         Ok(Self {
-            one_hot: OneHot::new(vocab_size, w_hq.dtype(), w_hq.device())?,
-            rnn: layer((vocab_size, num_hiddens), initializer, vb.pp("rnn"))?,
+            vectors: Vectors::new(vocab_size, embedding_dim, initializer, vb)?,
+            rnn: Stacked::new(inputs, structure, initializer, vb.pp("rnn"), layer)?,
             b_q: vb.get_with_hints(vocab_size, "b_q", initializer.bias(num_hiddens))?,
             w_hq,
         })
@@ -161,8 +166,8 @@ impl<L: Layer> Recurrent for ByHand<L> {
         mode: Mode,
     ) -> Result<(Tensor, State)> {
         let (batch, steps) = x.dims2()?;
-        let one_hot = self.one_hot.forward(x)?;
-        let inputs = (0..steps).map(|t| one_hot.get(t));
+        let vectors = self.vectors.forward(x)?; // [T, B, D]
+        let inputs = (0..steps).map(|t| vectors.get(t));
         let inputs: Vec<Tensor> = inputs.collect::<Result<_>>()?;
         let (outputs, state) = self.rnn.forward(&inputs, state, mode)?;
         let h = Tensor::stack(&outputs, 1)?; // [B, T, H]
@@ -172,7 +177,7 @@ impl<L: Layer> Recurrent for ByHand<L> {
     }
 
     fn gates_at(&self, x: &Tensor, state: Option<&[Tensor]>) -> Result<Gates> {
-        let x = self.one_hot.forward(&x.unsqueeze(1)?)?.squeeze(0)?; // [B, V]
+        let x = self.vectors.forward(&x.unsqueeze(1)?)?.squeeze(0)?; // [B, D]
         self.rnn.gates_at(&x, state)
     }
 }

@@ -1,20 +1,21 @@
 //! What every experiment of this chapter does: it trains a language model on a text, then lets it write.
 
 use anyhow::{Context, Result};
-use d2l::data::{Corpus, Level, time_machine_text};
+use d2l::data::{Cleaning, Corpus, Level};
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 use d2l::{Implementation, LanguageModel, Run};
 
-use crate::generation::{Writing, changed_prefix, generate};
+use crate::generation::{Prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
-use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
+use crate::minibatches::{HELD_OUT, Minibatches, Sampling, overlapping_windows};
+use crate::structure::Structure;
 use crate::{gates, inspect, training, word_frequencies};
 
-/// Makes a model by hand or with the library for a vocabulary and a number of hidden units, in this order.
+/// Makes a model by hand or with the library for the size of a vocabulary and a structure, in this order.
 pub type Build = fn(
     Implementation,
-    (usize, usize),
+    (usize, Structure),
     &Initializer,
     &ParamStore,
 ) -> candle_core::Result<Box<dyn Recurrent>>;
@@ -25,23 +26,31 @@ pub fn train(
     options: &Options,
     build: impl FnOnce(
         Implementation,
-        (usize, usize),
+        (usize, Structure),
         &Initializer,
         &ParamStore,
     ) -> candle_core::Result<Box<dyn Recurrent>>,
 ) -> Result<()> {
-    options.writing.decoding.check()?;
+    let Options { structure, reading, writing, .. } = options;
+    writing.decoding.check()?;
+    structure.check()?;
     let settings = &run.settings;
-    let text = settings.load(time_machine_text)?;
-    let corpus = Corpus::new(text.clone(), options.edition, Level::Character);
-    let sizes = (corpus.vocabulary.len(), options.num_hiddens);
+    let text = reading.load(settings)?;
+    let corpus = reading.corpus(text.clone(), options.edition);
+    let prefix = Prefix::new(writing, reading, &corpus)?;
+    let sizes = (corpus.vocabulary.len(), *structure);
     let initializer = &settings.recipe.initializer;
     let model = build(settings.implementation, sizes, initializer, &run.params)?;
 
     if options.inspect {
-        let words = Corpus::new(text, options.edition, Level::Word);
         inspect::show(run, &corpus, options, &*model)?;
-        return word_frequencies::show(run, &words);
+        // Without cleaning there may be no spaces between words, as in Chinese.
+        let level = match reading.clean {
+            Cleaning::Letters => Level::Word,
+            Cleaning::None => reading.level,
+        };
+        let counted = Corpus::cleaned(text, options.edition, reading.clean, level);
+        return word_frequencies::show(run, &counted, level);
     }
     let (text, splits) = match options.sampling {
         Sampling::Windows => {
@@ -57,8 +66,15 @@ pub fn train(
     if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
-    if let Some(prefix) = changed_prefix(&options.writing, &corpus.vocabulary) {
-        run.say(&format!("prefix  {prefix}"));
+    if let Some(change) = &prefix.change {
+        run.say(&format!("prefix  {change}"));
+    }
+    if reading.text.is_some() && splits.valid.is_empty() {
+        let part = corpus.tokens.len() / (HELD_OUT + 1);
+        let (most, token) = (part * HELD_OUT, reading.token_name());
+        run.say(&format!(
+            "held    nothing: --max-tokens {most} would hold out {part} {token}s"
+        ));
     }
     let task = LanguageModel::new(model);
     let mut optimizer = run.settings.optimizer(&run.params)?;
@@ -67,13 +83,19 @@ pub fn train(
         None => d2l::fit(&task, &splits, &mut optimizer, run)?,
     }
     gates::show(&*task.network, &corpus, run)?;
-    write(&*task.network, &corpus, &options.writing, run)
+    write(&*task.network, &corpus, (&prefix, options), run)
 }
 
 /// Shows what the trained model writes, and keeps it as `generated.txt` in the run's folder.
-fn write(model: &dyn Recurrent, corpus: &Corpus, writing: &Writing, run: &Run) -> Result<()> {
+fn write(
+    model: &dyn Recurrent,
+    corpus: &Corpus,
+    (prefix, options): (&Prefix, &Options),
+    run: &Run,
+) -> Result<()> {
     let (seed, device) = (run.settings.seed, &run.settings.device);
-    let text = generate(model, &corpus.vocabulary, writing, seed, device)?;
+    let tokens = generate(model, prefix, &options.writing, seed, device)?;
+    let text = options.reading.text_of(&tokens, &corpus.vocabulary);
     run.say(&format!("text    {text}"));
     let Some(folder) = run.folder() else {
         return Ok(());

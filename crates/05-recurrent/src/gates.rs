@@ -10,6 +10,7 @@ use d2l::plot::{Matrix, heat_map};
 
 use crate::by_hand::Gates;
 use crate::language_model::{Recurrent, State};
+use crate::title::title;
 
 /// Characters that the network reads, and those of them that the figure shows.
 const READ: usize = 500;
@@ -68,15 +69,22 @@ fn draw(run: &Run, all: &[Gates], corpus: &Corpus) -> Result<()> {
     }
     let tokens = corpus.tokens.iter().take(all.len());
     let columns: Vec<String> = tokens
-        .map(|&id| corpus.vocabulary.token(id).replace(' ', "_"))
+        .map(|&id| {
+            corpus
+                .vocabulary
+                .token(id)
+                .replace(' ', "_")
+                .replace('\n', "↵")
+        })
         .collect();
     let matrix = Matrix { values: &values, rows: &rows, columns: &columns };
-    let title = format!("{}: gates, 0 shut, 1 open", run.settings.model);
+    let shown = "how far each gate is open, from 0 (shut) to 1 (open)";
+    let title = title(run, &corpus.provenance.name, shown);
     heat_map(
         &figure,
         &title,
         "gate and unit",
-        "character",
+        "token that is read (_ is a space)",
         &matrix,
         false,
     )

@@ -11,7 +11,7 @@
 use anyhow::{Context, Result};
 use candle_core::{D, DType, Tensor, Var};
 use clap::builder::RangedU64ValueParser;
-use d2l::data::{Corpus, Level, Splits, TextEdition, time_machine_text, windows};
+use d2l::data::{Corpus, Splits, TextEdition, windows};
 use d2l::nn::{Mode, Network, ParamStore, Step, backward, boundary};
 use d2l::plot::{AxisScale, Curve, CurvePlot};
 use d2l::{
@@ -22,6 +22,9 @@ use serde::Serialize;
 
 use crate::by_hand::ByHand;
 use crate::language_model::{Recurrent, State};
+use crate::structure::Structure;
+use crate::text::Reading;
+use crate::title::title;
 use crate::{gru, inspect, lstm, rnn};
 
 const QUICK: Recipe = Recipe {
@@ -52,6 +55,10 @@ pub struct Options {
     /// Train on the first N tokens, in text windows side by side; a tenth as many that follow are held out
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     pub max_tokens: usize,
+    /// Which text, and as which tokens.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub reading: Reading,
     /// Show a minibatch as text beside its numbers, and exit
     #[arg(long, help_heading = "Data")]
     #[serde(skip)]
@@ -64,6 +71,7 @@ impl Options {
         recurrent_scale: 1.0,
         num_steps: 50,
         max_tokens: 130_000,
+        reading: Reading::BOOK,
         inspect: false,
     };
 }
@@ -85,7 +93,7 @@ const NAMES: [(&str, &str); 3] = [
 ];
 
 impl Networks {
-    fn new(sizes: (usize, usize), run: &Run) -> candle_core::Result<Self> {
+    fn new(sizes: (usize, Structure), run: &Run) -> candle_core::Result<Self> {
         let (init, vb) = (&run.settings.recipe.initializer, run.params.builder());
         let [rnn, gru, lstm] = NAMES.map(|(name, _)| vb.pp(name));
         Ok(Self([
@@ -130,9 +138,10 @@ impl Task<2> for Networks {
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {
-    let text = run.settings.load(time_machine_text)?;
-    let corpus = Corpus::new(text, TextEdition::Zh, Level::Character);
-    let sizes = (corpus.vocabulary.len(), options.num_hiddens);
+    let text = options.reading.load(&run.settings)?;
+    let corpus = options.reading.corpus(text, TextEdition::Zh);
+    let structure = Structure::new(options.num_hiddens, 1);
+    let sizes = (corpus.vocabulary.len(), structure);
     let task = Networks::new(sizes, run)?;
     let splits = run.settings.first_examples(side_by_side(&corpus, options)?);
     if options.inspect {
@@ -163,7 +172,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     let mut optimizer = run.settings.optimizer(&run.params)?;
     fit(&task, &splits, &mut optimizer, run)?;
     let after = norms_of_all(&task, &measured)?;
-    report(run, &before, &after)
+    report(run, &corpus.provenance.name, &before, &after)
 }
 
 /// Text windows side by side: the first ones to train on, a tenth as many that follow to validate on.
@@ -252,6 +261,7 @@ fn norms_of_all(task: &Networks, batch: &[Tensor; 2]) -> Result<Vec<(&'static st
 /// `figures/gradients-through-time.svg`.
 fn report(
     run: &mut Run,
+    data: &str,
     before: &[(&'static str, Vec<f64>)],
     after: &[(&'static str, Vec<f64>)],
 ) -> Result<()> {
@@ -278,7 +288,10 @@ fn report(
                 seen.len()
             ));
             curves.push(Curve {
-                name: format!("{name}, {when}"),
+                name: format!(
+                    "{name}, {}",
+                    if dashed { "before training" } else { "trained" }
+                ),
                 points: (1..).map(f64::from).zip(norms.iter().copied()).collect(),
                 colour,
                 dashed,
@@ -290,7 +303,7 @@ fn report(
         return Ok(());
     };
     let plot = CurvePlot {
-        title: "How far back the loss of one time step is felt",
+        title: &title(run, data, "how far back the loss of one time step is felt"),
         x_label: "time steps back",
         y_label: "norm of the gradient with respect to the state",
         x_scale: AxisScale::Linear,

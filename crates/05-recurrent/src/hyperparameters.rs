@@ -7,13 +7,20 @@ use serde::Serialize;
 
 use crate::generation::Writing;
 use crate::minibatches::Sampling;
+use crate::structure::Structure;
+use crate::text::Reading;
 
 /// Options of every model in this chapter.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Hidden units of each layer
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
-    pub num_hiddens: usize,
+    /// What the model is made of.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub structure: Structure,
+    /// Which text, and as which tokens.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub reading: Reading,
     /// Time steps: tokens in a text window
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     pub num_steps: usize,
@@ -40,7 +47,8 @@ pub struct Options {
 impl Options {
     /// The Chinese edition's.
     pub const ZH: Self = Self {
-        num_hiddens: 256,
+        structure: Structure::new(256, 1),
+        reading: Reading::BOOK,
         num_steps: 35,
         max_tokens: 10_000,
         sampling: Sampling::Sequential,
@@ -51,7 +59,7 @@ impl Options {
 
     /// The English edition's.
     pub const EN: Self = Self {
-        num_hiddens: 32,
+        structure: Structure::new(32, 1),
         num_steps: 32,
         sampling: Sampling::Windows,
         edition: TextEdition::En,
@@ -59,7 +67,13 @@ impl Options {
     };
 
     /// The Chinese edition's with half the units, for the quick presets of the models that take longest.
-    pub const ZH_HALF: Self = Self { num_hiddens: 128, ..Self::ZH };
+    pub const ZH_HALF: Self = Self { structure: Structure::new(128, 1), ..Self::ZH };
+
+    /// The same with so many layers.
+    pub const fn with_layers(mut self, num_layers: usize) -> Self {
+        self.structure.num_layers = num_layers;
+        self
+    }
 }
 
 /// The Chinese edition's recipe.

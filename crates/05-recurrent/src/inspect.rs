@@ -9,15 +9,20 @@ use clap::ValueEnum;
 use d2l::data::{Corpus, Vocabulary};
 use d2l::nn::{Mode, no_grad};
 use d2l::{Run, name_of, next_token_loss};
+use unicode_width::UnicodeWidthStr;
 
 use crate::hyperparameters::Options;
-use crate::language_model::{OneHot, Recurrent};
+use crate::language_model::Recurrent;
 use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
+use crate::vectors::OneHot;
 
 /// Minibatches that are shown of each way of sampling, and rows of each.
 const SHOWN: (usize, usize) = (2, 2);
-/// Time steps that are shown token by token.
+/// Time steps that are shown token by token: as many as have room in a line of so many characters.
 const SHOWN_STEPS: usize = 20;
+const LINE: usize = 80;
+/// Tokens of the vocabulary that are shown.
+const SHOWN_TOKENS: usize = 40;
 
 /// The minibatches of an epoch.
 struct Epoch {
@@ -33,17 +38,23 @@ struct Epoch {
 pub fn show(run: &Run, corpus: &Corpus, options: &Options, model: &dyn Recurrent) -> Result<()> {
     let vocabulary = &corpus.vocabulary;
     run.show(&format!(
-        "text        {} ({}): {} characters",
+        "text        {} ({}): {} {}s",
         corpus.provenance.name,
         corpus.provenance.source,
-        corpus.tokens.len()
+        corpus.tokens.len(),
+        options.reading.token_name()
     ));
-    let ids = 0..vocabulary.len() as u32;
-    let tokens: Vec<String> = ids.map(|id| visible(vocabulary, id)).collect();
+    let ids = (0..vocabulary.len() as u32).take(SHOWN_TOKENS);
+    let tokens: Vec<String> = ids.map(|id| visible(vocabulary.token(id))).collect();
     run.show(&format!(
-        "vocabulary  {} tokens, numbered from 0: {}",
-        tokens.len(),
-        tokens.join(" ")
+        "vocabulary  {} tokens, numbered from 0: {}{}",
+        vocabulary.len(),
+        tokens.join(" "),
+        if vocabulary.len() > SHOWN_TOKENS {
+            " …"
+        } else {
+            ""
+        }
     ));
     for &sampling in Sampling::value_variants() {
         let is_own = sampling == options.sampling;
@@ -95,10 +106,15 @@ pub fn first_epoch_of(run: &Run, examples: usize) -> Vec<Vec<usize>> {
 
 /// The first rows of the first minibatches as text.
 fn show_rows(run: &Run, corpus: &Corpus, options: &Options, epoch: &Epoch, is_own: bool) {
+    let (reading, token) = (&options.reading, options.reading.token_name());
     let state = match options.sampling {
-        Sampling::Sequential => "each row goes on where it ended, from the state it ended with",
-        Sampling::Random => "text windows side by side, each from a state of zeros",
-        Sampling::Windows => "a text window at every character, each from a state of zeros",
+        Sampling::Sequential => {
+            "each row goes on where it ended, from the state it ended with".to_string()
+        }
+        Sampling::Random => "text windows side by side, each from a state of zeros".to_string(),
+        Sampling::Windows => {
+            format!("a text window at every {token}, each from a state of zeros")
+        }
     };
     run.show(&format!(
         "\n--sampling {}{}: {} minibatches in an epoch; {state}",
@@ -108,10 +124,10 @@ fn show_rows(run: &Run, corpus: &Corpus, options: &Options, epoch: &Epoch, is_ow
     ));
     for (number, starts) in (1..).zip(&epoch.starts) {
         for (row, &start) in (1..).zip(starts.iter().take(SHOWN.1)) {
-            let window = corpus.tokens.iter().skip(start).take(options.num_steps);
-            let text: String = window.map(|&id| corpus.vocabulary.token(id)).collect();
+            let window = corpus.tokens.get(start..start + options.num_steps);
+            let text = reading.text_of(window.unwrap_or_default(), &corpus.vocabulary);
             run.show(&format!(
-                "  minibatch {number}, row {row}, from character {start:>5}: {text:?}"
+                "  minibatch {number}, row {row}, from {token} {start:>5}: {text:?}"
             ));
         }
     }
@@ -156,27 +172,78 @@ pub fn show_tensors(
 
     run.show("\nIts first row: the target of a time step is the input of the next");
     let steps = x.dim(1)?;
-    let line = |name: &str, cells: &mut dyn Iterator<Item = String>| {
-        let cells: String = cells
-            .take(SHOWN_STEPS)
-            .map(|cell| format!("{cell:>4}"))
-            .collect();
-        let rest = if steps > SHOWN_STEPS { "  …" } else { "" };
-        run.show(&format!("  {name:<9}{cells}{rest}"));
-    };
-    line("time step", &mut (1..=steps).map(|step| step.to_string()));
+    let mut lines = vec![(
+        "time step",
+        (1..=steps).map(|step| step.to_string()).collect(),
+    )];
     for (name, tensor) in [("input", x), ("target", y)] {
         let ids: Vec<u32> = tensor.get(0)?.to_device(&Device::Cpu)?.to_vec1()?;
-        line(name, &mut ids.iter().map(|&id| visible(vocabulary, id)));
-        line("  number", &mut ids.iter().map(u32::to_string));
+        let tokens = ids.iter().map(|&id| visible(vocabulary.token(id)));
+        lines.push((name, tokens.collect::<Vec<_>>()));
+        lines.push(("  number", ids.iter().map(u32::to_string).collect()));
+    }
+    for line in table(&lines) {
+        run.show(&line);
     }
     Ok(())
 }
 
-/// A token that can be seen where it is a space.
-fn visible(vocabulary: &Vocabulary, id: u32) -> String {
-    match vocabulary.token(id) {
-        " " => "␣".to_string(),
-        token => token.to_string(),
+/// Rows of cells under each other, as many of each as have room.
+fn table(rows: &[(&str, Vec<String>)]) -> Vec<String> {
+    let cells = rows
+        .iter()
+        .flat_map(|(_, cells)| cells.iter().take(SHOWN_STEPS));
+    let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
+    let width = (widest + 2).max(LINE / SHOWN_STEPS);
+    let shown = (LINE / width).max(1);
+    let line = |(name, cells): &(&str, Vec<String>)| {
+        let row: String = cells
+            .iter()
+            .take(shown)
+            .map(|cell| format!("{}{cell}", " ".repeat(width.saturating_sub(cell.width()))))
+            .collect();
+        let rest = if cells.len() > shown { "  …" } else { "" };
+        format!("  {name:<9}{row}{rest}")
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A token or a sequence of them in which white space can be seen.
+pub fn visible(token: &str) -> String {
+    token
+        .replace(' ', "␣")
+        .replace('\n', "↵")
+        .replace('\t', "⇥")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_as_wide_as_the_widest_and_as_many_as_have_room() {
+        let row = |cell: &str| ("input", vec![cell.to_string(); 30]);
+        let characters = table(&[row("a")]);
+        assert_eq!(characters, [format!("  input    {}  …", "   a".repeat(20))]);
+        let words = table(&[row("traveller"), row("be")]);
+        assert_eq!(
+            words[0],
+            format!("  input    {}  …", "  traveller".repeat(7))
+        );
+        assert_eq!(words[1].chars().count(), words[0].chars().count());
+        assert_eq!(
+            table(&[("input", vec!["a".to_string()])]),
+            ["  input       a"]
+        );
+        // A Chinese character takes the room of two letters.
+        assert_eq!(
+            table(&[("input", vec!["道".to_string()])]),
+            ["  input      道"]
+        );
+    }
+
+    #[test]
+    fn white_space_can_be_seen() {
+        assert_eq!(visible("a b\n\t"), "a␣b↵⇥");
     }
 }

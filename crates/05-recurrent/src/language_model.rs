@@ -2,9 +2,9 @@
 //!
 //! D2L zh 8.4 to 8.6, en 9.4 to 9.6.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use d2l::next_token_loss;
-use d2l::nn::{Mode, Network, Sees, is_observed, report_function};
+use d2l::nn::{Mode, Network};
 
 use crate::by_hand::Gates;
 
@@ -45,29 +45,5 @@ impl Network for dyn Recurrent + '_ {
     /// `[B, T] -> [B, T, V]`: logits, from a state of zeros.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         Ok(self.forward_from(x, None, mode)?.0)
-    }
-}
-
-/// Makes each token a vector that is 1 at the token's number and 0 elsewhere. D2L zh 8.5.1, en 9.5.2.1.
-pub struct OneHot {
-    identity: Tensor,
-}
-
-impl OneHot {
-    /// For a vocabulary of this size.
-    pub fn new(vocab_size: usize, dtype: DType, device: &Device) -> Result<Self> {
-        Ok(Self { identity: Tensor::eye(vocab_size, dtype, device)? })
-    }
-
-    /// `[B, T] -> [T, B, V]`: a recurrent layer takes one time step after the other.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, steps) = x.dims2()?;
-        let tokens = x.t()?.flatten_all()?;
-        let rows = self.identity.index_select(&tokens, 0)?;
-        let one_hot = rows.reshape((steps, batch, ()))?; // [T, B, V]
-        if is_observed() {
-            report_function("one_hot", &[x], &one_hot.transpose(0, 1)?, Sees::Same);
-        }
-        Ok(one_hot)
     }
 }

@@ -1,11 +1,11 @@
-//! Chapter 05: recurrent networks (D2L zh 8.1-8.7 and 9.1-9.4, en 9.1-9.7 and 10.1-10.3).
+//! Chapter 05: recurrent networks (D2L zh 8.1-8.7 and 9.1-9.4, en 9.1-9.7 and 10.1-10.4).
 //!
 //! Reading order:
 //! 1. [`autoregressive`]: a series of numbers predicted from the numbers before
 //! 2. [`language_model`]: tokens in, logits of the next token and a state out
-//! 3. [`minibatches`]: how a text is cut into minibatches
+//! 3. [`text`] and [`minibatches`]: which text is read, and how it is cut into minibatches
 //!    ([`inspect`] shows some, [`word_frequencies`] what the text consists of: `--inspect`)
-//! 4. [`by_hand`] and [`rnn`]: a recurrent network by hand
+//! 4. [`vectors`], [`by_hand`] and [`rnn`]: a recurrent network by hand
 //! 5. [`training`]: the loop that carries the state from one minibatch to the next
 //! 6. [`generation`]: what the trained network writes
 //! 7. [`hyperparameters`] and [`experiment`]: what the experiments share, and how each is carried out
@@ -13,7 +13,7 @@
 //! 9. [`truncation`]: where gradients end on their way back through time
 //! 10. [`gru`], [`lstm`]: gates, and how one comes to them; [`gates`] shows what they do
 //! 11. [`gradients_through_time`]: how far back the three kinds of network feel a loss
-//! 12. [`deep_rnn`], [`deep_gated`]: two layers, by hand and with the library
+//! 12. [`stacked`], [`structure`], [`deep_rnn`], [`deep_gated`]: several layers, by hand and with the library
 //! 13. [`bidirectional_lstm`]: why a language model must not read in both directions
 //! 14. [`names`]: a network that reads names, and one that writes them
 //! 15. [`word_lm`] and [`word_writing`]: words instead of letters
@@ -36,8 +36,13 @@ pub mod minibatches;
 pub mod names;
 pub mod rnn;
 pub mod rnn_model;
+pub mod stacked;
+pub mod structure;
+pub mod text;
+mod title;
 pub mod training;
 pub mod truncation;
+pub mod vectors;
 pub mod word_frequencies;
 pub mod word_lm;
 pub mod word_writing;

@@ -10,7 +10,9 @@ use d2l::nn::{
 };
 use serde::Serialize;
 
-use crate::language_model::{OneHot, Recurrent, State};
+use crate::language_model::{Recurrent, State};
+use crate::structure::Structure;
+use crate::vectors::Vectors;
 
 /// Which recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -18,6 +20,8 @@ use crate::language_model::{OneHot, Recurrent, State};
 pub enum Cell {
     /// With tanh.
     Rnn,
+    /// With ReLU in place of tanh.
+    RnnRelu,
     /// The reset gate multiplies the product, as in PyTorch.
     Gru,
     /// Without peepholes.
@@ -26,27 +30,34 @@ pub enum Cell {
     PeepholeLstm,
 }
 
-/// One-hot tokens, a recurrent layer, and a dense layer that gives the logits.
+/// Tokens as vectors, recurrent layers, and a dense layer that gives the logits.
 pub struct RnnModel {
-    one_hot: OneHot,
+    vectors: Vectors,
     rnn: Layer,
     linear: Linear,
 }
 
 impl RnnModel {
-    /// One layer and one direction unless `options` say more.
+    /// For a vocabulary of this size.
     pub fn new(
         cell: Cell,
-        (vocab_size, num_hiddens): (usize, usize),
-        options: RecurrentOptions,
+        (vocab_size, structure): (usize, Structure),
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
         let vb = params.builder();
+        let Structure { num_hiddens, embedding_dim, .. } = structure;
+        let options = RecurrentOptions {
+            num_layers: structure.num_layers,
+            bidirectional: structure.bidirectional,
+            dropout: structure.dropout,
+            ..RecurrentOptions::default()
+        };
         let directions = if options.bidirectional { 2 } else { 1 };
-        let (sizes, outputs) = ((vocab_size, num_hiddens), num_hiddens * directions);
+        let sizes = (embedding_dim.unwrap_or(vocab_size), num_hiddens);
+        let outputs = num_hiddens * directions;
         Ok(Self {
-            one_hot: OneHot::new(vocab_size, vb.dtype(), vb.device())?,
+            vectors: Vectors::new(vocab_size, embedding_dim, initializer, &vb)?,
             rnn: Layer::new(cell, sizes, options, initializer, vb.pp("rnn"))?,
             linear: linear(outputs, vocab_size, initializer, vb.pp("linear"))?,
         })
@@ -60,7 +71,7 @@ impl Recurrent for RnnModel {
         state: Option<&[Tensor]>,
         mode: Mode,
     ) -> Result<(Tensor, State)> {
-        let (h, state) = self.rnn.forward(&self.one_hot.forward(x)?, state, mode)?;
+        let (h, state) = self.rnn.forward(&self.vectors.forward(x)?, state, mode)?;
         let o = block("linear", || batch_first(&self.linear.forward(&h)?))?; // [B, T, V]
         Ok((o, state))
     }
@@ -68,7 +79,7 @@ impl Recurrent for RnnModel {
 
 /// The library's recurrent layers.
 pub enum Layer {
-    /// h = tanh(…).
+    /// h = tanh(…), or max(0, …).
     Rnn(Rnn),
     /// Gated recurrent units.
     Gru(Gru),
@@ -89,6 +100,10 @@ impl Layer {
             Cell::Rnn => {
                 let tanh = Nonlinearity::Tanh;
                 Self::Rnn(rnn(inputs, hiddens, tanh, options, init, vb)?)
+            }
+            Cell::RnnRelu => {
+                let relu = Nonlinearity::Relu;
+                Self::Rnn(rnn(inputs, hiddens, relu, options, init, vb)?)
             }
             Cell::Gru => {
                 let reset = Reset::AfterProduct;

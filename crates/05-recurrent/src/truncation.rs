@@ -21,6 +21,7 @@ use crate::experiment;
 use crate::hyperparameters::{self, QUICK, by_hand};
 use crate::language_model::{Recurrent, State};
 use crate::rnn::scratch::Rnn;
+use crate::structure::Structure;
 
 const SCRATCH: &[Preset<Options>] = &[Preset::quick(100, "zh 8.7", by_hand(QUICK), Options::FULL)];
 
@@ -30,7 +31,7 @@ pub struct Options {
     /// Those of every model in this chapter.
     #[command(flatten)]
     #[serde(flatten)]
-    pub text: hyperparameters::Options,
+    pub common: hyperparameters::Options,
     /// Where gradients end, beside the beginning of a minibatch
     #[arg(long, value_enum, help_heading = "Model")]
     pub truncation: Truncation,
@@ -53,7 +54,7 @@ pub enum Truncation {
 
 impl Options {
     const FULL: Self = Self {
-        text: hyperparameters::Options::ZH_HALF,
+        common: hyperparameters::Options::ZH_HALF,
         truncation: Truncation::Full,
         truncate_after: 5,
     };
@@ -67,7 +68,7 @@ pub fn model() -> Model {
 
 fn train(run: &mut Run, options: &Options) -> anyhow::Result<()> {
     let &Options { truncation, truncate_after, .. } = options;
-    experiment::train(run, &options.text, |_, sizes, init, params| {
+    experiment::train(run, &options.common, |_, sizes, init, params| {
         network(truncation, truncate_after, sizes, init, params)
     })
 }
@@ -76,7 +77,7 @@ fn train(run: &mut Run, options: &Options) -> anyhow::Result<()> {
 pub fn network(
     truncation: Truncation,
     truncate_after: usize,
-    sizes: (usize, usize),
+    sizes: (usize, Structure),
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {

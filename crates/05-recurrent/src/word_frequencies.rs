@@ -5,8 +5,10 @@
 
 use anyhow::Result;
 use d2l::Run;
-use d2l::data::{Corpus, Vocabulary};
+use d2l::data::{Corpus, Level, Vocabulary};
 use d2l::plot::{AxisScale, Curve, CurvePlot};
+
+use crate::inspect::visible;
 
 /// What a sequence of one, two and three words is called.
 const N_GRAMS: [&str; 3] = ["unigrams", "bigrams", "trigrams"];
@@ -15,29 +17,37 @@ const SHOWN: usize = 10;
 /// A curve has this many points at most: neighbours far down the list have almost the same place on a logarithmic axis.
 const POINTS: usize = 200;
 
-/// All sequences of `n` words with their counts, by falling frequency.
-pub fn n_grams(words: &[&str], n: usize) -> Vec<(String, usize)> {
-    let sequences: Vec<String> = words.windows(n).map(|words| words.join(" ")).collect();
+/// All sequences of `n` words, joined by `space`, with their counts, by falling frequency.
+pub fn n_grams(words: &[&str], n: usize, space: &str) -> Vec<(String, usize)> {
+    let sequences = words.windows(n).map(|words| words.join(space));
+    let sequences: Vec<String> = sequences.collect();
     let counted = Vocabulary::by_frequency(sequences.iter().map(String::as_str), 0, &[]);
     counted.frequencies().to_vec()
 }
 
 /// Shows the most frequent words and sequences of words, and draws all frequencies: `figures/n-grams.svg` beside the
-/// chapter's runs.
-pub fn show(run: &Run, corpus: &Corpus) -> Result<()> {
+/// chapter's runs. Of a text whose tokens are characters these are counted.
+pub fn show(run: &Run, corpus: &Corpus, level: Level) -> Result<()> {
+    let (tokens, space) = match level {
+        Level::Character => ("characters", ""),
+        Level::Word => ("words", " "),
+    };
     let words: Vec<&str> = corpus
         .tokens
         .iter()
         .map(|&id| corpus.vocabulary.token(id))
         .collect();
-    run.show(&format!("\nThe text's {} words", words.len()));
+    run.show(&format!("\nThe text's {} {tokens}", words.len()));
     let mut curves = Vec::new();
     for (colour, (n, name)) in (1..).zip(N_GRAMS).enumerate() {
-        let counts = n_grams(&words, n);
+        let counts = n_grams(&words, n, space);
         let most: Vec<String> = counts
             .iter()
             .take(SHOWN)
-            .map(|(words, count)| format!("{words} {count}"))
+            .map(|(words, count)| match level {
+                Level::Character => format!("{} {count}", visible(words)),
+                Level::Word => format!("{words} {count}"),
+            })
             .collect();
         run.show(&format!(
             "  {name:<9}{:>6} different; most frequent: {}",
@@ -53,7 +63,7 @@ pub fn show(run: &Run, corpus: &Corpus) -> Result<()> {
         return Ok(());
     };
     let plot = CurvePlot {
-        title: &format!("{}: frequencies of words", corpus.provenance.name),
+        title: &format!("{}: frequencies of {tokens}", corpus.provenance.name),
         x_label: "rank",
         y_label: "occurrences",
         x_scale: AxisScale::Logarithmic,
@@ -83,7 +93,7 @@ mod tests {
     #[test]
     fn sequences_overlap_and_the_most_frequent_come_first() {
         let words = ["a", "b", "a", "b", "c", "a"];
-        let of = |n| n_grams(&words, n);
+        let of = |n| n_grams(&words, n, " ");
         let pairs = |wanted: &[(&str, usize)]| -> Vec<(String, usize)> {
             let owned = wanted.iter().map(|&(words, n)| (words.to_string(), n));
             owned.collect()

@@ -5,12 +5,13 @@ use candle_core::{DType, Device, Tensor, Var};
 use d2l::Implementation::{self, Scratch};
 use d2l::next_token_loss;
 use d2l::nn::testing::{check_gradients, filled, hash};
-use d2l::nn::{Initializer, Mode, ParamStore, Step, backward};
+use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward};
 use recurrent::by_hand::{Layer, unroll};
 use recurrent::experiment::Build;
 use recurrent::gradients_through_time::norms;
 use recurrent::language_model::{Recurrent, State};
 use recurrent::rnn::scratch::Rnn;
+use recurrent::structure::Structure;
 use recurrent::truncation::{TruncatedRnn, Truncation, with_gradient_times};
 use recurrent::{gru, lstm, rnn};
 
@@ -122,6 +123,42 @@ fn a_randomised_truncation_has_the_full_gradient_as_its_mean() -> Result<()> {
     ensure_near(&mean, &full)
 }
 
+/// The gradients of what the options change: ReLU, a missing gate, several layers with dropout between them, an embedding.
+#[test]
+fn the_gradients_of_all_options_are_what_differences_give() -> Result<()> {
+    let (v, h, steps) = SIZES;
+    let one = Structure::new(h, 1);
+    let deep = Structure { dropout: 0.5, ..Structure::new(h, 3) };
+    let embedded = Structure { embedding_dim: Some(3), ..one };
+    let models: [(&str, Build, Structure); 7] = [
+        ("relu", rnn::relu_network, one),
+        ("reset gate", gru::reset_network, one),
+        ("update gate", gru::update_network, one),
+        ("three layers", rnn::network, deep),
+        ("three layers with gates", gru::network, deep),
+        ("three layers with a memory", lstm::network, deep),
+        ("embedding", rnn::network, embedded),
+    ];
+    let tokens = |salt| -> Result<Tensor> {
+        let tokens = (0..2 * steps as u32).map(|i| hash(i, salt) % v as u32);
+        Ok(Tensor::from_iter(tokens, &DEVICE)?.reshape((2, steps))?)
+    };
+    let (x, y) = (tokens(1)?, tokens(2)?);
+    for (name, build, structure) in models {
+        for implementation in [Scratch, Implementation::Concise] {
+            let params = params();
+            let init = Initializer::Normal { std: 0.5 };
+            let model = build(implementation, (v, structure), &init, &params)?;
+            let all = params.parameters().into_iter();
+            let all: Vec<Var> = all.map(|(_, var)| var).collect();
+            let loss = || next_token_loss(&model.forward(&x, TRAIN)?, &y);
+            check_gradients(&all, loss, 1e-7)
+                .with_context(|| format!("{name} {implementation}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// The norm of ∂ℓ_T/∂h_{T-k}, for h and for an LSTM's c, against differences of the loss in the state at T - k.
 #[test]
 fn norms_through_time_are_what_differences_give() -> Result<()> {
@@ -143,7 +180,7 @@ fn norms_through_time_are_what_differences_give() -> Result<()> {
         let params = params();
         let model = build(
             implementation,
-            (v, h),
+            (v, Structure::new(h, 1)),
             &Initializer::Normal { std: 0.7 },
             &params,
         )?;

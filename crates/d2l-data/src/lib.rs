@@ -5,8 +5,8 @@
 //! [`image_classes`] loads Fashion-MNIST, MNIST or CIFAR-10 if the files are there, and otherwise draws a built-in set
 //! (module `drawn`); it can resize pictures ([`Resize`]) and change training pictures at random ([`augment`]).
 //! [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same for sets that are tables, read by [`table`].
-//! [`time_machine`] is a text as numbers of a [`Vocabulary`], and [`windows`] makes examples of it; [`BytePairs`]
-//! learns tokens between letters and words; [`wikitext2`] is a text of words in two parts. [`names()`] are surnames with
+//! [`time_machine`] is a text as numbers of a [`Vocabulary`], [`text_file`] reads another text, and [`windows`] makes
+//! examples of it; [`BytePairs`] learns tokens between letters and words; [`wikitext2`] is a text of words in two parts. [`names()`] are surnames with
 //! their languages. [`translation`] has pairs of sentences and the score of a translation.
 //! [`k_fold`] cuts a set for cross-validation.
 //!
@@ -69,7 +69,7 @@ pub use tabular::{
     DiabetesForm, HouseEdition, HousePrices, Tabular, airfoil, diabetes, house_prices, titanic,
 };
 pub use text::{
-    BytePairs, Corpus, Level, RawText, TextEdition, Vocabulary, WordText, letters,
-    random_partition, sequential_partition, time_machine, time_machine_text, tokenize, wikitext2,
-    windows,
+    BytePairs, Cleaning, Corpus, Level, RawText, TextEdition, Vocabulary, WordText, letters,
+    random_partition, sequential_partition, text_file, time_machine, time_machine_text, tokenize,
+    wikitext2, windows,
 };

@@ -62,7 +62,7 @@ impl Provenance {
 /// Where examples came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Files of a published data set.
+    /// Files: of a published data set, or the reader's own.
     Real,
     /// The built-in set, which this crate draws.
     Builtin,

@@ -1,8 +1,9 @@
-//! A series predicted from its last four values: how errors grow if a model has to go on from its own predictions.
+//! A series predicted from its last values: how errors grow if a model has to go on from its own predictions.
 //!
 //! D2L zh 8.1, en 9.1. The series is x_t = sin(0.01 t) + ε, ε ~ N(0, 0.2²), t = 1 … 1000, and the model predicts x_t from
-//! x_{t-4} … x_{t-1}: the Chinese edition's is a multilayer perceptron, the English edition's linear. For predictions k
-//! steps ahead the model reads its own predictions where the series isn't known yet.
+//! x_{t-τ} … x_{t-1}, τ = 4: the Chinese edition's is a multilayer perceptron, the English edition's linear. A recurrent
+//! layer reads the same values one after the other (zh 8.6, exercise 3). For predictions k steps ahead the model reads its
+//! own predictions where the series isn't known yet.
 //!
 //! Reading order: [`mod@series`], this file, [`predictions`].
 
@@ -14,13 +15,14 @@ use candle_core::{Device, Module, Tensor};
 use clap::builder::RangedU64ValueParser;
 use d2l::PresetName::{En, Zh};
 use d2l::data::Splits;
-use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore, linear};
-use d2l::{Model, OptimizerKind, Preset, Recipe, Regressor, Run, fit};
+use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, linear};
+use d2l::{Model, OptimizerKind, Preset, Recipe, Regressor, Run, at_least_zero, fit, usage};
 use serde::Serialize;
 
 use crate::inspect;
+use crate::rnn_model::{Cell, Layer};
 use predictions::report;
-use series::{POINTS, TAU, series, windows};
+use series::{NOISE, POINTS, TAU, series, windows};
 
 const EN: Recipe = Recipe {
     epochs: 5,
@@ -42,70 +44,124 @@ const CONCISE: &[Preset<Options>] = &[
 /// What the model leaves open.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Hidden units with ReLU; 0 for a linear model
+    /// What stands before the output layer
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub cell: Kind,
+    /// Its hidden units; 0 with --cell mlp for a linear model
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(0..=100_000),
           help_heading = "Model")]
     pub num_hiddens: usize,
+    /// Values that the model sees: it predicts the next one from the last N
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=300),
+          help_heading = "Data")]
+    pub tau: usize,
+    /// Standard deviation of the noise on the sine
+    #[arg(long, value_name = "S", value_parser = at_least_zero, help_heading = "Data")]
+    pub noise: f64,
     /// Show a minibatch beside the values that it consists of, and exit
     #[arg(long, help_heading = "Data")]
     #[serde(skip)]
     pub inspect: bool,
 }
 
+/// What stands before the output layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A dense layer with ReLU that sees all values at once
+    Mlp,
+    /// A simple recurrent layer that reads one value after the other
+    Rnn,
+    /// Gated recurrent units
+    Gru,
+    /// Long short-term memory
+    Lstm,
+}
+
 impl Options {
-    const ZH: Self = Self { num_hiddens: 10, inspect: false };
+    const ZH: Self = Self {
+        cell: Kind::Mlp,
+        num_hiddens: 10,
+        tau: TAU,
+        noise: NOISE,
+        inspect: false,
+    };
 }
 
 /// The model in the chapter's list.
 pub fn model() -> Model {
-    let about = "Predicts a noisy sine from its last four values (D2L zh 8.1, en 9.1)";
+    let about = "Predicts a noisy sine from its last values (D2L zh 8.1, en 9.1)";
     Model::new("autoregressive", about, train, &[], CONCISE)
 }
 
-/// A linear model of the last values, or a perceptron with one hidden layer.
+/// A linear model of the last values, a perceptron with one hidden layer, or a recurrent network.
 pub struct Autoregressive {
-    hidden: Option<Linear>,
+    tau: usize,
+    hidden: Hidden,
     output: Linear,
 }
 
+enum Hidden {
+    None,
+    Dense(Linear),
+    Recurrent(Layer),
+}
+
 impl Autoregressive {
-    /// Without hidden units it is linear.
+    /// For so many values and hidden units. A perceptron without hidden units is linear.
     pub fn new(
-        num_hiddens: usize,
+        kind: Kind,
+        (tau, num_hiddens): (usize, usize),
         init: &Initializer,
         params: &ParamStore,
     ) -> candle_core::Result<Self> {
         let vb = params.builder();
-        let hidden = match num_hiddens {
-            0 => None,
-            width => Some(linear(TAU, width, init, vb.pp("hidden"))?),
+        let recurrent = |cell| {
+            let (sizes, options) = ((1, num_hiddens), RecurrentOptions::default());
+            Layer::new(cell, sizes, options, init, vb.pp("rnn")).map(Hidden::Recurrent)
         };
-        let inputs = if num_hiddens == 0 { TAU } else { num_hiddens };
-        Ok(Self { hidden, output: linear(inputs, 1, init, vb.pp("output"))? })
+        let hidden = match kind {
+            Kind::Mlp if num_hiddens == 0 => Hidden::None,
+            Kind::Mlp => Hidden::Dense(linear(tau, num_hiddens, init, vb.pp("hidden"))?),
+            Kind::Rnn => recurrent(Cell::Rnn)?,
+            Kind::Gru => recurrent(Cell::Gru)?,
+            Kind::Lstm => recurrent(Cell::Lstm)?,
+        };
+        let inputs = if num_hiddens == 0 { tau } else { num_hiddens };
+        let output = linear(inputs, 1, init, vb.pp("output"))?;
+        Ok(Self { tau, hidden, output })
     }
 }
 
 impl Network for Autoregressive {
-    /// `[B, 4] -> [B, 1]`
-    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+    /// `[B, τ] -> [B, 1]`
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
         match &self.hidden {
-            Some(hidden) => self.output.forward(&hidden.forward(x)?.relu()?),
-            None => self.output.forward(x),
+            Hidden::None => self.output.forward(x),
+            Hidden::Dense(hidden) => self.output.forward(&hidden.forward(x)?.relu()?),
+            Hidden::Recurrent(rnn) => {
+                let x = x.t()?.unsqueeze(2)?.contiguous()?; // [τ, B, 1]
+                let (h, _) = rnn.forward(&x, None, mode)?; // [τ, B, H]
+                self.output.forward(&h.get(self.tau - 1)?)
+            }
         }
     }
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {
+    let &Options { cell, num_hiddens, tau, noise, .. } = options;
+    if cell != Kind::Mlp && num_hiddens == 0 {
+        usage!(
+            "--num-hiddens 0: a recurrent layer has one unit at least; only --cell mlp can be linear"
+        );
+    }
     let settings = &run.settings;
-    let series = series(settings.seed);
-    let splits = settings.first_examples(windows(&series)?);
-    let model = Autoregressive::new(
-        options.num_hiddens,
-        &settings.recipe.initializer,
-        &run.params,
-    )?;
+    let series = series(settings.seed, noise);
+    let splits = settings.first_examples(windows(&series, tau)?);
+    let initializer = &settings.recipe.initializer;
+    let model = Autoregressive::new(cell, (tau, num_hiddens), initializer, &run.params)?;
     if options.inspect {
-        return show_minibatch(run, &splits);
+        return show_minibatch(run, &splits, tau);
     }
     let [x, _] = splits.train.batch(&[0], &settings.device)?;
     if run.shows_summary(&[&x], || model.forward(&x, Mode::Evaluate))? {
@@ -118,7 +174,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
 }
 
 /// Shows the first minibatch that training takes.
-fn show_minibatch(run: &Run, splits: &Splits<2>) -> Result<()> {
+fn show_minibatch(run: &Run, splits: &Splits<2>, tau: usize) -> Result<()> {
     /// Rows that are shown.
     const SHOWN: usize = 5;
     let batches = inspect::first_epoch_of(run, splits.train.len());
@@ -131,7 +187,7 @@ fn show_minibatch(run: &Run, splits: &Splits<2>) -> Result<()> {
     ));
     let shape = |tensor: &Tensor| format!("{:?}", tensor.dims());
     run.show(&format!(
-        "  input    {:<12} batch, values of the series: {TAU} in a row",
+        "  input    {:<12} batch, values of the series: {tau} in a row",
         shape(&x)
     ));
     run.show(&format!(
@@ -146,7 +202,7 @@ fn show_minibatch(run: &Run, splits: &Splits<2>) -> Result<()> {
         run.show(&format!(
             "  t = {:>3} … {:>3}  {}  ->{}",
             row + 1,
-            row + TAU,
+            row + tau,
             numbers(x),
             numbers(y)
         ));

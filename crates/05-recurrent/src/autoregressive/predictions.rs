@@ -7,7 +7,8 @@ use d2l::nn::{Mode, Network, no_grad};
 use d2l::plot::{Series, scatter_with_fit};
 
 use super::Autoregressive;
-use super::series::{TAU, TRAIN};
+use super::series::{SERIES, TRAIN};
+use crate::title::title;
 
 /// How many steps ahead predictions are compared.
 const AHEAD: [usize; 4] = [1, 4, 16, 64];
@@ -20,17 +21,18 @@ pub fn predictions(
     farthest: usize,
     device: &Device,
 ) -> Result<Vec<Vec<(usize, f32)>>> {
-    let starts = (series.len() + 1).saturating_sub(TAU + farthest);
-    let mut columns: Vec<Tensor> = (0..TAU)
+    let tau = model.tau;
+    let starts = (series.len() + 1).saturating_sub(tau + farthest);
+    let mut columns: Vec<Tensor> = (0..tau)
         .map(|i| Tensor::new(series.get(i..i + starts).unwrap_or_default(), device))
         .collect::<candle_core::Result<_>>()?;
     let mut all = Vec::new();
     for ahead in 1..=farthest {
-        let x = Tensor::stack(columns.get(ahead - 1..).unwrap_or_default(), 1)?; // [starts, 4]
+        let x = Tensor::stack(columns.get(ahead - 1..).unwrap_or_default(), 1)?; // [starts, τ]
         let y_hat = no_grad(|| model.forward(&x, Mode::Evaluate))?
             .squeeze(1)?
             .detach();
-        let first = TAU + ahead; // t, counted from 1, of the first prediction
+        let first = tau + ahead; // t, counted from 1, of the first prediction
         all.push((first..).zip(y_hat.to_vec1::<f32>()?).collect());
         columns.push(y_hat);
     }
@@ -43,10 +45,11 @@ fn multi_step(
     series: &[f32],
     device: &Device,
 ) -> Result<Vec<(usize, f32)>> {
-    let known = (TRAIN + TAU).min(series.len());
+    let known = (TRAIN + model.tau).min(series.len());
     let mut values: Vec<f32> = series.iter().take(known).copied().collect();
     for t in known..series.len() {
-        let x = Tensor::new(values.get(t - TAU..).unwrap_or_default(), device)?.unsqueeze(0)?; // [1, 4]
+        let x =
+            Tensor::new(values.get(t - model.tau..).unwrap_or_default(), device)?.unsqueeze(0)?; // [1, τ]
         let y_hat = no_grad(|| model.forward(&x, Mode::Evaluate))?;
         values.push(y_hat.flatten_all()?.get(0)?.to_scalar()?);
     }
@@ -78,7 +81,7 @@ pub fn report(run: &mut Run, model: &Autoregressive, series: &[f32]) -> Result<(
     run.record_final("error.own_predictions", error);
     run.say(&format!(
         "from its own predictions after t = {}: mean squared error {error:.4}",
-        TRAIN + TAU
+        TRAIN + model.tau
     ));
     let one = line("1 step ahead", &one);
     for (name, lines) in [
@@ -91,8 +94,8 @@ pub fn report(run: &mut Run, model: &Autoregressive, series: &[f32]) -> Result<(
                 .map(f64::from)
                 .zip(series.iter().map(|&x| f64::from(x)))
                 .collect();
-            let title = format!("{}: predictions", run.settings.model);
-            scatter_with_fit(&figure, &title, "t", "x", &dots, lines)?;
+            let title = title(run, SERIES, "the series and its predictions");
+            scatter_with_fit(&figure, &title, "t (time step)", "x (value)", &dots, lines)?;
         }
     }
     Ok(())
@@ -119,14 +122,16 @@ fn line(name: &str, predictions: &[(usize, f32)]) -> Series {
 
 #[cfg(test)]
 mod tests {
-    use super::super::series::POINTS;
+    use super::super::Hidden;
+    use super::super::series::{POINTS, TAU};
     use super::*;
     use d2l::nn::Linear;
 
     /// x̂_t = x_{t-4} + … + x_{t-1}: what is predicted k steps ahead can be worked out by hand.
     fn sum_of_four() -> Result<Autoregressive> {
         let weight = Tensor::ones((1, TAU), candle_core::DType::F32, &Device::Cpu)?;
-        Ok(Autoregressive { hidden: None, output: Linear::new(weight, None)? })
+        let output = Linear::new(weight, None)?;
+        Ok(Autoregressive { tau: TAU, hidden: Hidden::None, output })
     }
 
     #[test]

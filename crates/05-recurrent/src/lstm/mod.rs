@@ -9,7 +9,7 @@ pub mod variants;
 
 use candle_core::Result;
 use d2l::PresetName::{En, Zh};
-use d2l::nn::{Initializer, ParamStore, RecurrentOptions};
+use d2l::nn::{Initializer, ParamStore};
 use d2l::{Implementation, Model, Preset};
 
 use crate::by_hand::ByHand;
@@ -17,6 +17,7 @@ use crate::experiment::train;
 use crate::hyperparameters::{EN_GATED, Options, QUICK, QUICK_GATES, ZH, by_hand};
 use crate::language_model::Recurrent;
 use crate::rnn_model::{Cell, RnnModel};
+use crate::structure::Structure;
 
 const SCRATCH: &[Preset<Options>] = &[
     Preset::quick(100, "zh 9.2", by_hand(QUICK_GATES), Options::ZH_HALF),
@@ -39,7 +40,7 @@ pub fn model() -> Model {
 /// The language model.
 pub fn network(
     implementation: Implementation,
-    sizes: (usize, usize),
+    sizes: (usize, Structure),
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
@@ -48,9 +49,6 @@ pub fn network(
             let vb = params.builder();
             Box::new(ByHand::new(sizes, init, &vb, scratch::Lstm::new)?)
         }
-        Implementation::Concise => {
-            let options = RecurrentOptions::default();
-            Box::new(RnnModel::new(Cell::Lstm, sizes, options, init, params)?)
-        }
+        Implementation::Concise => Box::new(RnnModel::new(Cell::Lstm, sizes, init, params)?),
     })
 }

@@ -12,7 +12,7 @@
 //! | `peephole-lstm` | they do | |
 
 use candle_core::Result;
-use d2l::nn::{Initializer, ParamStore, RecurrentOptions};
+use d2l::nn::{Initializer, ParamStore};
 use d2l::{Implementation, Model, Preset};
 
 use super::peephole::PeepholeLstm;
@@ -23,6 +23,7 @@ use crate::experiment::train;
 use crate::hyperparameters::{Options, QUICK, QUICK_GATES, by_hand};
 use crate::language_model::Recurrent;
 use crate::rnn_model::{Cell, RnnModel};
+use crate::structure::Structure;
 
 /// Where the networks are derived.
 const SOURCE: &str = "Written Memories";
@@ -66,7 +67,7 @@ pub fn models() -> [Model; 3] {
 /// The language model with the prototype; by hand only.
 pub fn prototype(
     _: Implementation,
-    sizes: (usize, usize),
+    sizes: (usize, Structure),
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
@@ -77,7 +78,7 @@ pub fn prototype(
 /// The language model with the pseudo LSTM; by hand only.
 pub fn pseudo(
     _: Implementation,
-    sizes: (usize, usize),
+    sizes: (usize, Structure),
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
@@ -88,7 +89,7 @@ pub fn pseudo(
 /// The language model with peepholes.
 pub fn peephole(
     implementation: Implementation,
-    sizes: (usize, usize),
+    sizes: (usize, Structure),
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
@@ -98,14 +99,7 @@ pub fn peephole(
             Box::new(ByHand::new(sizes, init, &vb, PeepholeLstm::new)?)
         }
         Implementation::Concise => {
-            let options = RecurrentOptions::default();
-            Box::new(RnnModel::new(
-                Cell::PeepholeLstm,
-                sizes,
-                options,
-                init,
-                params,
-            )?)
+            Box::new(RnnModel::new(Cell::PeepholeLstm, sizes, init, params)?)
         }
     })
 }

@@ -12,8 +12,9 @@ use d2l::{Classifier, Model, Preset, PresetName, Recipe, Run, at_least_one, true
 use serde::Serialize;
 
 use super::QUICK_NAMES;
-use crate::language_model::OneHot;
 use crate::rnn_model::{Cell, Layer};
+use crate::title::title;
+use crate::vectors::OneHot;
 
 /// Languages that are named for a name of the reader's own.
 const SHOWN: usize = 3;
@@ -129,8 +130,16 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
             rows: &names.languages,
             columns: &names.languages,
         };
-        let title = "names-classifier: share of each language's held-out names";
-        heat_map(&path, title, "true", "predicted", &matrix, true)?;
+        let shown = "share of each language's held-out names, by prediction";
+        let title = title(run, &splits.provenance.name, shown);
+        heat_map(
+            &path,
+            &title,
+            "true language",
+            "predicted language",
+            &matrix,
+            true,
+        )?;
     }
     match &options.name_to_classify {
         Some(name) => classify(&task.network, name, &names, run),

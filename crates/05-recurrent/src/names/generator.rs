@@ -21,8 +21,9 @@ use d2l::{
 use serde::Serialize;
 
 use super::QUICK_NAMES;
-use crate::language_model::{OneHot, State};
+use crate::language_model::State;
 use crate::rnn_model::{Cell, Layer};
+use crate::vectors::OneHot;
 
 /// Letters after which a name is cut off, as in the tutorial.
 const LONGEST: usize = 20;

@@ -13,7 +13,9 @@ use recurrent::lstm::variants;
 use recurrent::rnn_model::{Cell, RnnModel};
 use recurrent::{deep_rnn, gru as gru_model, lstm, rnn};
 
-use crate::{DEVICE, SIZES, TRAIN, ensure_near, f64_params, model, tokens};
+use crate::{
+    DEVICE, EMBEDDED, SIZES, TRAIN, TWO, ensure_near, f64_params, model, model_of, tokens,
+};
 
 /// Arranges parameters or gradients of a model by hand as the library's model has them.
 ///
@@ -34,6 +36,9 @@ impl Mapping<'_> {
             ("linear.weight".to_string(), by_hand("w_hq")?.t()?),
             ("linear.bias".to_string(), by_hand("b_q")?),
         ];
+        if let Ok(table) = by_hand("embedding.weight") {
+            mapped.push(("embedding.weight".to_string(), table));
+        }
         for (prefix, number) in self.layers {
             if !self.peepholes.is_empty() {
                 let letters = self.peepholes.chars();
@@ -194,14 +199,112 @@ fn an_lstm_shows_the_gates_that_it_uses() -> Result<()> {
 
 #[test]
 fn two_layers_by_hand_are_the_librarys() -> Result<()> {
-    let (ours, theirs) = (f64_params(), f64_params());
-    let by_hand = model(deep_rnn::network, Scratch, &ours)?;
-    let (v, h, _, _) = SIZES;
-    let options = RecurrentOptions { num_layers: 2, ..RecurrentOptions::default() };
-    let library = RnnModel::new(Cell::Rnn, (v, h), options, &Initializer::Zeros, &theirs)?;
     let layers = [("rnn.0.", 0), ("rnn.1.", 1)];
+    // With dropout both drop the same units, because the layers have the same names.
+    for dropout in [0.0, 0.5] {
+        let structure = Structure { dropout, ..TWO };
+        let networks: [(Build, &str); 3] = [
+            (rnn::network, "h"),
+            (rnn::relu_network, "h"),
+            (lstm::network, "ifco"),
+        ];
+        for (build, letters) in networks {
+            let (ours, theirs) = (f64_params(), f64_params());
+            let by_hand = model_of(build, Scratch, structure, &ours)?;
+            let library = model_of(build, Concise, structure, &theirs)?;
+            let mapping = Mapping { layers: &layers, letters, peepholes: "" };
+            ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+                .with_context(|| format!("{letters}, dropout {dropout}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Dropout between two layers changes their outputs in training alone.
+#[test]
+fn dropout_between_layers_is_for_training() -> Result<()> {
+    for implementation in [Scratch, Concise] {
+        let of = |dropout: f64, mode: Mode| -> Result<Tensor> {
+            let structure = Structure { dropout, ..TWO };
+            let model = model_of(rnn::network, implementation, structure, &f64_params())?;
+            Ok(model.forward(&tokens(1)?, mode)?)
+        };
+        ensure_near(
+            "evaluated",
+            &of(0.5, Mode::Evaluate)?,
+            &of(0.0, Mode::Evaluate)?,
+        )?;
+        ensure!(ensure_near("trained", &of(0.5, TRAIN)?, &of(0.0, TRAIN)?).is_err());
+    }
+    Ok(())
+}
+
+/// A layer that lacks both gates is the simple network's, and a gate that is wide open or shut is as good as none.
+#[test]
+fn a_gru_without_a_gate_is_a_gru_whose_gate_is_fixed() -> Result<()> {
+    let networks: [(Build, char, f64); 2] = [
+        (gru_model::reset_network, 'z', -1e3),
+        (gru_model::update_network, 'r', 1e3),
+    ];
+    for (build, missing, sum) in networks {
+        let (fewer, both) = (f64_params(), f64_params());
+        let without = model(build, Scratch, &fewer)?;
+        let with = model(gru_model::network, Scratch, &both)?;
+        for (name, value) in fewer.parameters() {
+            named(&both, &name)?.set(&value.as_detached_tensor())?;
+        }
+        let bias = named(&both, &format!("rnn.b_{missing}"))?;
+        bias.set(&(bias.ones_like()? * sum)?)?;
+        let x = tokens(1)?;
+        let outputs = [without, with].map(|model| model.forward(&x, Mode::Evaluate));
+        let [a, b] = outputs;
+        ensure_near(&format!("without {missing}"), &a?, &b?)?;
+    }
+    Ok(())
+}
+
+/// The product of a one-hot vector and W_xh is a row of W_xh: an embedding E in front of the layer computes what one-hot
+/// vectors compute with E W_xh.
+#[test]
+fn an_embedding_is_a_factor_of_the_input_weight() -> Result<()> {
+    let (embedded, one_hot) = (f64_params(), f64_params());
+    let model_of =
+        |structure, params: &ParamStore| model_of(rnn::network, Scratch, structure, params);
+    let (a, b) = (model_of(EMBEDDED, &embedded)?, model_of(ONE, &one_hot)?);
+    for (name, value) in one_hot.parameters() {
+        let found = named(&embedded, &name)?.as_detached_tensor();
+        value.set(&match name.as_str() {
+            "rnn.w_xh" => {
+                let table = named(&embedded, "embedding.weight")?;
+                table.as_detached_tensor().matmul(&found)?
+            }
+            _ => found,
+        })?;
+    }
+    let x = tokens(1)?;
+    let outputs = [a, b].map(|model| model.forward(&x, Mode::Evaluate));
+    let [a, b] = outputs;
+    ensure_near("outputs", &a?, &b?)
+}
+
+#[test]
+fn the_embedded_network_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model_of(rnn::network, Scratch, EMBEDDED, &ours)?;
+    let library = model_of(rnn::network, Concise, EMBEDDED, &theirs)?;
+    let layers = [("rnn.", 0)];
     let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
-    ensure_equal((&*by_hand, &ours), (&library, &theirs), &mapping)
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
+}
+
+#[test]
+fn the_rnn_with_relu_by_hand_is_the_librarys() -> Result<()> {
+    let (ours, theirs) = (f64_params(), f64_params());
+    let by_hand = model(rnn::relu_network, Scratch, &ours)?;
+    let library = model(rnn::relu_network, Concise, &theirs)?;
+    let layers = [("rnn.", 0)];
+    let mapping = Mapping { layers: &layers, letters: "h", peepholes: "" };
+    ensure_equal((&*by_hand, &ours), (&*library, &theirs), &mapping)
 }
 
 /// The library's layer as the book has it: the reset gate multiplies the state before the product with W_hh.

@@ -13,45 +13,74 @@ use d2l::nn::{Initializer, Mode, ParamStore, Step};
 use recurrent::experiment::Build;
 use recurrent::language_model::Recurrent;
 use recurrent::lstm::variants;
-use recurrent::{bidirectional_lstm, deep_gated, deep_rnn, gru as gru_model, lstm, rnn};
+use recurrent::structure::Structure;
+use recurrent::{bidirectional_lstm, gru as gru_model, lstm, rnn};
 
 const DEVICE: Device = Device::Cpu;
 const TRAIN: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
-
 /// V, H, B, T
 const SIZES: (usize, usize, usize, usize) = (7, 5, 3, 6);
 
-/// Every model, with its implementation and what makes it.
-const MODELS: [(&str, Implementation, Build); 14] = [
-    ("rnn", Scratch, rnn::network),
-    ("rnn", Concise, rnn::network),
-    ("gru", Scratch, gru_model::network),
-    ("gru", Concise, gru_model::network),
-    ("lstm", Scratch, lstm::network),
-    ("lstm", Concise, lstm::network),
-    ("deep-rnn", Scratch, deep_rnn::network),
-    ("deep-gru", Concise, deep_gated::gru),
-    ("deep-lstm", Concise, deep_gated::lstm),
-    (BIDIRECTIONAL, Concise, bidirectional_lstm::network),
-    ("prototype-lstm", Scratch, variants::prototype),
-    ("pseudo-lstm", Scratch, variants::pseudo),
-    ("peephole-lstm", Scratch, variants::peephole),
-    ("peephole-lstm", Concise, variants::peephole),
-];
+/// One layer, and two.
+const ONE: Structure = Structure::new(SIZES.1, 1);
+const TWO: Structure = Structure::new(SIZES.1, 2);
+const EMBEDDED: Structure = Structure { embedding_dim: Some(4), ..ONE };
 
+/// Every model, with its implementation, what makes it and of what.
+const MODELS: [(&str, Implementation, Build, Structure); 24] = [
+    ("rnn", Scratch, rnn::network, ONE),
+    ("rnn", Concise, rnn::network, ONE),
+    ("gru", Scratch, gru_model::network, ONE),
+    ("gru", Concise, gru_model::network, ONE),
+    ("lstm", Scratch, lstm::network, ONE),
+    ("lstm", Concise, lstm::network, ONE),
+    ("deep-rnn", Scratch, rnn::network, TWO),
+    ("deep-gru", Concise, gru_model::network, TWO),
+    ("deep-lstm", Concise, lstm::network, TWO),
+    (
+        BIDIRECTIONAL,
+        Concise,
+        bidirectional_lstm::network,
+        Structure { bidirectional: true, ..TWO },
+    ),
+    ("rnn-relu", Scratch, rnn::relu_network, ONE),
+    ("rnn-relu", Concise, rnn::relu_network, ONE),
+    ("deep-rnn", Concise, rnn::network, TWO),
+    ("deep-gru", Scratch, gru_model::network, TWO),
+    ("deep-lstm", Scratch, lstm::network, TWO),
+    ("rnn-embedded", Scratch, rnn::network, EMBEDDED),
+    ("rnn-embedded", Concise, rnn::network, EMBEDDED),
+    ("gru-reset", Scratch, gru_model::reset_network, ONE),
+    ("gru-update", Scratch, gru_model::update_network, ONE),
+    ("prototype-lstm", Scratch, variants::prototype, ONE),
+    ("pseudo-lstm", Scratch, variants::pseudo, ONE),
+    ("peephole-lstm", Scratch, variants::peephole, ONE),
+    ("peephole-lstm", Concise, variants::peephole, ONE),
+    ("peephole-lstm", Concise, variants::peephole, TWO),
+];
 const BIDIRECTIONAL: &str = "bidirectional-lstm";
 
 fn f64_params() -> ParamStore {
     ParamStore::with_dtype(0, DType::F64, &DEVICE)
 }
 
+/// A model of one layer.
 fn model(
     build: Build,
     implementation: Implementation,
     params: &ParamStore,
 ) -> candle_core::Result<Box<dyn Recurrent>> {
-    let (v, h, _, _) = SIZES;
-    build(implementation, (v, h), &Initializer::PytorchDefault, params)
+    model_of(build, implementation, ONE, params)
+}
+
+fn model_of(
+    build: Build,
+    implementation: Implementation,
+    structure: Structure,
+    params: &ParamStore,
+) -> candle_core::Result<Box<dyn Recurrent>> {
+    let init = Initializer::PytorchDefault;
+    build(implementation, (SIZES.0, structure), &init, params)
 }
 
 /// Tokens `[B, T]`.

@@ -14,7 +14,9 @@ use recurrent::names::{NameClassifier, NameGenerator};
 use recurrent::rnn_model::Cell;
 use recurrent::word_lm::{Output, Size, WordModel};
 
-use crate::{BIDIRECTIONAL, DEVICE, MODELS, SIZES, TRAIN, ensure_near, f64_params, model, tokens};
+use crate::{
+    BIDIRECTIONAL, DEVICE, MODELS, SIZES, TRAIN, ensure_near, f64_params, model, model_of, tokens,
+};
 
 /// Enough words for the adaptive softmax to have groups, and a token of each.
 #[test]
@@ -78,12 +80,12 @@ fn every_parameter_of_the_models_of_names_gets_a_gradient() -> Result<()> {
 fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
     let x = tokens(1)?;
     let halves = [x.narrow(1, 0, 2)?, x.narrow(1, 2, 4)?];
-    for (name, implementation, build) in MODELS {
+    for (name, implementation, build, structure) in MODELS {
         if name == BIDIRECTIONAL {
             continue; // its second direction begins at the end
         }
         let params = f64_params();
-        let model = model(build, implementation, &params)?;
+        let model = model_of(build, implementation, structure, &params)?;
         let (whole, _) = model.forward_from(&x, None, Mode::Evaluate)?;
         let (first, state) = model.forward_from(&halves[0], None, Mode::Evaluate)?;
         let (second, _) = model.forward_from(&halves[1], Some(&state), Mode::Evaluate)?;
@@ -97,10 +99,10 @@ fn two_halves_with_the_state_between_them_are_the_whole() -> Result<()> {
 fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()> {
     let (v, h, batch, steps) = SIZES;
     let (x, y) = (tokens(1)?, tokens(2)?);
-    for (name, implementation, build) in MODELS {
+    for (name, implementation, build, structure) in MODELS {
         let name_of_model = format!("{name} {implementation}");
         let params = f64_params();
-        let model = model(build, implementation, &params)?;
+        let model = model_of(build, implementation, structure, &params)?;
         let (o, observations) = observed(|| model.forward(&x, TRAIN))?;
         ensure!(
             o.dims() == [batch, steps, v],
@@ -116,9 +118,14 @@ fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()>
         let directions = if name == BIDIRECTIONAL { 2 } else { 1 };
         let hidden = [batch, steps, h * directions];
         let logits = [batch, steps, v];
+        let vector = [batch, steps, structure.embedding_dim.unwrap_or(v)];
+        let vectors: (&str, &[usize]) = match structure.embedding_dim {
+            Some(_) => ("embedding", &vector),
+            None => ("one_hot", &vector),
+        };
         let wanted: &[(&str, &[usize])] = match implementation {
-            Scratch => &[("one_hot", &logits)],
-            Concise => &[("one_hot", &logits), ("rnn", &hidden), ("linear", &logits)],
+            Scratch => &[vectors],
+            Concise => &[vectors, ("rnn", &hidden), ("linear", &logits)],
         };
         ensure!(found == wanted, "{name_of_model}: {found:?}");
         if implementation == Concise {

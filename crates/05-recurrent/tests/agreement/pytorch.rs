@@ -5,23 +5,24 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use d2l::next_token_loss;
 use d2l::nn::{Initializer, ParamStore, cross_entropy, mse_loss};
-use recurrent::autoregressive::Autoregressive;
+use recurrent::autoregressive::series::TAU;
+use recurrent::autoregressive::{Autoregressive, Kind};
 use recurrent::language_model::Recurrent;
 use recurrent::names::NameClassifier;
 use recurrent::rnn_model::Cell;
 use recurrent::word_lm::{Output, Size, WordModel};
 
-use crate::{MODELS, SIZES, model};
+use crate::{MODELS, SIZES, model_of};
 
-/// PyTorch has layers for these: the rest of [`MODELS`] has none.
-const IN_PYTORCH: usize = 10;
+/// PyTorch has layers for these, or computes them in the golden files' program: the rest of [`MODELS`] has none.
+const IN_PYTORCH: usize = 19;
 
 #[test]
 fn every_model_agrees_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, implementation, build) in MODELS.into_iter().take(IN_PYTORCH) {
+    for (name, implementation, build, structure) in MODELS.into_iter().take(IN_PYTORCH) {
         let file = folder.join(format!("{name}-{implementation}.json"));
-        let build = |params: &ParamStore| Ok(model(build, implementation, params)?);
+        let build = |params: &ParamStore| Ok(model_of(build, implementation, structure, params)?);
         d2l::testing::check_against_golden(&file, build, next_token_loss)
             .with_context(|| format!("{name} {implementation}"))?;
     }
@@ -31,16 +32,24 @@ fn every_model_agrees_with_pytorch() -> Result<()> {
 #[test]
 fn the_autoregressive_models_agree_with_pytorch() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden");
-    for (name, num_hiddens) in [("perceptron", 10), ("linear", 0)] {
+    for (name, kind, num_hiddens) in [
+        ("perceptron", Kind::Mlp, 10),
+        ("linear", Kind::Mlp, 0),
+        ("rnn", Kind::Rnn, 10),
+        ("gru", Kind::Gru, 10),
+        ("lstm", Kind::Lstm, 10),
+    ] {
         let file = folder.join(format!("autoregressive-{name}.json"));
         let build = |params: &ParamStore| {
+            let sizes = (TAU, num_hiddens);
             Ok(Autoregressive::new(
-                num_hiddens,
+                kind,
+                sizes,
                 &Initializer::Zeros,
                 params,
             )?)
         };
-        d2l::testing::check_against_golden(&file, build, mse_loss)?;
+        d2l::testing::check_against_golden(&file, build, mse_loss).context(name)?;
     }
     Ok(())
 }

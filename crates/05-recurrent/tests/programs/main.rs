@@ -4,6 +4,7 @@ mod experiments;
 mod flags;
 mod learning;
 mod metrics;
+mod options;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What the program does with these arguments and built-in data, in a folder of its own.
 fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
     command
@@ -38,6 +40,7 @@ fn log(run: &Path) -> Result<Vec<Value>> {
     lines.collect()
 }
 
+/// The training perplexity of every epoch.
 fn perplexities(run: &Path) -> Result<Vec<f64>> {
     let lines = log(run)?;
     let epochs = lines.iter().filter(|line| line["kind"] == "epoch");
@@ -55,6 +58,7 @@ fn valid(run: &Path, metric: &str) -> Result<Vec<f64>> {
         .collect())
 }
 
+/// What the trained model wrote.
 fn written(run: &Path) -> Result<String> {
     Ok(std::fs::read_to_string(run.join("generated.txt"))?)
 }

@@ -9,6 +9,7 @@ use d2l::data::{Choice, Level, TextEdition, time_machine};
 use d2l::nn::{Initializer, Mode, ParamStore};
 use d2l::{Implementation, next_token_loss};
 use recurrent::rnn;
+use recurrent::structure::Structure;
 
 use crate::{log, perplexities, recurrent, train, written};
 
@@ -57,7 +58,7 @@ fn the_text_that_follows_the_training_text_is_held_out() -> Result<()> {
         let device = Device::Cpu;
         let params = ParamStore::new(0, &device);
         let init = Initializer::PytorchDefault;
-        let sizes = (corpus.vocabulary.len(), 8);
+        let sizes = (corpus.vocabulary.len(), Structure::new(8, 1));
         let model = rnn::network(Implementation::Concise, sizes, &init, &params)?;
         params.load(&run.join("model.safetensors"))?;
         let (mut sum, mut state) = (0.0, None);
@@ -137,7 +138,7 @@ fn what_a_flag_changes_is_in_the_log() -> Result<()> {
 #[cfg(unix)]
 fn a_carried_state_survives_an_interruption() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let long = ["lstm", "--epochs", "2", "--batch-size", "1"];
+    let long = ["lstm", "--epochs", "4", "--batch-size", "1"];
     let long = [&long[..], &["--num-hiddens", "64", "--max-tokens", "9000"]].concat();
     let long = [&long[..], &["--checkpoint-every", "20steps"]].concat();
     let whole = train(&folder, "whole", &long)?;

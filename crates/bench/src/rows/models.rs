@@ -10,15 +10,13 @@ use convolutional::lenet::{self, concise::LeNet};
 use convolutional::pictures::{self, Enlarged};
 use convolutional::resnet::{self, ResNet18};
 use d2l::nn::testing::{filled, hash};
-use d2l::nn::{
-    Adam, Initializer, Network, ParamGroup, ParamStore, RecurrentOptions, Sgd, cross_entropy,
-    mse_loss,
-};
+use d2l::nn::{Adam, Initializer, Network, ParamGroup, ParamStore, Sgd, cross_entropy, mse_loss};
 use d2l::{Loss, next_token_loss};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
 use recurrent::language_model::Recurrent;
 use recurrent::rnn_model::{Cell, RnnModel};
+use recurrent::structure::Structure;
 
 use super::{CLASS_SALT, classes};
 use crate::models::{EncoderBlock, WithoutDropout};
@@ -222,8 +220,8 @@ pub(super) fn tokens(batch: u32, steps: u32) -> Result<[Tensor; 2]> {
 }
 
 fn rnn_model(cell: Cell, hiddens: usize, params: &ParamStore) -> Result<Box<dyn Recurrent>> {
-    let (sizes, options) = ((VOCABULARY as usize, hiddens), RecurrentOptions::default());
-    let network = RnnModel::new(cell, sizes, options, &Initializer::PytorchDefault, params)?;
+    let sizes = (VOCABULARY as usize, Structure::new(hiddens, 1));
+    let network = RnnModel::new(cell, sizes, &Initializer::PytorchDefault, params)?;
     Ok(Box::new(network))
 }
 

@@ -1,10 +1,11 @@
 //! Text as a sequence of tokens: cleaning, cutting into characters or words, vocabulary, text windows.
 //!
-//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`, `wikitext`;
-//! `byte_pairs` learns its tokens from the text.
+//! D2L zh 8.2 and 8.3, en 9.2 and 9.3. Reading order: this file, `vocabulary`, `windows`, `time_machine`, `own`,
+//! `wikitext`; `byte_pairs` learns its tokens from the text.
 
 pub(crate) use book_copy::BookCopy;
 pub use byte_pairs::BytePairs;
+pub use own::text_file;
 pub use time_machine::{Corpus, RawText, time_machine, time_machine_text};
 pub use vocabulary::Vocabulary;
 pub use wikitext::{WordText, wikitext2};
@@ -12,6 +13,7 @@ pub use windows::{random_partition, sequential_partition, windows};
 
 mod book_copy;
 mod byte_pairs;
+mod own;
 mod time_machine;
 mod vocabulary;
 mod wikitext;
@@ -43,13 +45,33 @@ impl TextEdition {
 }
 
 /// The kind of tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Level {
-    /// A letter or a space.
+    /// A letter or a space
     #[default]
     Character,
-    /// The text between two spaces.
+    /// The text between two spaces
     Word,
+}
+
+/// What of a text is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Cleaning {
+    /// The letters a to z in lower case, and one space for everything between two runs of them, as in the book
+    #[default]
+    Letters,
+    /// Everything, as it stands
+    None,
+}
+
+impl Cleaning {
+    /// What is kept of `text`: [`letters`], or all of it with line ends as `\n`.
+    pub fn apply(self, text: &str) -> String {
+        match self {
+            Self::Letters => letters(text),
+            Self::None => text.replace("\r\n", "\n"),
+        }
+    }
 }
 
 /// The text in lower case, with one space for everything between two runs of the letters a to z. zh 8.2.1, en 9.2.1.
@@ -91,6 +113,13 @@ mod tests {
         );
         assert_eq!(letters(""), "");
         assert_eq!(letters("...\n"), " ");
+    }
+
+    #[test]
+    fn without_cleaning_only_the_ends_of_lines_change() {
+        let text = "Étienne, 10 o'clock\r\n道可道\n";
+        assert_eq!(Cleaning::None.apply(text), "Étienne, 10 o'clock\n道可道\n");
+        assert_eq!(Cleaning::Letters.apply(text), letters(text));
     }
 
     #[test]

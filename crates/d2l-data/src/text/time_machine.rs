@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::{BookCopy, Level, TextEdition, Vocabulary, letters, tokenize};
+use super::{BookCopy, Cleaning, Level, TextEdition, Vocabulary, letters, tokenize};
 use crate::choice::Published;
 use crate::drawn::story;
 use crate::splits::digest;
@@ -83,19 +83,24 @@ pub fn time_machine(
 }
 
 impl Corpus {
+    /// The tokens of a text that is cleaned as the book cleans it: [`Corpus::cleaned`] with [`Cleaning::Letters`].
+    pub fn new(raw: RawText, edition: TextEdition, level: Level) -> Self {
+        Self::cleaned(raw, edition, Cleaning::Letters, level)
+    }
+
     /// The tokens of a text.
     ///
-    /// The Chinese edition cleans and strips each line by itself, so there is no space between the last word of a line
+    /// Of [`Cleaning::Letters`] the editions have two kinds. The Chinese edition cleans and strips each line by itself, so there is no space between the last word of a line
     /// and the first of the next if tokens are characters. The English edition cleans the text as a whole, so the end of
     /// a line becomes a space.
-    pub fn new(raw: RawText, edition: TextEdition, level: Level) -> Self {
+    pub fn cleaned(raw: RawText, edition: TextEdition, cleaning: Cleaning, level: Level) -> Self {
         let text = &raw.text;
-        let parts: Vec<String> = match edition {
-            TextEdition::Zh => text
+        let parts: Vec<String> = match (cleaning, edition) {
+            (Cleaning::Letters, TextEdition::Zh) => text
                 .lines()
                 .map(|line| letters(line).trim().to_string())
                 .collect(),
-            TextEdition::En => vec![letters(text)],
+            _ => vec![cleaning.apply(text)],
         };
         let tokens: Vec<&str> = parts
             .iter()
@@ -133,6 +138,18 @@ mod tests {
         assert_eq!(read(TextEdition::En, Level::Character), "the time machine ");
         for edition in [TextEdition::Zh, TextEdition::En] {
             assert_eq!(read(edition, Level::Word), "the|time|machine");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_cleaned_is_the_same_in_both_editions() {
+        for edition in [TextEdition::Zh, TextEdition::En] {
+            let raw = raw_text("道可道，\r\n非常道".to_string(), Source::Real);
+            let corpus = Corpus::cleaned(raw, edition, Cleaning::None, Level::Character);
+            let tokens = corpus.tokens.iter();
+            let text: String = tokens.map(|&id| corpus.vocabulary.token(id)).collect();
+            assert_eq!(text, "道可道，\n非常道");
+            assert_eq!(corpus.vocabulary.len(), 7); // 道 可 ， \n 非 常 and <unk>
         }
     }
 
