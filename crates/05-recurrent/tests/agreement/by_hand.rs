@@ -8,13 +8,15 @@ use d2l::nn::testing::filled;
 use d2l::nn::{
     Initializer, Linear, Mode, Network, ParamStore, RecurrentOptions, Reset, backward, gru, linear,
 };
-use recurrent::language_model::{OneHot, Recurrent};
+use recurrent::experiment::Build;
+use recurrent::language_model::Recurrent;
 use recurrent::lstm::variants;
-use recurrent::rnn_model::{Cell, RnnModel};
-use recurrent::{deep_rnn, gru as gru_model, lstm, rnn};
+use recurrent::structure::Structure;
+use recurrent::vectors::OneHot;
+use recurrent::{gru as gru_model, lstm, rnn};
 
 use crate::{
-    DEVICE, EMBEDDED, SIZES, TRAIN, TWO, ensure_near, f64_params, model, model_of, tokens,
+    DEVICE, EMBEDDED, ONE, SIZES, TRAIN, TWO, ensure_near, f64_params, model, model_of, tokens,
 };
 
 /// Arranges parameters or gradients of a model by hand as the library's model has them.

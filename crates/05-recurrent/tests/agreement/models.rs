@@ -15,7 +15,7 @@ use recurrent::rnn_model::Cell;
 use recurrent::word_lm::{Output, Size, WordModel};
 
 use crate::{
-    BIDIRECTIONAL, DEVICE, MODELS, SIZES, TRAIN, ensure_near, f64_params, model, model_of, tokens,
+    BIDIRECTIONAL, DEVICE, MODELS, SIZES, TRAIN, ensure_near, f64_params, model_of, tokens,
 };
 
 /// Enough words for the adaptive softmax to have groups, and a token of each.
