@@ -60,6 +60,15 @@ pub const ROWS: &[Row] = &[
     row("lstm-1024x32x32", || {
         language_model(Cell::Lstm, 1024, 32, 32)
     }),
+    row("rnn-by-hand-32x35x512", || {
+        by_hand(recurrent::rnn::network, 32, 35, 512)
+    }),
+    row("gru-by-hand-32x35x256", || {
+        by_hand(recurrent::gru::network, 32, 35, 256)
+    }),
+    row("lstm-by-hand-32x35x256", || {
+        by_hand(recurrent::lstm::network, 32, 35, 256)
+    }),
     row("names-classifier", names_classifier),
     row("word-lm", word_lm),
     row("transformer-block", transformer_block),
