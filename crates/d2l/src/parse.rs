@@ -9,7 +9,7 @@ use serde::Serializer;
 const LARGEST: usize = 1 << 31;
 
 /// No network is deeper. A step through more layers takes so long that the program would seem to hang.
-const DEEPEST: usize = 1000;
+pub(crate) const DEEPEST: usize = 1000;
 
 /// No picture is higher or wider. Convolutions of one larger picture would take gigabytes.
 const LARGEST_SIDE: usize = 1024;

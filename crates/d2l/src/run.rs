@@ -29,7 +29,7 @@ use crate::recorder::Recorder;
 use crate::scores::READ_EVERY;
 use crate::settings::Settings;
 use crate::terminal::print;
-use crate::{Interrupted, Scores, folder, identity, interrupt, summary, usage};
+use crate::{Interrupted, Scores, curves, folder, identity, interrupt, summary, usage};
 
 /// Ends a run under `--dry-run`, at the place where it would begin to write.
 #[derive(Debug)]
@@ -135,6 +135,10 @@ impl Run {
             true => Scores::with_window(self.batches_per_epoch() / 2),
             false => Scores::default(),
         };
+        if self.settings.recipe.epochs == 1 {
+            let scores = std::mem::take(&mut self.checkpoint.progress.train);
+            self.checkpoint.progress.train = scores.with_curve(); // its one epoch would be a single point
+        }
         self.checkpoint.progress.loss_scale = LossScale::of(self.settings.recipe.precision);
         self.load_init()?;
         if self.recorder.folder.is_none() {
@@ -218,6 +222,10 @@ impl Run {
             }
         };
         let recorder = &mut self.recorder;
+        recorder.data = header
+            .data
+            .as_ref()
+            .map_or(String::new(), |data| data.name.clone());
         (recorder.folder, recorder.lock) = (Some(folder.path), Some(folder.lock));
         recorder
             .terminal
@@ -600,8 +608,34 @@ impl Run {
         let identity = self.checkpoint.identity.clone();
         self.params.save(&self.file_of("model")?, identity)?;
         match self.checkpoint.progress.fold {
-            None => self.recorder.draw_curves(self.settings.model),
+            None => self.draw_curves(),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Draws the curves of all epochs so far, or by step if there is one epoch; in a cross-validation, the mean over the
+    /// folds.
+    pub(crate) fn draw_curves(&self) -> Result<()> {
+        let figures = self.recorder.folder()?.join("figures");
+        let epochs = self.recorder.all_epochs();
+        match (&epochs[..], self.checkpoint.progress.train.curve()) {
+            ([epoch], Some(curve)) => curves::draw_by_step(&figures, self, curve, epoch),
+            _ => curves::draw(&figures, self, &epochs),
+        }
+    }
+
+    /// Names the unit of a quantity, such as `dollars²` for the loss, which stands at the axis of its curves.
+    pub fn measured_in(&mut self, quantity: &'static str, unit: &'static str) {
+        self.recorder.units.insert(quantity, unit);
+    }
+
+    /// The title of a figure: the run, its data, and what the figure shows.
+    pub fn title(&self, what: &str) -> String {
+        let run = self.folder().and_then(Path::file_name);
+        let run = run.map_or(self.settings.model.into(), |name| name.to_string_lossy());
+        match self.recorder.data.as_str() {
+            "" => format!("{run}: {what}"),
+            data => format!("{run} on {data}: {what}"),
         }
     }
 
