@@ -119,7 +119,7 @@ fn draw_fit(run: &Run, data: &Splits<2>, w2: f32, b: f32) -> Result<()> {
     let fit = plot::Series { name: "learned, at x1 = 0".into(), points: ends.to_vec() };
     plot::scatter_with_fit(
         &path,
-        "linear regression: data and fit",
+        &run.title("data and fit"),
         "second feature x2",
         "target y",
         &points,

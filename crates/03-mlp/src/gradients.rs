@@ -107,7 +107,7 @@ pub fn draw(run: &Run, layers: &[LayerGradient]) -> Result<()> {
     ];
     curves(
         &figure,
-        "Gradient of each layer before the first step",
+        &run.title("gradient of each layer before the first step"),
         "layer",
         "norm of the gradient",
         &series,
@@ -141,7 +141,9 @@ pub fn draw_initializers(
     }
     curves(
         &figure,
-        &format!("Gradients before the first step by initial values, {activation}"),
+        &run.title(&format!(
+            "gradients before the first step by initial values, {activation}"
+        )),
         "layer",
         "norm of the weights' gradient",
         &series,

@@ -173,6 +173,9 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     if run.shows_summary(&[&x], || network.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
+    if options.target == Target::Price {
+        run.measured_in("loss", "dollars²");
+    }
     let train_one = |run: &mut Run, splits: &Splits<2>| -> Result<Vec<f32>> {
         let task = PriceRegressor { network: new(run)?, target: options.target };
         let mut optimizer = run.settings.optimizer(&run.params)?;

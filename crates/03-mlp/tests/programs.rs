@@ -308,8 +308,8 @@ fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
         (&["--patience", "0"], "from 1 to"),
         (&["--dropout1", "0.5"], "--dropout1 belongs to dropout"),
         (
-            &["dropout", "--num-layers", "2"],
-            "--num-layers belongs to mlp, house-price: write",
+            &["titanic", "--num-layers", "2"],
+            "--num-layers belongs to mlp, dropout, house-price: write",
         ),
         (
             &["mlp", "--implementation", "scratch", "--activation", "tanh"],

@@ -1,5 +1,6 @@
 //! Pictures in rows with names: each layer's feature maps of a picture.
 
+use crate::colour_bar::Colours;
 use crate::image_grid::{BETWEEN, Palette, Picture, Place, Scale, check, draw, fit};
 use crate::sheet::{self, font};
 use crate::style::{MUTED, SMALL};
@@ -28,7 +29,7 @@ pub struct PictureRow {
 
 /// Draws the rows below one another and writes the SVG to `path`. Each row has its own colour scale, so that a layer of
 /// small numbers shows as much as one of large numbers. With [`Scale::Diverging`] the largest absolute value stands
-/// before the row; it is the strongest red, its opposite the strongest blue.
+/// before the row; a bar below the rows shows that it is the strongest red, and its opposite the strongest blue.
 ///
 /// # Errors
 ///
@@ -78,7 +79,13 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
         width = width.max(left - NEXT);
         top += height + BETWEEN;
     }
-    sheet::write(path, title, (width, top - BETWEEN), |sheet| {
+    let has_bar = rows.iter().any(|row| row.scale == Scale::Diverging);
+    let (bar_width, bar_height) = Colours::bar_size();
+    let (width, height) = match has_bar {
+        true => (width.max(start + bar_width), top + bar_height),
+        false => (width, top - BETWEEN),
+    };
+    sheet::write(path, title, (width, height), |sheet| {
         let style = font(SMALL, FontStyle::Normal, MUTED);
         for (((row, places), label), middle) in rows.iter().zip(&places).zip(&labels).zip(&middles)
         {
@@ -91,6 +98,10 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
             for (picture, place) in row.pictures.iter().zip(places) {
                 draw(sheet, picture, &palette, place)?;
             }
+        }
+        if has_bar {
+            let texts = ["−", "0", "+"].map(String::from);
+            Colours::about_zero([].into_iter()).draw_named_bar(sheet, (start, top), texts)?;
         }
         Ok(())
     })

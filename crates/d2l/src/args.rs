@@ -75,7 +75,7 @@ pub struct Args {
         help_heading = "Data"
     )]
     pub data_dir: PathBuf,
-    /// Use the first N examples of each split only
+    /// Use the first N examples of each split only [default: all of them; some quick presets take fewer]
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = clap::value_parser!(u64).range(1..))]
     pub examples: Option<u64>,
     /// Take the examples in the order of the file, in every epoch

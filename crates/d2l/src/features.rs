@@ -38,7 +38,6 @@ pub fn draw_features(
     let (Some(filters), Some(features)) = (run.figure("filters")?, run.figure("features")?) else {
         return Ok(());
     };
-    let model = run.settings.model;
     let [x, y] = images.splits.valid.batch(&[index], &run.settings.device)?;
     let (_, observations) = observed(|| network.forward(&x, Mode::Evaluate))?;
     let layers = observations.rows(&[&x]);
@@ -52,11 +51,17 @@ pub fn draw_features(
     let pictures = kernel_pictures(&weight)?;
     let title = match (pictures.len(), weight.dim(0)?) {
         (shown, count) if shown < count => {
-            format!("{model}: {shown} of {count} filters of {layer}")
+            format!("{shown} of {count} filters of {layer}")
         }
-        _ => format!("{model}: filters of {layer}"),
+        _ => format!("filters of {layer}"),
     };
-    d2l_plot::image_grid(&filters, &title, &pictures, IN_ROW, Scale::Diverging)?;
+    d2l_plot::image_grid(
+        &filters,
+        &run.title(&title),
+        &pictures,
+        IN_ROW,
+        Scale::Diverging,
+    )?;
 
     let mut rows = vec![PictureRow {
         label: "input".to_string(),
@@ -79,10 +84,10 @@ pub fn draw_features(
         .first()
         .and_then(|&class| images.class_names.get(class as usize));
     let title = format!(
-        "{model}: what its layers see of picture {index} ({})",
+        "what its layers see of picture {index} ({})",
         class.unwrap_or(&"?")
     );
-    d2l_plot::image_rows(&features, &title, &rows)
+    d2l_plot::image_rows(&features, &run.title(&title), &rows)
 }
 
 /// The weight of the first convolution of the layer `name`, if it has one: `[O, C, h, w]` with kernels of more than one

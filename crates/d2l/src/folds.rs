@@ -82,7 +82,7 @@ impl Run {
         }
         self.begin(None);
         self.record_folds();
-        self.recorder.draw_curves(self.settings.model)
+        self.draw_curves()
     }
 
     /// Returns to the first epoch with a new model: parameters and order of the examples are drawn anew for each fold.

@@ -31,6 +31,7 @@ mod health;
 mod identity;
 mod interrupt;
 mod lock;
+mod loss_curve;
 mod loss_scale;
 mod memory;
 mod model;
@@ -48,6 +49,7 @@ mod task;
 mod terminal;
 pub mod testing;
 mod threads;
+mod widths;
 
 pub use args::{Args, Every};
 pub use band::Band;
@@ -72,6 +74,7 @@ pub use task::{
     BinaryClassifier, Classifier, LanguageModel, Loss, Regressor, Task, next_token_loss,
 };
 pub use threads::on_computing_thread;
+pub use widths::Widths;
 
 pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;

@@ -30,6 +30,8 @@ pub struct Experiment {
     pub section: &'static str,
     /// How it is trained.
     pub recipe: Recipe,
+    /// How many of the first examples of each split it takes; `None` for all of them.
+    pub examples: Option<usize>,
     /// The model's options with the preset's values.
     pub options: Map<String, Value>,
     /// Applies the flags' changes to the options, and gives the training with them.
@@ -169,6 +171,7 @@ impl Experiment {
             preset: preset.name,
             section: preset.section,
             recipe: preset.recipe.clone(),
+            examples: preset.examples,
             options: before,
             resolve: Box::new(resolve),
         }

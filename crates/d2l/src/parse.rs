@@ -9,7 +9,7 @@ use serde::Serializer;
 const LARGEST: usize = 1 << 31;
 
 /// The largest depth that a flag accepts. A step through more layers takes so long that the program would seem to hang.
-const DEEPEST: usize = 1000;
+pub(crate) const DEEPEST: usize = 1000;
 
 /// The largest side of a picture that a flag accepts. Convolutions of one larger picture would take gigabytes.
 const LARGEST_SIDE: usize = 1024;

@@ -7,10 +7,10 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use d2l_log::{BandResult, Best, End, Epoch, Metrics, Point, Record, Status, Writer};
 
+use crate::Band;
 use crate::folds::Folds;
 use crate::lock::Lock;
 use crate::terminal::Terminal;
-use crate::{Band, curves};
 
 /// The metric that decides which epoch is the best.
 const DECISIVE: &str = "valid.loss";
@@ -21,6 +21,10 @@ pub(crate) struct Recorder {
     /// The folder of log, parameters and figures, once the run has started.
     pub folder: Option<PathBuf>,
     pub log: Option<Writer>,
+    /// The name of the data; empty without any.
+    pub data: String,
+    /// The units of metrics that have one.
+    pub units: BTreeMap<&'static str, &'static str>,
     /// Keeps other processes from writing there.
     pub lock: Option<Lock>,
     /// The epochs of the current fold, or of the run if there are no folds.
@@ -124,6 +128,8 @@ impl Recorder {
         Self {
             terminal: Terminal::new(quiet),
             folder: None,
+            data: String::new(),
+            units: BTreeMap::new(),
             log: None,
             lock: None,
             epochs: Epochs::default(),
@@ -200,13 +206,9 @@ impl Recorder {
         self.write(Record::End(end))
     }
 
-    /// Draws the curves of all epochs so far; in a cross-validation, the mean over the folds.
-    pub fn draw_curves(&self, model: &str) -> Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        let epochs = [&self.folds.mean()[..], &self.epochs].concat();
-        curves::draw(&folder.join("figures"), model, &epochs)
+    /// All epochs so far; in a cross-validation, the mean over the folds, then those of a model without a fold.
+    pub fn all_epochs(&self) -> Vec<Epoch> {
+        [&self.folds.mean()[..], &self.epochs].concat()
     }
 
     /// A metric of the epochs so far: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,

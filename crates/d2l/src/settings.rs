@@ -38,6 +38,8 @@ pub struct Settings {
     gpu: Option<String>,
     /// The model's own options.
     options: Map<String, Value>,
+    /// How many of the first examples of each split are taken; `None` for all of them.
+    examples: Option<usize>,
     /// The flags that changed the preset.
     pub(crate) changes: Vec<Change>,
     /// The expected results of the preset.
@@ -64,8 +66,10 @@ impl Settings {
         }
         let of = |recipe| changes::fields(recipe);
         let mut changes = changes::between(&of(&experiment.recipe), &of(recipe));
-        if let Some(examples) = args.examples {
-            changes.push(Change::new("examples", examples));
+        let asked = args.examples.map(|examples| examples as usize);
+        let examples = asked.or(experiment.examples);
+        if let Some(asked) = asked.filter(|_| asked != experiment.examples) {
+            changes.push(Change::new("examples", asked));
         }
         if args.no_shuffle {
             changes.push(Change::new("no-shuffle", ""));
@@ -88,6 +92,7 @@ impl Settings {
             device_choice: opened.choice,
             gpu: opened.gpu,
             options: resolved.options.clone(),
+            examples,
             changes,
             bands: bands.to_vec(),
             args: args.clone(),
@@ -106,7 +111,7 @@ impl Settings {
         self.recipe.optimizer(params)
     }
 
-    /// The pictures of `set`, real or built-in as `--data` says, cut to `--examples`.
+    /// The pictures of `set`, real or built-in as `--data` says, cut to `--examples`, or to as many as the preset takes.
     pub fn images(&self, set: ImageSet) -> Result<ImageClasses> {
         self.load(|choice, folder| first_image_classes(set, choice, folder, self.limit()))
     }
@@ -120,7 +125,7 @@ impl Settings {
         Ok(loaded.data)
     }
 
-    /// The first `--examples` examples of each split; all of them without that flag.
+    /// The first `--examples` examples of each split; without that flag as many as the preset takes, or all of them.
     pub fn first_examples<const N: usize>(&self, splits: Splits<N>) -> Splits<N> {
         let limit = self.limit();
         Splits {
@@ -131,9 +136,7 @@ impl Settings {
     }
 
     fn limit(&self) -> usize {
-        self.args
-            .examples
-            .map_or(usize::MAX, |examples| examples as usize)
+        self.examples.unwrap_or(usize::MAX)
     }
 
     /// Refuses flags that have no effect on this implementation of the model.

@@ -213,7 +213,7 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
     let surface = Surface::around(&seen, |w1, w2| bowl.height(w1, w2))?;
     contours(
         &figure,
-        &format!("{}: steps on the loss over two weights", run.settings.model),
+        &run.title("steps on the loss over two weights"),
         "weight of the angle of attack",
         "weight of the thickness",
         &surface,

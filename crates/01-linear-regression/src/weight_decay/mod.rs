@@ -127,6 +127,6 @@ fn draw_weights(run: &Run, mut weight: Vec<f32>) -> Result<()> {
             points: vec![(1.0, TRUE_WEIGHT), (FEATURES as f64, TRUE_WEIGHT)],
         },
     ];
-    let title = format!("{}: weights", run.settings.model);
+    let title = run.title("weights");
     plot::curves(&path, &title, "weights in order of size", "weight", &series)
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use candle_core::{DType, Device, Shape, Tensor};
-use convolutional::alexnet::AlexNet;
+use convolutional::alexnet::{self, AlexNet};
 use convolutional::densenet::DenseNet;
 use convolutional::googlenet::GoogLeNet;
 use convolutional::lenet::{self, concise::LeNet};
@@ -179,7 +179,8 @@ pub(super) fn evaluate_resnet18(shape: (usize, usize, usize, usize)) -> Result<B
 pub(super) fn alexnet() -> Result<Box<dyn Work>> {
     by_sgd(
         |params| {
-            let model = AlexNet::new(pictures(3, 64), &Initializer::Kaiming, params)?;
+            let options = alexnet::Options::book(Enlarged::STORED);
+            let model = AlexNet::new(pictures(3, 64), &options, &Initializer::Kaiming, params)?;
             Ok(WithoutDropout(model))
         },
         cross_entropy,

@@ -8,7 +8,10 @@
 //! 2. `place`: [`Run::next_epoch`] and the place in the run, on which all draws depend
 //! 3. `gradients`: [`Run::backward`], [`Run::accumulate`], [`Run::clip`], from the loss to the optimizer's step
 //! 4. `record`: [`Run::record_step`] after every step, [`Run::record_epoch`], [`Run::finish`]
+//!
+//! `drawing` has what the figures of a run share.
 
+mod drawing;
 mod gradients;
 mod place;
 mod record;
@@ -27,8 +30,8 @@ use crate::health::Health;
 use crate::memory::Memory;
 use crate::recorder::Recorder;
 use crate::settings::Settings;
+use crate::summary;
 use crate::terminal::print;
-use crate::{folder, interrupt, summary};
 
 pub(crate) use start::DryRun;
 
@@ -103,28 +106,10 @@ impl Run {
         self.recorder.folder.as_deref()
     }
 
-    /// The path for a figure of this run: `figures/<name>.svg` in the run's folder. `None` before the run has started.
-    ///
-    /// # Errors
-    /// [`Interrupted`] after Ctrl-C, so that no further figure is begun.
-    pub fn figure(&self, name: &str) -> Result<Option<PathBuf>> {
-        interrupt::check_interrupt()?;
-        let path = |folder: &Path| folder.join("figures").join(format!("{name}.svg"));
-        Ok(self.folder().map(path))
-    }
-
     /// Adds a number that belongs to no epoch to the log's `final`, such as `error.bias`. A number that is not finite
     /// makes the run fail when it is closed.
     pub fn record_final(&mut self, metric: &str, value: f64) {
         self.recorder.measure(metric, value);
-    }
-
-    /// The path for a figure that belongs to no run: `figures/<name>.svg` in the folder of the chapter's runs. `None`
-    /// under `--dry-run`, which writes nothing.
-    pub fn figure_without_run(&self, name: &str) -> Option<PathBuf> {
-        let args = &self.settings.args;
-        let figures = folder::of_chapter(args, self.settings.chapter).join("figures");
-        (!args.dry_run).then(|| figures.join(format!("{name}.svg")))
     }
 
     /// Prints a line that was asked for, even under `--quiet`.

@@ -184,7 +184,7 @@ impl Run {
         let identity = self.checkpoint.identity.clone();
         self.params.save(&self.file_of("model")?, identity)?;
         match self.checkpoint.progress.fold {
-            None => self.recorder.draw_curves(self.settings.model),
+            None => self.draw_curves(),
             Some(_) => Ok(()),
         }
     }

@@ -48,6 +48,10 @@ impl Run {
             true => Scores::with_window(self.batches_per_epoch() / 2),
             false => Scores::default(),
         };
+        if self.settings.recipe.epochs == 1 {
+            let scores = std::mem::take(&mut self.checkpoint.progress.train);
+            self.checkpoint.progress.train = scores.with_curve(); // its one epoch would be a single point
+        }
         self.checkpoint.progress.loss_scale = LossScale::of(self.settings.recipe.precision);
         self.load_init()?;
         if self.recorder.folder.is_none() {
@@ -131,6 +135,10 @@ impl Run {
             }
         };
         let recorder = &mut self.recorder;
+        recorder.data = header
+            .data
+            .as_ref()
+            .map_or(String::new(), |data| data.name.clone());
         (recorder.folder, recorder.lock) = (Some(folder.path), Some(folder.lock));
         recorder
             .terminal
