@@ -106,7 +106,7 @@ impl Run {
     /// The path for a figure of this run: `figures/<name>.svg` in the run's folder. `None` before the run has started.
     ///
     /// # Errors
-    /// [`Interrupted`] after Ctrl-C: no further figure is begun.
+    /// [`Interrupted`](crate::Interrupted) after Ctrl-C: no further figure is begun.
     pub fn figure(&self, name: &str) -> Result<Option<PathBuf>> {
         interrupt::check_interrupt()?;
         let path = |folder: &Path| folder.join("figures").join(format!("{name}.svg"));
