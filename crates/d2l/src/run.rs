@@ -395,6 +395,7 @@ impl Run {
     /// if they are too large for `--precision f16`: the optimizer is to skip this step.
     pub fn clip(&mut self, gradients: &mut GradStore) -> Result<bool> {
         let parameters = self.params.parameters();
+        d2l_nn::join_gradients(&parameters, gradients)?;
         let mut squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
         if let Some(scale) = &mut self.checkpoint.progress.loss_scale {
             // Whether the optimizer may step depends on them, so they can't wait on the device.
