@@ -10,6 +10,7 @@
 //! Shapes in this workspace use the book's letters: B batch, T time steps, D features, H hidden units, V vocabulary, C
 //! channels, K classes, N heads. The batch comes first.
 
+mod ahead;
 mod args;
 mod band;
 mod bands;
@@ -49,6 +50,7 @@ mod terminal;
 pub mod testing;
 mod threads;
 
+pub use ahead::each_minibatch;
 pub use args::{Args, Every};
 pub use band::Band;
 pub use bands::{Bands, Expected};
