@@ -58,7 +58,7 @@ pub fn train(
         return Ok(());
     }
     if let Some(prefix) = changed_prefix(&options.writing, &corpus.vocabulary) {
-        run.say(&format!("prefix  {prefix}"));
+        run.say_text("prefix", &prefix);
     }
     let task = LanguageModel::new(model);
     let mut optimizer = run.settings.optimizer(&run.params)?;
@@ -74,7 +74,7 @@ pub fn train(
 fn write(model: &dyn Recurrent, corpus: &Corpus, writing: &Writing, run: &Run) -> Result<()> {
     let (seed, device) = (run.settings.seed, &run.settings.device);
     let text = generate(model, &corpus.vocabulary, writing, seed, device)?;
-    run.say(&format!("text    {text}"));
+    run.say_text("text", &text);
     let Some(folder) = run.folder() else {
         return Ok(());
     };

@@ -8,6 +8,7 @@ use crate::style::{
 };
 use crate::text;
 use anyhow::Result;
+use d2l_language::translated;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -68,8 +69,8 @@ pub(crate) fn write_chart_on(
     paint: impl FnOnce(&mut Chart) -> Result<()>,
 ) -> Result<()> {
     let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
-    let x_names = text::wrap(axes.x_label, CHART.0, LABEL);
-    let y_names = text::wrap(axes.y_label, CHART.1, LABEL);
+    let x_names = text::wrap(&translated(axes.x_label), CHART.0, LABEL);
+    let y_names = text::wrap(&translated(axes.y_label), CHART.1, LABEL);
     let left = text::height(y_names.len(), LABEL) + GAP + text::widest(labels, SMALL) + 2.0 * TICK;
     let below = 2.0 * TICK + SMALL * LEADING + GAP / 2.0 + text::height(x_names.len(), LABEL);
     // Half of the last tick's label may reach beyond the chart.

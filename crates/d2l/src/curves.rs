@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use d2l_language::translated;
 use d2l_log::Epoch;
 use d2l_plot::Series;
 
@@ -29,7 +30,7 @@ pub(crate) fn draw(figures: &Path, model: &str, epochs: &[Epoch]) -> Result<()> 
             .into_iter()
             .map(|(name, points)| Series { name, points })
             .collect();
-        let title = format!("{model}: {quantity}");
+        let title = format!("{model}: {}", translated(&quantity));
         d2l_plot::curves(
             &figures.join(format!("{quantity}.svg")),
             &title,

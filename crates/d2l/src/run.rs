@@ -189,7 +189,10 @@ impl Run {
             header.versions.insert("kernels".to_string(), off);
         }
         if args.dry_run {
-            print(&serde_json::to_string(&Record::Run(header))?);
+            d2l_command::print(&format!(
+                "{}\n",
+                serde_json::to_string(&Record::Run(header))?
+            ))?;
             return Err(DryRun.into());
         }
         let name = settings.default_name();
@@ -654,6 +657,12 @@ impl Run {
     /// Prints a line for the reader, unless `--quiet` is given.
     pub fn say(&self, line: &str) {
         self.recorder.terminal.line(line);
+    }
+
+    /// Prints a text that is no message of ours, such as one that the model has written, behind a label of up to seven
+    /// letters, unless `--quiet` is given. Only the label depends on the reader's language.
+    pub fn say_text(&self, label: &str, text: &str) {
+        self.recorder.terminal.labelled(label, text);
     }
 
     /// A metric of the epochs so far or a recorded final; see [`Band`](crate::Band) for the names.

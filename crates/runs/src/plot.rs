@@ -8,6 +8,7 @@ use crate::{Report, text};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use d2l_command::{usage, warn};
+use d2l_language::translated;
 use d2l_log::{Log, metric_names};
 use d2l_plot::{AxisScale, Curve, CurvePlot};
 use serde_json::{Map, Value};
@@ -122,12 +123,8 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     let lines = drawn
         .iter()
         .map(|line| format!("{:<width$}  {}\n", bars(line), line.name));
-    Ok(format!(
-        "{note}{}{} written\n",
-        lines.collect::<String>(),
-        output.display()
-    )
-    .into())
+    let written = format!("{} written\n", output.display());
+    Ok(format!("{note}{}{written}", lines.collect::<String>()).into())
 }
 
 /// A line of the figure, and its full name; the legend may need less.
@@ -245,6 +242,7 @@ fn title(groups: &[Group], metrics: &str, each: bool) -> String {
         seeds if each => format!(", {} seeds", seeds_of(groups, seeds)),
         seeds => format!(", mean and range of {} seeds", seeds_of(groups, seeds)),
     };
+    let meaning = translated(&meaning);
     match common.as_str() {
         "" => format!("{metrics}{meaning}"),
         common => format!("{common}: {metrics}{meaning}"),
