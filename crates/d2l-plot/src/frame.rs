@@ -8,6 +8,7 @@ use crate::style::{
 };
 use crate::text;
 use anyhow::Result;
+use d2l_language::translated;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -114,8 +115,8 @@ struct Around {
 impl Around {
     fn of(axes: &Axes) -> Self {
         let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
-        let x_names = text::wrap(axes.x_label, CHART.0, LABEL);
-        let y_names = text::wrap(axes.y_label, CHART.1, LABEL);
+        let x_names = text::wrap(&translated(axes.x_label), CHART.0, LABEL);
+        let y_names = text::wrap(&translated(axes.y_label), CHART.1, LABEL);
         let names = text::height(y_names.len(), LABEL) + GAP;
         // Half of the last tick's label may reach beyond the chart.
         let last = axes.x.ticks.last();

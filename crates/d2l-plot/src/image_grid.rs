@@ -6,6 +6,7 @@ use crate::sheet::{self, Sheet, font, stroke};
 use crate::style::{BOLD, HAIRLINE, INK, OUTLINE, SMALL, WARNING};
 use crate::text;
 use anyhow::{Result, ensure};
+use d2l_language::translated;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -197,17 +198,18 @@ impl Grid {
         let sizes: Vec<_> = pictures.iter().map(|picture| fit(picture, side)).collect();
         let box_width = sizes.iter().map(|size| size.0).fold(0.0, f64::max);
         let box_height = sizes.iter().map(|size| size.1).fold(0.0, f64::max);
-        let caption_width = pictures
-            .iter()
-            .map(|picture| text::widest(picture.caption.lines(), caption_size(picture)))
+        let captions = pictures.iter().map(|picture| translated(&picture.caption));
+        let captions: Vec<String> = captions.collect();
+        let with_captions = || pictures.iter().zip(&captions);
+        let caption_width = with_captions()
+            .map(|(picture, caption)| text::widest(caption.lines(), caption_size(picture)))
             .fold(0.0, f64::max);
         let cell = caption_width
             .min(share(CAPTIONED_ROW))
             .max(box_width)
             .ceil();
-        let captions: Vec<_> = pictures
-            .iter()
-            .map(|picture| text::wrap(&picture.caption, cell, caption_size(picture)))
+        let captions: Vec<_> = with_captions()
+            .map(|(picture, caption)| text::wrap(caption, cell, caption_size(picture)))
             .collect();
 
         let mut places = Vec::new();

@@ -6,6 +6,7 @@ use crate::sheet::{self, font};
 use crate::style::{MUTED, SMALL};
 use crate::text;
 use anyhow::{Result, ensure};
+use d2l_language::translated;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 use std::path::Path;
@@ -109,7 +110,7 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
 
 /// The lines of text before a row.
 fn label(row: &PictureRow) -> Vec<String> {
-    let mut lines: Vec<String> = row.label.lines().map(String::from).collect();
+    let mut lines: Vec<String> = translated(&row.label).lines().map(String::from).collect();
     if row.scale == Scale::Diverging {
         lines.push(format!(
             "±{}",

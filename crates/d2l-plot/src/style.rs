@@ -4,6 +4,7 @@
 //! Okabe and Ito chose to stay apart for colour-blind readers (*Color Universal Design*, 2008), without their yellow,
 //! which is too pale on white. Lines differ in their marker too, so that a black-and-white print can be read.
 
+use d2l_language::Language;
 use plotters::style::RGBColor;
 
 /// The figure's page is white whatever surrounds it, so that a figure reads the same on a dark page.
@@ -63,7 +64,19 @@ pub(crate) fn line_marker(index: usize) -> Marker {
 
 /// The viewer takes the first of these fonts that it has. Text is laid out for the widest of them, so that none
 /// overlaps.
-pub(crate) const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+/// The same with the Chinese fonts of macOS, Windows and Linux, for a figure in Chinese.
+const CHINESE_FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'PingFang SC', 'Microsoft YaHei', \
+    'Noto Sans CJK SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'DejaVu Sans', sans-serif";
+
+/// The fonts of a figure in the reader's language.
+pub(crate) fn fonts() -> &'static str {
+    match d2l_language::current() {
+        Language::English => FONTS,
+        Language::Chinese => CHINESE_FONTS,
+    }
+}
+
 /// Size of a figure's title.
 pub(crate) const TITLE: f64 = 15.0;
 /// Size of axis names and legends.

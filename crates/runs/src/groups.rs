@@ -57,11 +57,10 @@ impl Group<'_> {
             .iter()
             .map(|log| log.header.seed.to_string())
             .collect();
-        format!(
-            "seed{} {}",
-            if seeds.len() == 1 { "" } else { "s" },
-            seeds.join(", ")
-        )
+        match &seeds[..] {
+            [seed] => format!("seed {seed}"),
+            seeds => format!("seeds {}", seeds.join(", ")),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{Report, select};
 use anyhow::Result;
 use clap::ValueEnum;
 use d2l_command::{Colour, paint};
+use d2l_language::translated;
 use d2l_log::{Log, check_field, number_of_json, shown};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -66,7 +67,7 @@ pub(crate) fn list(runs_dir: &Path, args: &List) -> Result<Report> {
     let held = logs.len();
     let runs = chosen(&logs, args)?;
     if args.format == Format::Json {
-        return Ok(text::json(&runs)?.into());
+        return Report::json(&runs);
     }
     if runs.is_empty() {
         let folder = runs_dir.display();
@@ -148,7 +149,7 @@ struct Column {
 
 impl Column {
     fn width(&self) -> usize {
-        let words = self.heading.split(' ').map(str::len);
+        let words = self.heading.split(' ').map(table::width);
         let cells = self.cells.iter().map(|cell| table::width(cell));
         words.chain(cells).max().unwrap_or_default()
     }
@@ -198,10 +199,12 @@ fn entries(runs: &[Map<String, Value>], asked: Vec<String>, width: usize) -> Str
     };
     match left_out.is_empty() {
         true => text,
-        false => format!(
-            "{text}left out for lack of room: {}; --format json has every field\n",
-            left_out.join(", ")
-        ),
+        false => {
+            text + &format!(
+                "left out for lack of room: {}; --format json has every field\n",
+                left_out.join(", ")
+            )
+        }
     }
 }
 
@@ -244,7 +247,7 @@ fn columns(runs: &[Map<String, Value>], asked: Vec<String>) -> Vec<Column> {
             .iter()
             .map(|run| cell(&field, run.get(&field)))
             .collect();
-        Column { heading, cells, rank }
+        Column { heading: translated(&heading), cells, rank }
     };
     all.map(column).collect()
 }
@@ -257,10 +260,10 @@ fn cell(field: &str, value: Option<&Value>) -> String {
     match (field, number_of_json(value)) {
         ("started", _) => minute(&text),
         ("status", _) => match text.as_str() {
-            "finished" => paint(Colour::Good, &text),
-            "failed" => paint(Colour::Bad, &text),
-            "running" => paint(Colour::Odd, text::RUNNING),
-            _ => paint(Colour::Odd, &text),
+            "finished" => paint(Colour::Good, &translated(&text)),
+            "failed" => paint(Colour::Bad, &translated(&text)),
+            "running" => paint(Colour::Odd, &translated(text::RUNNING)),
+            _ => paint(Colour::Odd, &translated(&text)),
         },
         ("seconds" | "examples_per_second", Some(value)) => quantity(value),
         ("peak_memory_bytes", Some(value)) => text::memory(value as u64),

@@ -8,6 +8,7 @@ use crate::{Report, text};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use d2l_command::{usage, warn};
+use d2l_language::translated;
 use d2l_log::{Log, metric_names};
 use d2l_plot::{AxisScale, Curve, CurvePlot};
 use serde_json::{Map, Value};
@@ -132,12 +133,8 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     let lines = drawn
         .iter()
         .map(|line| format!("{:<width$}  {}\n", bars(line), line.name));
-    Ok(format!(
-        "{note}{}{} written\n",
-        lines.collect::<String>(),
-        output.display()
-    )
-    .into())
+    let written = format!("{} written\n", output.display());
+    Ok(format!("{note}{}{written}", lines.collect::<String>()).into())
 }
 
 /// The scale that was asked for; without a wish the metric's own.
@@ -290,7 +287,8 @@ fn title(groups: &[Group], metrics: &str, each: bool) -> String {
         seeds if each => format!(", {} seeds", seeds_of(groups, seeds)),
         seeds => format!(", mean and range of {} seeds", seeds_of(groups, seeds)),
     };
-    let data = data_of(groups).map_or(String::new(), |data| format!(" on {data}"));
+    let (on, meaning) = (translated("on"), translated(&meaning));
+    let data = data_of(groups).map_or(String::new(), |data| format!(" {on} {data}"));
     match common.as_str() {
         "" => format!("{metrics}{data}{meaning}"),
         common => format!("{common}{data}: {metrics}{meaning}"),

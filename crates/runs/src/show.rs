@@ -5,6 +5,7 @@ use crate::table::{Table, spread, spread_note};
 use crate::text::{self, bars, count, field, memory, minute, optional, quantity, status, width};
 use crate::{Report, select, verify};
 use anyhow::Result;
+use d2l_language::{left, translated};
 use d2l_log::{Log, flattened, metric_names, shown};
 use serde_json::json;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
     let log = Log::find(runs_dir, &args.run)?;
     select::remark(&log);
     if args.format == Format::Json {
-        return Ok(text::json(&json!({
+        return Report::json(&json!({
             "run": log.name,
             "path": log.path,
             "status": log.status(),
@@ -38,8 +39,7 @@ pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
             "steps": log.steps,
             "epochs": log.epochs,
             "end": log.end,
-        }))?
-        .into());
+        }));
     }
     let mut text = header(&log);
     match log.epochs.is_empty() {
@@ -110,7 +110,7 @@ fn header(log: &Log) -> String {
             vec![format!(
                 "{}, {}",
                 header.device,
-                count(header.threads, "thread")
+                translated(&count(header.threads, "thread"))
             )],
         ),
         ("seed", vec![header.seed.to_string()]),
@@ -126,7 +126,8 @@ fn header(log: &Log) -> String {
     for (name, values) in lines {
         for (index, value) in values.iter().enumerate() {
             let name = if index == 0 { name } else { "" };
-            text += &format!("{name:<INDENT$}{value}\n");
+            let name = left(&translated(name), INDENT);
+            text += &format!("{name}{}\n", translated(value));
         }
     }
     text
@@ -192,7 +193,7 @@ fn curves(log: &Log) -> String {
         Table::of_words(["metric", "first", "last", "best", "in epoch", "curve"].map(String::from));
     if !log.steps.is_empty() {
         let losses: Vec<f64> = log.steps.iter().map(|step| step.loss).collect();
-        let name = format!("loss of {}", count(losses.len(), "step"));
+        let name = translated(&format!("loss of {}", count(losses.len(), "step")));
         let [first, last] =
             [losses.first(), losses.last()].map(|loss| optional(loss.copied(), shown));
         table.row([

@@ -1,8 +1,6 @@
 //! Numbers, times and names as text.
 
-use anyhow::Result;
 use d2l_log::{Log, Place};
-use serde::Serialize;
 use serde_json::Value;
 
 /// The width of all output but names if the reader's terminal has no known width.
@@ -23,11 +21,6 @@ const LONGEST: usize = 24;
 /// The width of the output.
 pub(crate) fn width() -> usize {
     d2l_command::screen_width(WIDTH)
-}
-
-/// A value as JSON, for programs.
-pub(crate) fn json(value: &impl Serialize) -> Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// A distance between metrics, of which only the size matters.

@@ -221,7 +221,7 @@ fn train_on_text(run: &mut Run, options: &Options) -> Result<()> {
     let (count, decoding) = (writing.num_predictions, &writing.decoding);
     let written = generate(&task.network, &prompt, count, decoding, place)?;
     let written = text.tokens.decode(&written)?;
-    run.say(&format!("text    {written}"));
+    run.say_text("text", &written);
     if let Some(folder) = run.folder() {
         let file = folder.join("generated.txt");
         std::fs::write(&file, format!("{written}\n"))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use d2l_language::translated;
 
 use super::Run;
 use crate::{curves, folder, interrupt};
@@ -46,9 +47,10 @@ impl Run {
     pub fn title(&self, what: &str) -> String {
         let run = self.folder().and_then(Path::file_name);
         let run = run.map_or(self.settings.model.into(), |name| name.to_string_lossy());
+        let (on, what) = (translated("on"), translated(what));
         match self.recorder.data.as_str() {
             "" => format!("{run}: {what}"),
-            data => format!("{run} on {data}: {what}"),
+            data => format!("{run} {on} {data}: {what}"),
         }
     }
 }

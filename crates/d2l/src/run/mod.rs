@@ -122,6 +122,12 @@ impl Run {
         self.recorder.terminal.line(line);
     }
 
+    /// Prints a text that is no message of ours, such as one that the model has written, behind a label of up to seven
+    /// letters, unless `--quiet` is given. Only the label depends on the reader's language.
+    pub fn say_text(&self, label: &str, text: &str) {
+        self.recorder.terminal.labelled(label, text);
+    }
+
     /// A metric of the epochs so far or a recorded final; see [`Band`](crate::Band) for the names.
     pub fn value(&self, metric: &str) -> Option<f64> {
         self.recorder.value(metric)

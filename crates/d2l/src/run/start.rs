@@ -10,7 +10,6 @@ use super::Run;
 use crate::device::memory_bytes;
 use crate::loss_scale::LossScale;
 use crate::plan::{Length, Plan};
-use crate::terminal::print;
 use crate::{Scores, folder, identity, usage};
 
 /// Ends a run under `--dry-run`, at the place where it would begin to write.
@@ -106,7 +105,8 @@ impl Run {
             header.versions.insert("kernels".to_string(), off);
         }
         if args.dry_run {
-            print(&serde_json::to_string(&Record::Run(header))?);
+            let header = serde_json::to_string(&Record::Run(header))?;
+            d2l_command::print(&format!("{header}\n"))?;
             return Err(DryRun.into());
         }
         let name = settings.default_name();

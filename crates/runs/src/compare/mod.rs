@@ -8,7 +8,6 @@ use crate::args::Format;
 use crate::groups::{Group, by_field, by_setting};
 use crate::select::{LETTERS, Runs, Selection, letter, select};
 use crate::spread::Spread;
-use crate::text;
 use anyhow::{Result, anyhow, bail};
 use d2l_command::usage;
 use d2l_log::{Comparison, Gap, Log, differences};
@@ -73,17 +72,17 @@ pub(crate) fn compare(runs_dir: &Path, args: &Compare) -> Result<Report> {
         (Some(tolerance), Some(beyond)) => judge(&sides.comparison, tolerance, beyond),
         _ => Ok(()),
     };
-    let text = match args.format {
-        Format::Json => text::json(&json::value(&sides, args.tolerance))?,
+    let report = match args.format {
+        Format::Json => Report::json(&json::value(&sides, args.tolerance))?,
         Format::Text => {
             let mut text = format!("{note}{}", tables(&sides, args));
             if let (Some(tolerance), Some(beyond)) = (args.tolerance, &beyond) {
                 text += &judgement(&sides.comparison, tolerance, beyond);
             }
-            text
+            text.into()
         }
     };
-    Ok(Report { text, verdict })
+    Ok(Report { verdict, ..report })
 }
 
 /// Puts the runs into columns: by the field that the call names, otherwise by setting. Seeds of a single setting stand

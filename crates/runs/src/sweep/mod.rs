@@ -16,7 +16,7 @@ use crate::Report;
 use crate::groups::is_same_training;
 use crate::text::count;
 use anyhow::{Result, bail};
-use d2l_command::{Interrupted, usage, warn};
+use d2l_command::{Interrupted, print_translated, usage, warn};
 use d2l_log::{Header, Log, Status};
 use plan::{Plan, Setting};
 use program::{Ended, Program};
@@ -74,13 +74,13 @@ pub(crate) fn sweep(runs_dir: &Path, args: &Args) -> Result<Report> {
                 } else {
                     "failed"
                 };
-                d2l_command::print(&format!("{about}\n  {status} already: {}\n", log.name))?;
+                print_translated(&format!("{about}\n  {status} already: {}\n", log.name))?;
                 continue;
             }
             Some((log, _)) => vec!["--resume".to_string(), "--name".into(), log.run().into()],
             None => Vec::new(),
         };
-        d2l_command::print(&format!("{about}\n"))?;
+        print_translated(&format!("{about}\n"))?;
         match program.train(&[call, more].concat())? {
             Ended::Well => {}
             Ended::Interrupted => return Err(Interrupted { command: Some(again()) }.into()),

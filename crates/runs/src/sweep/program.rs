@@ -2,7 +2,8 @@
 
 use super::{Args, stop};
 use anyhow::{Context, Result, bail};
-use d2l_command::{Interrupted, usage};
+use d2l_command::{Interrupted, LANGUAGE_VARIABLE, usage};
+use d2l_language::Language;
 use d2l_log::{Header, Record};
 use serde_json::Value;
 use std::env;
@@ -44,7 +45,12 @@ impl Program {
     /// The headers that a call with `--dry-run` prints.
     pub(crate) fn headers(&self, call: &[String]) -> Result<Vec<Header>> {
         let at = || format!("{} not started", self.shown());
-        let output = Command::new(&self.0).args(call).output().with_context(at)?;
+        // Its errors are made ours, and translated where we show them.
+        let output = Command::new(&self.0)
+            .args(call)
+            .env(LANGUAGE_VARIABLE, Language::English.name())
+            .output()
+            .with_context(at)?;
         if stop::is_requested() {
             return Err(Interrupted::default().into());
         }
@@ -69,7 +75,10 @@ impl Program {
 
     /// Trains, with this terminal.
     pub(crate) fn train(&self, call: &[String]) -> Result<Ended> {
-        let started = Command::new(&self.0).args(call).spawn();
+        let started = Command::new(&self.0)
+            .args(call)
+            .env(LANGUAGE_VARIABLE, d2l_language::current().name())
+            .spawn();
         let mut child = started.with_context(|| format!("{} not started", self.shown()))?;
         let status = stop::wait(&mut child)?;
         Ok(match status.code() {

@@ -1,5 +1,6 @@
 //! The progress of a run, and the time that it will still take.
 
+use d2l_language::translated;
 use d2l_log::{Epoch, Log};
 use std::fs::{File, TryLockError};
 use std::time::{Duration, SystemTime};
@@ -111,11 +112,11 @@ pub(crate) fn time_left(log: &Log, changed: SystemTime, now: SystemTime) -> Opti
 /// Hours, minutes and seconds, the larger two: `1 h 05 min`, `3 min 20 s`, `7 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+    translated(&match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
         (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
+    })
 }
 
 /// The examples per second of the newest epoch.

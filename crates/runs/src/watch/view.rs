@@ -3,6 +3,7 @@
 use super::Watched;
 use super::progress::{Steps, duration, epochs_wanted, rate, share, steps, time_left};
 use crate::text::{optional, quantity, status};
+use d2l_language::translated;
 use d2l_log::{Log, higher_is_better, metric_names, shown};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -92,7 +93,7 @@ impl View {
         let [top, middle, bottom] = parts.areas(area);
         self.draw_runs(frame, top, now);
         frame.render_widget(
-            Paragraph::new(KEYS).style(Style::new().add_modifier(Modifier::DIM)),
+            Paragraph::new(translated(KEYS)).style(Style::new().add_modifier(Modifier::DIM)),
             bottom,
         );
         if area.width < NARROW || middle.height < FLAT.min(area.height / 2) {
@@ -115,7 +116,10 @@ impl View {
     fn beginning(&self) -> String {
         let step = self.chosen().and_then(|log| log.steps.last());
         let step = step.map(|step| format!("; loss {} in step {}", shown(step.loss), step.step));
-        format!("no epoch is complete yet{}", step.unwrap_or_default())
+        translated(&format!(
+            "no epoch is complete yet{}",
+            step.unwrap_or_default()
+        ))
     }
 
     fn draw_runs(&self, frame: &mut Frame, area: Rect, now: SystemTime) {
@@ -124,9 +128,9 @@ impl View {
             area.width >= ROOMY && self.runs.iter().any(|run| steps(&run.log).is_some());
         let rows = self.runs.iter().map(|run| {
             let log = &run.log;
-            let status = if run.is_gone { "killed" } else { running(log) };
+            let status = translated(if run.is_gone { "killed" } else { running(log) });
             let epochs = match epochs_wanted(log) {
-                Some(wanted) => format!("{} of {wanted}", log.epochs.len()),
+                Some(wanted) => translated(&format!("{} of {wanted}", log.epochs.len())),
                 None => log.epochs.len().to_string(),
             };
             let percent = optional(share(log), |share| format!("{:.0}%", share * 100.0));
@@ -135,8 +139,7 @@ impl View {
                 true => vec![log.run().to_string(), percent, left],
                 false => {
                     let rate = optional(rate(log), |rate| format!("{}/s", quantity(rate)));
-                    let mut row =
-                        vec![log.name.clone(), status.into(), epochs, percent, rate, left];
+                    let mut row = vec![log.name.clone(), status, epochs, percent, rate, left];
                     if has_steps {
                         row.insert(PLACE_OF_STEPS, optional(steps(log), in_epoch));
                     }
@@ -167,6 +170,7 @@ impl View {
                 (headings, widths)
             }
         };
+        let headings = headings.into_iter().map(translated);
         let table = Table::new(rows, widths)
             .header(Row::new(headings).style(Style::new().add_modifier(Modifier::BOLD)))
             .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
@@ -237,7 +241,7 @@ fn running(log: &Log) -> &'static str {
 /// Steps of the epoch in progress; how many it takes is known from the epoch before.
 fn in_epoch(Steps { done, wanted }: Steps) -> String {
     match wanted {
-        Some(wanted) => format!("{done} of {wanted}"),
+        Some(wanted) => translated(&format!("{done} of {wanted}")),
         None => done.to_string(),
     }
 }
