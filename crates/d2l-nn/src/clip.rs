@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var, bail};
 
-use crate::kernel;
+use crate::{gradients, kernel};
 
 /// Σ g² of each parameter's gradient, as [`squared_gradient_norms`] computes them.
 #[derive(Clone, Debug)]
@@ -72,10 +72,20 @@ pub fn squared_gradient_norms(
         });
         return Ok(SquaredNorms::Read(squares.collect::<Result<_>>()?));
     }
-    let sums = all.iter().flatten();
-    let sums = sums.map(|gradient| gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
+    let vars = parameters.iter().map(|(_, var)| var);
+    let vars: Vec<&Var> = vars.filter(|var| gradients.get(var).is_some()).collect();
+    let sums = match gradients::joined(gradients, vars.iter().copied()) {
+        Some(joined) if gradients::covers(joined, vars.iter().copied()) => {
+            gradients::squares(joined, &vars)?
+        }
+        _ => {
+            let sums = all.iter().flatten();
+            let sums = sums.map(|g| g.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
+            Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?
+        }
+    };
     Ok(SquaredNorms::OnDevice {
-        sums: Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?,
+        sums,
         has_gradient: all.iter().map(Option::is_some).collect(),
     })
 }
@@ -157,6 +167,10 @@ fn replace(
     gradients: &mut GradStore,
     f: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<()> {
+    let vars: Vec<&Var> = parameters.iter().map(|(_, var)| var).collect();
+    if gradients::change(gradients, &vars, &f)? {
+        return Ok(());
+    }
     for (_, var) in parameters {
         if let Some(gradient) = gradients.remove(var) {
             gradients.insert(var, f(&gradient.detach())?);

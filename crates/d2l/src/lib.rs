@@ -10,6 +10,7 @@
 //! Shapes in this workspace use the book's letters: B batch, T time steps, D features, H hidden units, V vocabulary, C
 //! channels, K classes, N heads. The batch comes first.
 
+mod ahead;
 mod args;
 mod band;
 mod bands;
@@ -51,6 +52,7 @@ pub mod testing;
 mod threads;
 mod widths;
 
+pub use ahead::each_minibatch;
 pub use args::{Args, Every};
 pub use band::Band;
 pub use bands::{Bands, Expected};

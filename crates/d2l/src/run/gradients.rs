@@ -48,6 +48,7 @@ impl Run {
     /// if they are too large for `--precision f16`: the optimizer must skip this step.
     pub fn clip(&mut self, gradients: &mut GradStore) -> Result<bool> {
         let parameters = self.params.parameters();
+        d2l_nn::join_gradients(&parameters, gradients)?;
         let mut squares = d2l_nn::squared_gradient_norms(&parameters, gradients)?;
         if self.checkpoint.progress.loss_scale.is_some() {
             // Whether the optimizer may step depends on them, so they are read at once.
