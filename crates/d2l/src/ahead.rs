@@ -1,8 +1,8 @@
-//! The minibatches of an epoch, the next of which is prepared while a GPU computes.
+//! The minibatches of an epoch. While a GPU computes, the next one is prepared.
 //!
 //! Another thread gathers the rows of the next minibatch on the host, with their random changes. The copy to the device
 //! stays on the loop's thread, whose stream the device uses. Order and numbers are the same as without that thread. On
-//! the CPU a step has work for all threads, so that the loop gathers each minibatch itself.
+//! the CPU, a step has work for all threads, so the loop gathers each minibatch itself.
 
 use std::sync::mpsc::sync_channel;
 
@@ -16,7 +16,7 @@ use crate::Run;
 /// Calls `step` with each training minibatch of `data` that the run's epoch still has, on the run's device.
 ///
 /// # Errors
-/// The first of a minibatch or of a step; the minibatches after it are not prepared.
+/// The first error of a minibatch or of a step; the minibatches after it are not prepared.
 pub fn each_minibatch<const N: usize>(
     data: &Dataset<N>,
     run: &mut Run,

@@ -1,18 +1,18 @@
-//! The training loss by step, in a bounded number of points: what a run of one epoch draws.
+//! The training loss by step, in a bounded number of points, which a run of one epoch draws.
 
 use serde::{Deserialize, Serialize};
 
-/// A curve has fewer points than this. When it would reach them, each two neighbours become one.
+/// A curve has fewer points than this. When it would reach this number, every two neighbours become one.
 const MOST_POINTS: usize = 200;
 
-/// Mean losses over equally many steps each. It takes the losses that the epoch's mean has read anyway, so it costs no
-/// time in a step; it is part of the checkpoint, so a resumed run draws the same curve.
+/// Mean losses, each over the same number of steps. They are made from the losses that the epoch's mean has read
+/// anyway, so they cost no time in a step. They are part of the checkpoint, so a resumed run draws the same curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LossCurve {
     /// The number of steps that a point is the mean of.
     steps_per_point: usize,
     means: Vec<f64>,
-    /// Sum and number of the losses behind the last point.
+    /// Sum and number of the losses after the last point.
     sum: f64,
     steps: usize,
 }

@@ -32,7 +32,7 @@ impl Deref for Widths {
 impl FromStr for Widths {
     type Err = anyhow::Error;
 
-    /// From `6,16`, or `none` for no layers.
+    /// Reads `6,16`, or `none` for no layers.
     fn from_str(text: &str) -> Result<Self> {
         if text == NONE {
             return Ok(Self::new(&[]));
@@ -46,7 +46,7 @@ impl FromStr for Widths {
     }
 }
 
-/// No layers, in words: an empty text would look like a missing value.
+/// The word for no layers: an empty text would look like a missing value.
 const NONE: &str = "none";
 
 impl fmt::Display for Widths {

@@ -1,4 +1,4 @@
-//! What the figures of a run share: where they go, what they are called, and the curves that every run draws.
+//! What the figures of a run share: their folder, their titles, and the curves that every run draws.
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ impl Run {
         }
     }
 
-    /// Names the unit of a quantity, such as `dollars²` for the loss, which is shown at the axis of its curves.
+    /// Sets the unit of a quantity, such as `dollars²` for the loss. It is shown at the axis of the quantity's curves.
     pub fn measured_in(&mut self, quantity: &'static str, unit: &'static str) {
         self.recorder.units.insert(quantity, unit);
     }

@@ -1,4 +1,4 @@
-//! From a minibatch's loss to the gradients that the optimizer takes.
+//! The way from a minibatch's loss to the gradients for the optimizer.
 
 use anyhow::Result;
 use candle_core::Tensor;

@@ -1,4 +1,4 @@
-//! The place in the run: the epoch, its order, the minibatches that remain. Whatever is drawn depends on it.
+//! The place in the run: the epoch, its order, the minibatches that remain. All random draws depend on it.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What is recorded of steps and epochs, and the checkpoints between them.
+//! The records of steps and epochs, and the checkpoints between them.
 
 use std::collections::BTreeMap;
 
@@ -150,7 +150,7 @@ impl Run {
         }
     }
 
-    /// Reads what the last steps left on the device: losses, hits, norms of gradients.
+    /// Reads what the last steps left on the device: losses, numbers of correct predictions, norms of gradients.
     fn read_from_device(&mut self) -> Result<()> {
         self.scores().read()?;
         self.read_gradient_norms()

@@ -12,7 +12,7 @@ use crate::loss_scale::LossScale;
 use crate::plan::{Length, Plan};
 use crate::{Scores, folder, identity, usage};
 
-/// Ends a run under `--dry-run`, at the place where it would begin to write.
+/// The error that ends a run under `--dry-run`, at the place where it would begin to write.
 #[derive(Debug)]
 pub(crate) struct DryRun;
 
