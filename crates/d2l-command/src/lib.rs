@@ -2,7 +2,8 @@
 //!
 //! The exit code is 0 for success; 2 for a wrong call ([`Usage`], or arguments that don't parse); 130 after Ctrl-C
 //! ([`Interrupted`]); 1 for any other error. A program's `main.rs` calls [`main()`] with the function that does the
-//! work.
+//! work. [`usage!`] ends a function with a wrong call's error, [`screen_width`] is the width for a table, and [`paint`]
+//! colours a word if the output is a terminal that shows colours.
 
 mod colour;
 mod screen;

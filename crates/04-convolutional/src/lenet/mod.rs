@@ -2,6 +2,9 @@
 //! sigmoids. D2L zh 6.6, en 7.6; LeCun et al. 1998, "Gradient-based learning applied to document recognition".
 //!
 //! Two of the book's exercises are flags: ReLU instead of the sigmoid, and max-pooling instead of average pooling.
+//!
+//! Reading order: [`scratch`] (with the cross-correlation and the pooling by hand), [`concise`] (with
+//! [`d2l::nn::conv2d`] and [`d2l::nn::avg_pool2d`]).
 
 pub mod concise;
 pub mod scratch;
