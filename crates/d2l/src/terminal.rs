@@ -12,8 +12,6 @@ use serde_json::Value;
 use crate::Scores;
 use crate::epoch_table::EpochTable;
 
-/// Width to keep to where nobody knows the screen's.
-const WIDTH: usize = 80;
 /// The width of what stands before a line of the heading: `recipe  `.
 const LABEL: usize = 8;
 /// A run that takes less time than this in all doesn't say how much.
@@ -54,7 +52,7 @@ pub(crate) fn written() -> Result<()> {
 
 impl Terminal {
     pub fn new(quiet: bool) -> Self {
-        let width = d2l_command::screen_width(WIDTH);
+        let width = d2l_command::screen_width();
         Self {
             quiet,
             bar: None,

@@ -5,9 +5,6 @@ use d2l_log::{Log, Place};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Width that all output but names keeps to where nobody knows the reader's.
-const WIDTH: usize = 100;
-
 /// How a run without an end is called: its log can't tell which.
 pub(crate) const RUNNING: &str = "running or killed";
 
@@ -15,14 +12,21 @@ pub(crate) const RUNNING: &str = "running or killed";
 pub(crate) const NONE: &str = "-";
 
 /// Bars of a curve.
-const BARS: usize = 32;
+const BARS: usize = 24;
 
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
 
-/// The width to keep to.
-pub(crate) fn width() -> usize {
-    d2l_command::screen_width(WIDTH)
+/// Items with commas between them, as many to a line as `room` columns hold.
+pub(crate) fn in_lines(items: impl IntoIterator<Item = String>, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if line.len() + 2 + item.len() <= room => *line += &format!(", {item}"),
+            _ => lines.push(item),
+        }
+    }
+    lines
 }
 
 /// A value as JSON, for programs.
