@@ -1,14 +1,19 @@
 //! Chapter 01: linear regression (D2L zh 3.1-3.3 and 4.4-4.5, en 3.1-3.7).
 //!
-//! Reading order:
-//! 1. [`synthetic`]: points on a plane with noise, so that the true weights are known
-//! 2. [`scratch`]: model, loss, optimizer and the training loop by hand
-//! 3. [`concise`]: the same with the library
-//! 4. [`closed_form`]: the best weights by a formula, to compare the learned ones with
-//! 5. [`loss_conventions`]: sum, mean and ½, and what they do to a learning rate
-//! 6. [`polynomial`]: models with too few and too many features: underfitting and overfitting
-//! 7. [`weight_decay`]: 200 weights for 20 examples, with and without a penalty on large weights
-//! 8. [`airfoil`]: measured data, and gradient descent as a path on the surface of the loss
+//! Reading order, with the book's sections in both editions:
+//!
+//! 1. [`synthetic`]: points on a plane with noise, so that the true weights are known (zh 3.2.1, en 3.3)
+//! 2. [`scratch`]: model, loss, optimizer and the training loop by hand (zh 3.2, en 3.4)
+//! 3. [`concise`]: the same with the library (zh 3.3, en 3.5)
+//! 4. [`closed_form`]: the best weights by a formula, to compare the learned ones with (zh 3.1, en 3.1)
+//! 5. [`loss_conventions`]: sum, mean and ½, and what they do to a learning rate (zh 3.2.5, en 3.4.2)
+//! 6. [`polynomial`]: models with too few and too many features: underfitting and overfitting (zh 4.4, en 3.6)
+//! 7. [`weight_decay`]: 200 weights for 20 examples, with and without a penalty on large weights (zh 4.5, en 3.7)
+//! 8. [`airfoil`]: measured data, and gradient descent as a path on the surface of the loss (zh 11.5, en 12.5)
+//!
+//! From the shared crates: [`d2l::fit()`] is the loop that [`scratch`] writes out, [`d2l::nn::linear`] the layer,
+//! [`d2l::nn::mse_loss`] the loss and [`d2l::nn::Sgd`] the optimizer of [`concise`]. The points come from
+//! [`d2l::data::synthetic_regression`], the measurements from [`d2l::data::airfoil`].
 
 pub mod airfoil;
 pub mod closed_form;

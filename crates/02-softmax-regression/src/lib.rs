@@ -1,9 +1,14 @@
 //! Chapter 02: softmax regression on images of clothes (D2L zh 3.4-3.7, en 4.1-4.5).
 //!
-//! Reading order:
-//! 1. [`scratch`]: softmax and cross-entropy by their definitions, trained with the SGD of chapter 01
-//! 2. [`concise`]: the same with the library, where the two are one numerically stable function
+//! Reading order, with the book's sections in both editions:
+//!
+//! 1. [`scratch`]: softmax and cross-entropy by their definitions, trained with the SGD of chapter 01 (zh 3.6, en 4.4)
+//! 2. [`concise`]: the same with the library, where the two are one numerically stable function (zh 3.7, en 4.5)
 //! 3. [`weights`]: what the model has learned, as ten pictures
+//!
+//! From the shared crates: [`d2l::data::image_classes`] has the images, [`d2l::nn::cross_entropy`] is the stable
+//! function, and [`d2l::Classifier`] tells [`d2l::fit()`] what is learned from a minibatch. Chapter 01 is
+//! [`linear_regression`].
 
 pub mod concise;
 pub mod scratch;

@@ -1,6 +1,7 @@
 //! What the models by hand have in common: a gate, the loop over the time steps, the output layer.
 //!
-//! D2L zh 8.5, en 9.5. The layers themselves are in `rnn/scratch.rs`, `gru/scratch.rs` and `lstm/scratch.rs`.
+//! D2L zh 8.5, en 9.5. The layers themselves are [`crate::rnn::scratch`], [`crate::gru::scratch`] and
+//! [`crate::lstm::scratch`].
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;

@@ -1,9 +1,9 @@
 //! The training loop for a text that every epoch cuts into minibatches anew. D2L zh 8.5.6.
 //!
-//! `d2l::fit` trains on a data set that stays the same, and passes nothing from one batch to the next. Here every epoch
-//! cuts the text from another offset, and with sequential sampling a minibatch continues the rows of the one before and
-//! starts from the state after them. The loop makes the same calls to `run` as `fit`. The English edition's text windows
-//! start from zeros: they are trained by `fit`.
+//! [`d2l::fit()`] trains on a data set that stays the same, and passes nothing from one batch to the next. Here every
+//! epoch cuts the text from another offset, and with sequential sampling a minibatch continues the rows of the one
+//! before and starts from the state after them. The loop makes the same calls to `run` as `fit`. The English edition's
+//! text windows start from zeros: they are trained by [`d2l::fit()`].
 
 use anyhow::Result;
 use candle_core::Tensor;

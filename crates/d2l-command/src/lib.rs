@@ -4,6 +4,8 @@
 //! ([`Interrupted`]); 1 for any other error. A program's `main.rs` calls [`main()`] with the function that does the
 //! work. It speaks the reader's language: `--lang`, or that of the locale. Errors are made in English, and translated
 //! where they are shown.
+//! [`usage!`] ends a function with a wrong call's error, [`screen_width`] is the width for a table, and [`paint`]
+//! colours a word if the output is a terminal that shows colours.
 
 mod colour;
 mod language;

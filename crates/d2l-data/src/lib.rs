@@ -1,16 +1,23 @@
 //! Data sets on the host, and batches of them as tensors.
 //!
-//! Reading order: [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out
-//! part with their [`Provenance`]; [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data;
-//! [`image_classes`] loads Fashion-MNIST, MNIST or CIFAR-10 if the files are there, and otherwise draws a built-in set
-//! (module `drawn`); it can resize pictures ([`Resize`]) and change training pictures at random ([`augment`]).
-//! [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] do the same for sets that are tables, read by [`table`].
-//! [`time_machine`] is a text as numbers of a [`Vocabulary`], [`text_file`] reads another text, and [`windows`] makes
-//! examples of it; [`BytePairs`] learns tokens between letters and words; [`wikitext2`] is a text of words in two parts. [`names()`] are surnames with
-//! their languages. [`translation`] has pairs of sentences and the score of a translation.
-//! [`k_fold`] cuts a set for cross-validation.
+//! Reading order, with the book's sections in both editions:
 //!
-//! Nothing here touches the network, and nothing depends on the number of threads.
+//! 1. [`Column`] and [`Dataset`] hold examples and cut batches; [`Splits`] are a training and a held-out part with
+//!    their [`Provenance`] (zh 3.2.2, en 3.3)
+//! 2. [`synthetic_regression`] and [`synthetic_polynomial`] draw the first chapter's data (zh 3.2.1 and 4.4, en 3.3)
+//! 3. [`image_classes`] loads Fashion-MNIST (zh 3.5, en 4.2), MNIST or CIFAR-10 if the files are there, and otherwise
+//!    draws a built-in set; it can resize pictures ([`Resize`]) and change training pictures at random ([`augment`])
+//! 4. [`airfoil`], [`diabetes`], [`titanic`] and [`house_prices`] (zh 4.10, en 5.7) do the same for sets that are
+//!    tables, read by [`table`]
+//! 5. [`time_machine`] is a text as numbers of a [`Vocabulary`] (zh 8.2, en 9.2), [`text_file`] reads another text, and
+//!    [`windows`] makes examples of it (en 9.3); [`BytePairs`] learns tokens between letters and words (zh 14.6, en 15.6); [`wikitext2`] is a text of
+//!    words in two parts
+//! 6. [`names()`] are surnames with their languages
+//! 7. [`translation`] has pairs of sentences and the score of a translation (zh 9.5 and 9.7.6, en 10.5 and 10.7.7)
+//! 8. [`k_fold`] cuts a set for cross-validation (zh 4.10.7, en 5.7.5)
+//!
+//! Nothing here touches the network, and nothing depends on the number of threads. Every random draw is one of
+//! [`d2l_random`]'s.
 //!
 //! ```
 //! # fn main() -> anyhow::Result<()> {

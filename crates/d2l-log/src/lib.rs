@@ -13,10 +13,12 @@
 //! bit for bit as they were written. JSON has none that are not finite: these are the texts `"NaN"`, `"Infinity"` and
 //! `"-Infinity"`. The README describes every key; `schema.json` does so for programs.
 //!
-//! Reading order: `record` (the schema) and `number`, `verdict`, `writer` and `mark`, `log`, `point`, `reader`, `lines` and
-//! `foreign` (one log, whatever its state), `folder` (all logs), `fields` (its values by name), `compare` and `mean`,
-//! `numbers` (how every program prints a metric). The crate doesn't depend on candle, so the `runs` command builds in
-//! seconds. Programs in other languages can write the same lines.
+//! Reading order: [`Record`] is a line, [`Writer`] writes it and [`Mark`] says up to where a log is certain. [`Log`] is a log
+//! that was read, whatever its state, [`Outline`] one without its epochs, [`Listing`] all logs of a folder.
+//! [`Log::fields`] are its values by name, and [`Point`] names an epoch's value. [`compare()`] compares two logs, [`mean()`]
+//! is the mean of several, [`judged`] holds a metric against a band, [`shown`] prints a metric as every program does. The
+//! crate doesn't depend on candle, so the `runs` command builds in seconds. Programs in other languages can write the
+//! same lines.
 //!
 //! ```
 //! use d2l_log::{Epoch, Metrics, Record};

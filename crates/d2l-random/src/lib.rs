@@ -5,6 +5,9 @@
 //! numbers, the layer or data set, the epoch and the step. So parameters do not depend on the order in which layers are
 //! built, a resumed run needs no generator state, and two runs with one seed are equal bit for bit.
 //!
+//! A [`Stream`] is a place, a [`Purpose`] what the numbers are for. The generator is ChaCha8 (Bernstein 2008, "ChaCha, a
+//! variant of Salsa20"), whose key is the SHA-256 of the place.
+//!
 //! ```
 //! use d2l_random::{Purpose, Stream};
 //!

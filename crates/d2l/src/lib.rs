@@ -1,11 +1,64 @@
 //! The training loop that every chapter shares, with its tasks, runs and command line.
 //!
 //! Reading order:
+//!
 //! 1. [`fit()`]: the loop, on one screen
-//! 2. [`Task`], [`Regressor`], [`BinaryClassifier`], [`Classifier`], [`LanguageModel`]: what is learned from a batch
+//! 2. [`Task`], [`Regressor`], [`BinaryClassifier`], [`Classifier`], [`LanguageModel`]: what is learned from a
+//!    minibatch
 //! 3. [`Recipe`], [`Preset`], [`Band`]: an experiment and the results that are expected
 //! 4. [`Run`]: the calls of a loop; [`Settings`]: what is trained and how; [`Plan`]: how long an epoch is
 //! 5. [`Model`], [`Chapter`], [`Args`]: a chapter's list of models, and the command line
+//!
+//! [`nn`] has the layers, losses and optimizers, [`data`] the data sets, [`plot`] the figures, [`random`] every draw.
+//! [`d2l_log`] writes and reads the logs, [`d2l_command`] has what all programs share.
+//!
+//! A program with one model, and a run of it:
+//!
+//! ```
+//! use candle_core::{Module, Tensor};
+//! use d2l::data::synthetic_regression;
+//! use d2l::nn::{Linear, Mode, Network, linear};
+//! use d2l::{Chapter, Model, Preset, PresetName, Recipe, Regressor, Run, fit};
+//!
+//! struct Plane(Linear);
+//!
+//! impl Network for Plane {
+//!     fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+//!         self.0.forward(x)
+//!     }
+//! }
+//!
+//! fn train(run: &mut Run, _: &()) -> anyhow::Result<()> {
+//!     let seed = run.settings.seed;
+//!     let data = synthetic_regression(seed, &[2.0, -3.4], 4.2, 0.01, 1000, 200)?;
+//!     let (initializer, vb) = (&run.settings.recipe.initializer, run.params.builder());
+//!     let plane = Plane(linear(2, 1, initializer, vb.pp("linear"))?);
+//!     let mut optimizer = run.settings.optimizer(&run.params)?;
+//!     fit(&Regressor::new(plane), &data, &mut optimizer, run)
+//! }
+//!
+//! let recipe = Recipe { epochs: 3, batch_size: 10, ..Recipe::SGD };
+//! let presets = [Preset::plain(PresetName::Quick, "zh 3.3", recipe)];
+//! let models = vec![Model::new("plane", "A plane through points", train, &[], &presets)];
+//! let chapter = Chapter { name: "planes", about: "One model", models, bands: "" };
+//! // The program's `main` is `chapter.main()`; here it is called with arguments.
+//! # let folder = tempfile::tempdir()?;
+//! # let runs = folder.path().to_string_lossy();
+//! chapter.run_with(["planes", "--learning-rate", "0.03", "--runs-dir", &runs])?;
+//! # let run = folder.path().join("planes/plane-concise-quick-cpu-s0-learning-rate0.03");
+//! let log = d2l_log::Log::read(&run)?;
+//! let end = log.end.expect("the run is complete");
+//! assert!(end.last["valid.loss"] < 1e-3);
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+//!
+//! Loops of other kinds, which [`fit()`] doesn't suit, make the calls of [`Run`] themselves:
+//! `cargo run -p d2l --example loops -- --list`.
+//!
+//! The chapters, in the order of the book: [01](../linear_regression/index.html) linear regression,
+//! [02](../softmax_regression/index.html) softmax regression, [03](../mlp/index.html) the multilayer perceptron,
+//! [04](../convolutional/index.html) convolutional networks, [05](../recurrent/index.html) recurrent networks,
+//! [06](../attention/index.html) attention, [07](../transformer/index.html) the Transformer.
 //!
 //! Shapes in this workspace use the book's letters: B batch, T time steps, D features, H hidden units, V vocabulary, C
 //! channels, K classes, N heads. The batch comes first.

@@ -13,8 +13,6 @@ use serde_json::Value;
 use crate::Scores;
 use crate::epoch_table::EpochTable;
 
-/// The width to use if the screen's is unknown.
-const WIDTH: usize = 80;
 /// The width of the label before a line of the heading: `recipe  `.
 const LABEL: usize = 8;
 /// For a run that takes less time than this in all, no estimate of the remaining time is shown.
@@ -59,7 +57,7 @@ pub(crate) fn written() -> Result<()> {
 
 impl Terminal {
     pub fn new(quiet: bool) -> Self {
-        let width = d2l_command::screen_width(WIDTH);
+        let width = d2l_command::screen_width();
         Self {
             quiet,
             bar: None,

@@ -3,7 +3,7 @@
 use crate::args::Format;
 use crate::condition::{Condition, order};
 use crate::table::{self, Table};
-use crate::text::{self, minute, quantity, width};
+use crate::text::{self, in_lines, minute, quantity};
 use crate::{Report, select};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -77,7 +77,7 @@ pub(crate) fn list(runs_dir: &Path, args: &List) -> Result<Report> {
         }
         .into());
     }
-    Ok(entries(&runs, asked(args), width()).into())
+    Ok(entries(&runs, asked(args), d2l_command::screen_width()).into())
 }
 
 /// The fields of the runs that the call asks for, in its order.
@@ -140,8 +140,9 @@ fn asked(args: &List) -> Vec<String> {
     asked
 }
 
-/// A column: its heading, the texts below it, and its rank.
+/// A column: its field, the heading, the texts below it, and its rank.
 struct Column {
+    field: String,
     heading: String,
     cells: Vec<String>,
     rank: usize,
@@ -181,7 +182,7 @@ fn entries(runs: &[Map<String, Value>], asked: Vec<String>, width: usize) -> Str
         else {
             break;
         };
-        left_out.push(columns.remove(worst).heading);
+        left_out.push(columns.remove(worst).field);
     }
     let headings = columns.iter().map(|column| column.heading.clone());
     let first = in_one_line.then(|| "run".to_string());
@@ -200,9 +201,9 @@ fn entries(runs: &[Map<String, Value>], asked: Vec<String>, width: usize) -> Str
     match left_out.is_empty() {
         true => text,
         false => {
+            let columns = in_lines(left_out, width.saturating_sub(2)).join("\n  ");
             text + &format!(
-                "left out for lack of room: {}; --format json has every field\n",
-                left_out.join(", ")
+                "left out for lack of room (--format json has every field):\n  {columns}\n"
             )
         }
     }
@@ -247,7 +248,7 @@ fn columns(runs: &[Map<String, Value>], asked: Vec<String>) -> Vec<Column> {
             .iter()
             .map(|run| cell(&field, run.get(&field)))
             .collect();
-        Column { heading: translated(&heading), cells, rank }
+        Column { field, heading: translated(&heading), cells, rank }
     };
     all.map(column).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::args::Format;
 use crate::table::{Table, spread, spread_note};
-use crate::text::{self, bars, count, field, memory, minute, optional, quantity, status, width};
+use crate::text::{self, bars, count, field, in_lines, memory, minute, optional, quantity, status};
 use crate::{Report, select, verify};
 use anyhow::Result;
 use d2l_language::{left, translated};
@@ -135,17 +135,9 @@ fn header(log: &Log) -> String {
 
 /// Names and values, as many as fit in a line.
 fn pairs(fields: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for (name, value) in fields {
-        let pair = format!("{name} {value}");
-        match lines.last_mut() {
-            Some(line) if INDENT + line.len() + 2 + pair.len() <= width() => {
-                *line += &format!(", {pair}")
-            }
-            _ => lines.push(pair),
-        }
-    }
-    lines
+    let pairs = fields.into_iter();
+    let pairs = pairs.map(|(name, value)| format!("{name} {value}"));
+    in_lines(pairs, d2l_command::screen_width().saturating_sub(INDENT))
 }
 
 fn has(log: &Log, metric: &str) -> bool {

@@ -60,7 +60,7 @@ impl Table {
 
     /// The table as lines, each at most as wide as the output unless a single column is wider.
     pub(crate) fn render(self) -> String {
-        self.render_within(crate::text::width())
+        self.render_within(d2l_command::screen_width())
     }
 
     /// The table as lines, however wide they are.

@@ -3,9 +3,6 @@
 use d2l_log::{Log, Place};
 use serde_json::Value;
 
-/// The width of all output but names if the reader's terminal has no known width.
-const WIDTH: usize = 100;
-
 /// The word for a run without an end: its log can't tell whether it is running or was killed.
 pub(crate) const RUNNING: &str = "running or killed";
 
@@ -13,14 +10,21 @@ pub(crate) const RUNNING: &str = "running or killed";
 pub(crate) const NONE: &str = "-";
 
 /// Bars of a curve.
-const BARS: usize = 32;
+const BARS: usize = 24;
 
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
 
-/// The width of the output.
-pub(crate) fn width() -> usize {
-    d2l_command::screen_width(WIDTH)
+/// Items with commas between them, as many to a line as `room` columns hold.
+pub(crate) fn in_lines(items: impl IntoIterator<Item = String>, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if line.len() + 2 + item.len() <= room => *line += &format!(", {item}"),
+            _ => lines.push(item),
+        }
+    }
+    lines
 }
 
 /// A distance between metrics, of which only the size matters.

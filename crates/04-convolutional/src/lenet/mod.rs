@@ -3,6 +3,9 @@
 //!
 //! The book's exercises are flags: ReLU instead of the sigmoid, max-pooling instead of average pooling, larger kernels,
 //! more or fewer channels and layers, dropout.
+//!
+//! Reading order: [`scratch`] (with the cross-correlation and the pooling by hand), [`concise`] (with
+//! [`d2l::nn::conv2d`] and [`d2l::nn::avg_pool2d`]).
 
 pub mod concise;
 pub mod scratch;

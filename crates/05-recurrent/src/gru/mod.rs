@@ -1,5 +1,7 @@
 //! Gated recurrent units: gates decide how much of the state is kept. D2L zh 9.1, en 10.2; Cho et al. 2014,
 //! arXiv:1406.1078.
+//!
+//! Reading order: [`scratch`] (the layer by hand), [`crate::rnn_model`] (the model with [`d2l::nn::gru()`]).
 
 pub mod one_gate;
 pub mod scratch;

@@ -1,5 +1,9 @@
 //! Long short-term memory: gates write and read a memory that each layer has beside its state. D2L zh 9.2, en 10.1;
 //! Hochreiter and Schmidhuber 1997.
+//!
+//! Reading order: [`prototype`] and [`pseudo`] (how one comes to it), [`scratch`] (the layer by hand), [`peephole`]
+//! (gates that see the memory), [`variants`] (these as networks), [`crate::rnn_model`] (the model with
+//! [`d2l::nn::lstm()`]).
 
 pub mod peephole;
 pub mod prototype;

@@ -1,7 +1,7 @@
 //! Networks that read and write surnames of 18 languages, letter by letter. PyTorch's tutorials "NLP from scratch:
 //! classifying names" and "generating names with a character-level RNN" (S. Robertson).
 //!
-//! Reading order: `classifier`, `generator`.
+//! Reading order: [`NameClassifier`], [`NameGenerator`].
 
 mod classifier;
 mod generator;

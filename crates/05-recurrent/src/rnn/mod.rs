@@ -1,4 +1,6 @@
 //! The simple recurrent network: its state depends on the token and on the state before. D2L zh 8.4-8.6, en 9.4-9.6.
+//!
+//! Reading order: [`scratch`] (the layer by hand), [`crate::rnn_model`] (the model with [`d2l::nn::rnn()`]).
 
 pub mod relu;
 pub mod scratch;

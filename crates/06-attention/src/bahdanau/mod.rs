@@ -4,6 +4,9 @@
 //! c_t = Σ_i α(h_{t-1}, e_i) e_i,   h_t = f(c_t, x_t, h_{t-1})
 //!
 //! The query h_{t-1} is the decoder's top state before the step, keys and values are the encoder's outputs e_i.
+//!
+//! Reading order: [`scratch`] (scores, softmax and recurrent units by hand), [`concise`] (with [`crate::attention`] and
+//! [`d2l::nn::gru()`]).
 
 pub mod concise;
 pub mod scratch;

@@ -50,13 +50,13 @@ fn the_seeds_of_an_experiment_stand_side_by_side_with_their_median() -> Result<(
     let wanted = "
 mlp, concise, preset zh: 3 runs on cpu, 7.25 s each
                     seed      seed      seed
-band                   0         1         2    median  verdict       low    middle      high  runs
-valid.accuracy    0.8125    0.8750    0.5000    0.8125   within    0.7500    0.8000    0.8500    63
-train.loss      0.001500  0.002500  0.004000  0.002500   within  0.001000  0.002000  0.003000    63
+band                   0         1         2    median  verdict       low
+valid.accuracy    0.8125    0.8750    0.5000    0.8125   within    0.7500
+train.loss      0.001500  0.002500  0.004000  0.002500   within  0.001000
 
-band                      source
-valid.accuracy              book
-train.loss      book and PyTorch
+band              middle      high  runs            source
+valid.accuracy    0.8000    0.8500    63              book
+train.loss      0.002000  0.003000    63  book and PyTorch
 ";
     let text = printed(runs.path(), &["verify", "s1", "s0", "s2"])?;
     assert_eq!(format!("\n{text}"), wanted);
@@ -208,9 +208,13 @@ fn an_imported_run_is_judged_by_the_bands_of_another() -> Result<()> {
     let wanted = "bands of mlp/s0
 
 torch, pytorch, preset imported: 1 run on unknown, 0.00 s each
-band               value  verdict       low    middle      high  runs            source
-valid.accuracy    0.8000   within    0.7500    0.8000    0.8500    63              book
-train.loss      0.002000   within  0.001000  0.002000  0.003000    63  book and PyTorch
+band               value  verdict       low    middle      high  runs
+valid.accuracy    0.8000   within    0.7500    0.8000    0.8500    63
+train.loss      0.002000   within  0.001000  0.002000  0.003000    63
+
+band                      source
+valid.accuracy              book
+train.loss      book and PyTorch
 ";
     assert_eq!(text, wanted);
     std::fs::write(&csv, "epoch,train_loss,val_acc\n1,0.5,0.75\n2,0.002,0.9\n")?;
