@@ -28,8 +28,7 @@ const fn both_directions(options: Options) -> Options {
 
 /// The network in the chapter's list.
 pub fn model() -> Model {
-    let about =
-        "Long short-term memory in both directions, misused as a language model (D2L zh 9.4, en 10.4)";
+    let about = "Long short-term memory in both directions, misused as a language model (D2L zh 9.4, en 10.4)";
     let train = |run: &mut _, options: &_| train(run, options, network);
     Model::new("bidirectional-lstm", about, train, &[], CONCISE)
 }
