@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What CI runs after `cargo test`: formatting, lints, documentation, a short storm, arithmetic checks, the CUDA build's
-# types; lints, documentation and tests of what is no default member; the READMEs' short commands.
+# types; lints, documentation and tests of the crates that are no default members; the READMEs' short commands.
 # Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

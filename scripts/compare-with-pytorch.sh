@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Trains a model here and in PyTorch, from the same initial parameters through the same minibatches with the same dropout,
+# Trains a model here and in PyTorch, from the same initial parameters, with the same minibatches and the same dropout,
 # and compares the two logs epoch by epoch. Exits with 1 if the losses of the first epoch differ by more than rounding.
 #
 #   scripts/compare-with-pytorch.sh lenet [--preset zh] [--epochs 2] [the chapter's other flags]
 #   scripts/compare-with-pytorch.sh --all [--json FILE] [--markdown FILE]      every model, three short epochs
 #
 # The runs stay in the runs folder as against-pytorch-MODEL-… and -start, -pytorch, -double. If losses differ by more than
-# 1e-6 in the first epoch or 1e-5 in the next two, PyTorch trains once more in f64, to show how far rounding alone leads.
+# 1e-6 in the first epoch or 1e-5 in the next two, PyTorch trains once more in f64, to show the effect of rounding alone.
 # PyTorch is installed into target/pytorch-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

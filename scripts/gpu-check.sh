@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # usage: gpu-check.sh [STAGE...]
 # Tries the chapters on a GPU, from the folder that scripts/cuda/build.sh packed. All stages together take at most eight
-# minutes; whatever ends them, gpu-check.tar.gz holds the logs so far (below 16 MB). Exits with 1 if a stage failed.
+# minutes; however they end, gpu-check.tar.gz holds the logs so far (below 16 MB). Exits with 1 if a stage failed.
 #
 #   self         what this machine has, and whether the programs start
 #   operations   every operation's values and gradients beside the CPU's
 #   models       every model, two epochs on both devices from one seed, logs compared
-#   speed        examples per second, beside PyTorch where it is installed
-#   presets      the presets that want a GPU, longest last
+#   speed        examples per second, beside PyTorch's if it is installed
+#   presets      the presets that need a GPU, longest last
 #
 #   DEVICE   cuda, or cpu to rehearse all of it without a GPU: the CPU then stands in for it (cuda)
-#   SHORT    1 for few examples in each stage, where the CPU would take too long
-#   PATIENCE times that the limits are multiplied by, for a rehearsal on a slow machine (1)
+#   SHORT    1 for few examples in each stage, if the CPU would take too long
+#   PATIENCE factor for the time limits, for a rehearsal on a slow machine (1)
 #   OUT      folder for the logs; the archive lies beside it (gpu-check, in the current folder)
 set -uo pipefail
 

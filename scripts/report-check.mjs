@@ -36,7 +36,19 @@ async function check(name, work) {
 await check("charts and table are there", async () => {
   assert.ok((await count(".chart .main-svg")) > 0 && (await count("#table tbody tr")) > 0);
   await shot("light", { fullPage: true });
-  await choose("#model", "");
+});
+/** How much narrower the drawings are than their frames. */
+const unused = () => page.$$eval(".chart:not([hidden])", (charts) =>
+  charts.map((chart) => chart.clientWidth - chart.querySelector(".main-svg").clientWidth));
+await check("every chart fills its frame, for any model", async () => {
+  const models = await page.$$eval("#model option", (found) => found.map((option) => option.value).reverse());
+  for (const model of models) {
+    await choose("#model", model);
+    await pause(100);
+    const left = await unused();
+    assert.ok(left.every((pixels) => Math.abs(pixels) <= 2), model + ": " + left);
+  }
+  assert.equal(models.at(-1), "");
 });
 await check("a column sorts, both ways", async () => {
   const names = await column(1);

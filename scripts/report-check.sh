@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Opens a report in a headless browser and uses it: no console errors, no requests, sort, filter, hide, zoom, smoothing,
+# Opens a report in a headless browser and tests it: no console errors, no requests, sort, filter, hide, zoom, smoothing,
 # seeds, themes, a phone's width, the keyboard. Leaves screenshots.
 #
 #   scripts/report-check.sh runs/report.html FOLDER-FOR-SCREENSHOTS
 #
-# Needs Chromium (Debian: chromium), node 20 and npm, which fetches puppeteer-core into a temporary folder. No part of CI.
+# Needs Chromium (Debian: chromium), node 20 and npm, which fetches puppeteer-core into a temporary folder. CI doesn't run it.
 set -euo pipefail
 if [[ $# -ne 2 ]]; then
   sed -n '2,7s/^# \{0,1\}//p' "$0"

@@ -4,13 +4,13 @@
 # data, keeps the results in scripts/results/, from which `scripts/readme.sh --write` writes the READMEs' tables, and
 # prints them beside the bands as a markdown table. Exits 1 if a median is outside its band. The deep networks of chapter
 # 04 are trained only with `-- --device cuda`.
-# Called again, it goes on where it stopped: an experiment whose results are there for this commit is left out, a run that
-# was interrupted is resumed. The commit is the last one that changed a program; if there are changes that are not
-# committed, everything is trained.
+# Called again, it continues where it stopped: an experiment that has results for this commit is left out, a run that was
+# interrupted is resumed. The commit is the last one that changed a program; if there are uncommitted changes,
+# everything is trained.
 #   D2L_DATA      folder of the real data sets (data)
-#   D2L_RUNS      folder for the runs (runs/reproduce), which are in a folder of the commit's name there
+#   D2L_RUNS      folder for the runs (runs/reproduce); in it, each commit has a folder with its name
 #   SEEDS         how many seeds, an odd number, so that the median is one of the runs (3)
-#   AGAIN         1 trains what is there for this commit too
+#   AGAIN         1 trains again what has results for this commit
 #   COMMIT        another name for the state of the code
 #   D2L_RESULTS   folder for the results (scripts/results)
 # `FEATURES="--features cuda" scripts/reproduce.sh mlp -- --device cuda` passes the words after `--` to every run.

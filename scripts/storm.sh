@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # usage: scripts/storm.sh [--short|--long]
-# Tries to lose or to falsify runs: kills them at random instants and at each call that changes a file, starts two
-# processes on one run, lets writes fail, damages files, calls all programs with bad arguments, changes the environment.
+# Tries to lose or to corrupt runs: kills them at random instants and at each system call that changes a file, starts two
+# processes on one run, makes writes fail, damages files, calls all programs with bad arguments, changes the environment.
 # Every run that was stopped is resumed and must end like an undisturbed one, bit for bit; every error must be one line,
 # with an exit code from 0 to 2 or 130. Prints a table of what was tried, how often, and how often something was wrong;
-# exits 1 then. --short takes six minutes on two cores, without a flag it takes an hour or more, --long many hours.
+# exits with 1 in that case. On two cores, --short takes six minutes, no flag an hour or more, --long many hours.
 #   SEED   decides the random instants and places (1)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,4 +1,4 @@
-//! Puts the results of the PyTorch reference into the program, so that it judges runs without the source tree.
+//! Builds the results of the PyTorch reference into the program, so that it can judge runs without the source tree.
 //!
 //! `references.rs` lists each `en-*.json` and `zh-*.json` in `tests/reference` by its name without the ending, and its
 //! content.

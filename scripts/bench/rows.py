@@ -126,6 +126,19 @@ def language_model(cell: str, batch: int, steps: int, num_hiddens: int) -> Row:
     return Row(work)
 
 
+def by_hand(model: str, batch: int, steps: int, num_hiddens: int) -> Row:
+    """The model of a scratch section, from tensors and gradients alone. Gradients clipped to norm 1."""
+
+    def work(**settings):
+        from recurrent import models
+
+        module = models(28, num_hiddens)[f"{model}-scratch"]
+        optimizer = SGD(module.parameters(), lr=1.0, **settings)
+        return Training(module, next_token_loss, optimizer, *texts(batch, steps), clip=1.0)
+
+    return Row(work, DEFAULT, on_request=True)
+
+
 def names_classifier(**settings):
     """64 names of 4 to 19 letters. Gradients clipped to norm 3."""
     from names import END, Classifier
@@ -311,6 +324,9 @@ ROWS: dict[str, Row] = {
     "rnn-1024x32x32": language_model("rnn", 1024, 32, 32),
     "gru-1024x32x32": language_model("gru", 1024, 32, 32),
     "lstm-1024x32x32": language_model("lstm", 1024, 32, 32),
+    "rnn-by-hand-32x35x512": by_hand("rnn", 32, 35, 512),
+    "gru-by-hand-32x35x256": by_hand("gru", 32, 35, 256),
+    "lstm-by-hand-32x35x256": by_hand("lstm", 32, 35, 256),
     "names-classifier": Row(names_classifier),
     "word-lm": Row(word_lm),
     "transformer-block": Row(encoder_block, DEFAULT | FOREACH | FUSED),

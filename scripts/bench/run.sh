@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Training steps of this workspace beside PyTorch's: builds our side, installs PyTorch into its own environment
+# Times training steps of this workspace beside PyTorch's: builds our side, installs PyTorch into its own environment
 # (target/pytorch-venv; D2L_BENCH_PYTHON names a Python that has it already) and times both in turn.
 #
 #   scripts/bench/run.sh [--models ROW,…] [--threads 1,2] [--against eager|compiled|both] [--rounds N] [--json FILE]

@@ -31,8 +31,11 @@ FLAGS = "--epochs 1 --examples 8 --batch-size 2 --learning-rate 1e-4 --data buil
 ONE_MINIBATCH = "--epochs 4 --data builtin --quiet".split()
 FLAGS_OF = {"edge-kernel": ONE_MINIBATCH, "kernel-regression": ONE_MINIBATCH}
 FLOATS = {"f32", "f64", "f16", "bf16"}
-# Custom operations with a CUDA function: candle-nn's, and the copy of `d2l-nn/src/graph/given.rs`.
-CUSTOM = {"sigmoid": "usigmoid", "given-gradients": "memory: copy"}
+# The line at the end of this workspace's backward pass, which may have several of candle's in it, or none.
+STEP = "gradients"
+# Custom operations with a CUDA function: candle-nn's; and those of `d2l-nn/src/graph/custom.rs` and `d2l-nn/src/memory.rs`,
+# which move what is on the device already and start nothing.
+CUSTOM = {"sigmoid": "usigmoid", "softmax-last-dim": "softmax", "output": "", "seed": "", "move": ""}
 # Models that read from the device in a step.
 READERS = {
     "airfoil-descent",  # draws the path of its two weights
@@ -143,9 +146,11 @@ def calls(name: str, operands: list[Operand]) -> tuple[list[str], int]:
         small = "_small" if name == "fast_sum" and int(detail) <= SMALL_SUM else ""
         return [f"{name}{small}_{one.dtype}"], 1
     if name == "custom":
-        kernel = CUSTOM.get(detail, "")
-        need(kernel != "", "an operation without a CUDA function")
-        return ([kernel], 0) if kernel.startswith("memory") else ([f"{kernel}_{one.dtype}"], strided)
+        kernel = CUSTOM.get(detail)
+        need(kernel is not None, "an operation without a CUDA function")
+        if detail == "softmax-last-dim":
+            need(one.is_contiguous, "strides")
+        return ([f"{kernel}_{one.dtype}"], strided) if kernel else ([], 0)
     always = name in ("conv_transpose2d", "avg_pool2d", "max_pool2d", "upsample_nearest2d", "upsample_bilinear2d")
     return [f"{name}_{one.dtype}"], int(always or strided)
 
@@ -167,12 +172,11 @@ def examine(model: str, lines: list[str]) -> tuple[Step, list[str]]:
     """Checks the lines of a model's run and counts those of its steps."""
     started: Counter[str] = Counter()
     refused = []
-    # `backward` of this workspace calls candle's once for the gradients and once for an empty store.
-    marks = [number for number, line in enumerate(lines) if line == "backward"]
-    begin, end = marks[0], marks[4]
+    marks = [number for number, line in enumerate(lines) if line == STEP]
+    begin, end = marks[0], marks[2]
     steps = 2
     for number, line in enumerate(lines):
-        if line == "backward":
+        if line == STEP:
             continue
         name, *operands = line.split(" ")
         within = begin <= number < end

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Records every operation that the chapters' models compute as on a GPU, compares them with what candle's CUDA backend
-# has, and prints the number of launches of a step of each preset as a table. See crates/d2l-nn/CUDA.md.
+# Records every operation that the chapters' models compute in the way of a GPU, compares them with those of candle's CUDA
+# backend, and prints the number of launches of a step of each preset as a table. See crates/d2l-nn/CUDA.md.
 #
-# Builds candle and everything above it a second time, with a candle-core that writes down what it is asked for.
+# Builds candle and everything above it a second time, with a candle-core that records its operations.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -26,6 +26,10 @@ fn numbers(numbers: &[usize]) -> String {
 /// Writes the line of a call of `name` on tensors of these types and layouts.
 pub(crate) fn note(name: &str, tensors: &[(DType, &Layout)]) {
     let Some(log) = &*LOG else { return };
+    // Minibatches are prepared on the host, by a thread of their own (`d2l/src/ahead.rs`).
+    if std::thread::current().name() == Some("minibatches") {
+        return;
+    }
     let mut line = name.to_string();
     for (dtype, layout) in tensors {
         let (shape, strides) = (numbers(layout.dims()), numbers(layout.stride()));

@@ -87,8 +87,19 @@ IN_DEVICE = {
     "storage_owned": ('"upload"', "&[]"),
 }
 READ = ('"read"', "&[(self.dtype(), self.layout())]")
-# Where a step ends: between two backward passes of an epoch lies what one step takes.
-IN_BACKPROP = {"backward": ('"backward"', "&[]")}
+# Where a backward pass ends: between two of them lies what one step takes. Candle's own pass makes its store by `new`.
+STORE = "#[derive(Default, Debug)]\npub struct GradStore(HashMap<TensorId, Tensor>);\n"
+RECORDED_STORE = """#[derive(Debug)]
+pub struct GradStore(HashMap<TensorId, Tensor>);
+
+impl Default for GradStore {
+    fn default() -> Self {
+        crate::record::note("gradients", &[]);
+        Self(HashMap::new())
+    }
+}
+"""
+NEW_STORE = "    fn new() -> Self {\n        Self::default()\n    }\n"
 IN_TENSOR = {name: READ for name in ("to_scalar", "to_vec1", "to_vec2", "to_vec3")}
 
 
@@ -115,6 +126,14 @@ def insert(file: Path, calls: dict[str, tuple[str, str]]) -> None:
     file.write_text(text)
 
 
+def replace(file: Path, old: str, new: str) -> None:
+    """Replaces a piece of text, which must be there once."""
+    text = file.read_text()
+    if text.count(old) != 1:
+        sys.exit(f"{file.name}: found {text.count(old)} times {old!r}, wanted it once")
+    file.write_text(text.replace(old, new))
+
+
 def main(target: Path) -> None:
     """Makes the copy in `target`."""
     source = registry_copy()
@@ -128,7 +147,8 @@ def main(target: Path) -> None:
     insert(src / "storage.rs", IN_STORAGE)
     insert(src / "device.rs", IN_DEVICE)
     insert(src / "tensor.rs", IN_TENSOR)
-    insert(src / "backprop.rs", IN_BACKPROP)
+    replace(src / "backprop.rs", STORE, RECORDED_STORE)
+    replace(src / "backprop.rs", NEW_STORE, NEW_STORE.replace("Self::default()", "Self(HashMap::new())"))
     shutil.copy(Path(__file__).with_name("record.rs"), src / "record.rs")
     lib = src / "lib.rs"
     lib.write_text(lib.read_text().replace("\nmod device;\n", "\nmod device;\nmod record;\n", 1))

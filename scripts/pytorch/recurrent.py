@@ -1,10 +1,26 @@
 """The language models of crates/05-recurrent (D2L zh 8.5, 8.6, 9.1-9.4, en 9.5, 9.6, 10.1-10.3): with PyTorch's layers,
-and by hand under the book's names. They are trained by twin.py.
+and by hand under the book's names. The PyTorch reference of the English edition; the Chinese one's are trained by twin.py.
+
+    python recurrent.py --model gru --preset en
 """
+
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+import texts
+from common import Data, Preset, UsageError, arguments, main
+from lesson import Lesson, next_token_loss, perplexity
+from training import training
+
+# Text windows of the English edition: so many to train on, and half as many behind them that are held out.
+TRAIN, NUM_STEPS, HIDDENS = 10_000, 32, 32
+ONE_LAYER = Preset("en 9.5", batch_size=1024, learning_rate=1.0, epochs=100, windows=True, clip_norm=1.0)
+GATED = Preset("en 10.1", batch_size=1024, learning_rate=4.0, epochs=50, windows=True, clip_norm=1.0)
+DEEP = Preset("en 10.3", batch_size=1024, learning_rate=2.0, epochs=100, windows=True, clip_norm=1.0)
+PRESETS = {"rnn": ONE_LAYER, "lstm": GATED, "gru": GATED, "deep-rnn": DEEP, "deep-gru": DEEP}
 
 
 class PeepholeLstm(nn.LSTM):
@@ -223,3 +239,27 @@ def variants(vocab_size: int, num_hiddens: int) -> dict[str, nn.Module]:
         "pseudo-lstm-scratch": ByHand(Pseudo, v, h),
         "peephole-lstm-scratch": ByHand(Peephole, v, h),
     }
+
+
+def train(options) -> Path:
+    """One run; returns its folder."""
+    if options.preset != "en":
+        raise UsageError("found --preset zh; wanted en: the Chinese edition's models are trained by twin.py")
+    torch.manual_seed(options.seed)
+    tokens, characters, sha256 = texts.time_machine(options.data_dir, "en")
+    name = f"{options.model}-{options.implementation}"
+    found = models(characters, HIDDENS)
+    if name not in found:
+        raise UsageError(f"{options.model}: found --implementation {options.implementation}, which the book hasn't")
+    preset = PRESETS[options.model]
+    part = lambda start, end: texts.windows(tokens, NUM_STEPS, slice(start, end))
+    data = Data("time-machine", "real", part(0, TRAIN), part(TRAIN, TRAIN + TRAIN // 2), sha256)
+    optimizer = torch.optim.SGD(found[name].parameters(), preset.learning_rate)
+    lesson = Lesson(data, found[name], next_token_loss, optimizer, perplexity(next_token_loss))
+    return training("recurrent", options, preset, lesson, model_name=options.model)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=list(PRESETS), default="rnn")
+    main(parser, train)

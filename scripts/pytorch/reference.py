@@ -37,6 +37,7 @@ import lenet
 import linear_regression
 import mlp
 import polynomial
+import recurrent
 import seq2seq
 import softmax_regression
 import transformer
@@ -59,6 +60,11 @@ PROGRAMS = {
     "lenet": lenet,
     "batchnorm-lenet": batch_norm_lenet,
     "autoregressive": autoregressive,
+    "rnn": recurrent,
+    "lstm": recurrent,
+    "gru": recurrent,
+    "deep-rnn": recurrent,
+    "deep-gru": recurrent,
     "kernel-regression": kernel_regression,
     "seq2seq": seq2seq,
     "bahdanau": bahdanau,

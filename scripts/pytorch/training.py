@@ -68,9 +68,10 @@ def train_epochs(
     """
     model, optimizer = lesson.model, lesson.optimizer
     inputs, targets = lesson.data.train
-    window = Window(max(1, math.ceil(len(targets) / preset.batch_size) // 2))
     measures = {"loss": Measure(lesson.loss, lesson.weight)}
     measures |= {name: measure for name, measure in lesson.measures.items() if measure.in_training}
+    length = max(1, math.ceil(len(targets) / preset.batch_size) // 2)
+    windows = {name: Window(length) for name, measure in measures.items() if name == "loss" or measure.shown_by_batch}
     step, best, groups, stalled, lowest = 0, {}, {}, 0, math.inf
 
     for epoch in range(1, epochs + 1) if epochs else [0]:
@@ -87,7 +88,10 @@ def train_epochs(
             with torch.no_grad():  # before the step: a loss may depend on parameters too
                 for name, measure in lesson.measures.items():
                     if measure.in_training:
-                        train[name].add(*measure.of_batch(y_hat, y))
+                        of_batch, weight = measure.of_batch(y_hat, y)
+                        train[name].add(of_batch, weight)
+                        if name in windows:
+                            windows[name].add(measure.shown(of_batch))
             optimizer.zero_grad()
             (lesson.objective(loss, y) if lesson.objective else loss).backward()
             norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
@@ -102,14 +106,14 @@ def train_epochs(
                 reason = f"loss {value} in epoch {epoch}, step {step}"
                 log.write("end", **ending("failed", epoch - 1, began, {}, {}), reason=reason)
                 raise UsageError(f"{reason}; try a lower learning rate")
-            window.add(value)
+            windows["loss"].add(value)
             train["loss"].add(value, lesson.weight(y))
         seconds = time.perf_counter() - began
 
         shown = {name: measures[name].shown(mean.value) for name, mean in train.items()}
         groups = {"train": shown if epoch else {}}
-        if preset.windows and window.last is not None:
-            groups["train_window"] = {"loss": window.last}
+        if preset.windows and windows["loss"].last is not None:
+            groups["train_window"] = {name: window.last for name, window in windows.items()}
         groups |= evaluations(lesson, preset)
         if "valid" in groups:
             stalled += groups["valid"]["loss"] >= lowest

@@ -23,6 +23,9 @@ from twins_of_sequences import kernels, sequence_to_sequence, sine, transformed,
 from twins_of_tables import airfoil, airfoil_descent, decayed, houses, linear, of_diabetes, of_polynomial, of_titanic
 from twins_of_texts import generative, language_model, named, naming, words
 
+# The book's sizes of LeNet.
+LENET = {"kernel_size": 5, "channels": "6,16", "hiddens": "120,84", "dropout": 0.0}
+
 TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "linear-regression": linear,
     "polynomial-cubic": of_polynomial,
@@ -47,11 +50,11 @@ TWINS: dict[str, Callable[[Case], Twin | list[Twin]]] = {
     "digits-l2-30": ladder,
     "digits-l2-100": ladder,
     "digits-tuned": ladder,
-    "lenet": on_pictures(lambda case, side: LeNet(), activation="sigmoid", pooling="avg"),
+    "lenet": on_pictures(lambda case, side: LeNet(), activation="sigmoid", pooling="avg", **LENET),
     "batchnorm-lenet": on_pictures(lambda case, side: BatchNormLeNet(case.implementation)),
-    "alexnet": on_pictures(alexnet_of),
-    "vgg": on_pictures(lambda case, side: vgg.Vgg(vgg.BOOK if side >= 32 else vgg.SMALL, 1, side)),
-    "nin": on_pictures(lambda case, side: nin.Nin(nin.BOOK if side >= 67 else nin.SMALL, 1)),
+    "alexnet": on_pictures(alexnet_of, dropout=0.5),
+    "vgg": on_pictures(lambda case, side: vgg.Vgg(vgg.BOOK if side >= 32 else vgg.SMALL, 1, side), convolutions=None, dropout=0.5),
+    "nin": on_pictures(lambda case, side: nin.Nin(nin.BOOK if side >= 67 else nin.SMALL, 1), pointwise=2, dropout=0.5),
     "googlenet": on_pictures(lambda case, side: GoogLeNet(1)),
     "resnet18": on_pictures(lambda case, side: ResNet18(1), num_blocks=2, no_batch_norm=False, no_shortcut=False),
     "densenet": on_pictures(lambda case, side: DenseNet(4 if side >= 29 else 3, 1)),

@@ -41,7 +41,7 @@ def perceptron(case: Case) -> Twin:
 
 
 def dropped_perceptron(case: Case) -> Twin:
-    case.wants(num_hiddens=dropout.HIDDENS)
+    case.wants(num_hiddens=dropout.HIDDENS, num_layers=2)
     probabilities = (case.recipe["dropout1"], case.recipe["dropout2"])
     by_hand = case.implementation == "scratch"
     model = dropout.Scratch(probabilities) if by_hand else dropout.Concise(case.edition, probabilities)
@@ -94,6 +94,7 @@ def upper_ladder(case: Case) -> Twin:
 
 
 def edges(case: Case) -> Twin:
+    case.wants(picture="stripe", transpose_picture=False, transpose_kernel=False)
     return Twin(Lesson(case.checked(edge_kernel.stripe()), edge_kernel.EdgeKernel(), edge_kernel.squared_error))
 
 

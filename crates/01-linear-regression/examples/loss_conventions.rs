@@ -1,4 +1,4 @@
-//! What sum, mean and ½ do to a gradient, and so to a learning rate.
+//! The effect of sum, mean and ½ on the gradient, and so on the learning rate.
 //!
 //! `cargo run -p linear-regression --example loss_conventions`
 

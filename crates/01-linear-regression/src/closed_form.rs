@@ -1,4 +1,4 @@
-//! The weights with the least squared error, computed instead of learned.
+//! The weights with the least squared error, computed by a formula instead of learned.
 //!
 //! D2L zh 3.1.1.3, en 3.1.1.3. The derivative of ‖y − Xw‖² with respect to w is zero where
 //!
@@ -53,7 +53,7 @@ impl ClosedForm {
         Ok(Self { weight, bias })
     }
 
-    /// ‖(w, b) − (w*, b*)‖, the distance of other parameters from these.
+    /// ‖(w, b) − (w*, b*)‖, the distance of other parameters from the best ones.
     pub fn distance(&self, weight: &[f64], bias: f64) -> f64 {
         let gaps = self.weight.iter().zip(weight).map(|(best, w)| best - w);
         let squares: f64 = gaps.chain([self.bias - bias]).map(|gap| gap * gap).sum();

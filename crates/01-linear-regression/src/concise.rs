@@ -17,7 +17,7 @@ const ZH: Recipe = Recipe {
     initializer: Initializer::NormalZeroBias { std: 0.01 },
     ..Recipe::SGD
 };
-/// The book asks for N(0, 0.01²), but of a layer that has no shape yet, so PyTorch's default stays in force.
+/// The book asks for N(0, 0.01²), but its layer has no shape at that point, so PyTorch's default stays in effect.
 const EN: Recipe = Recipe {
     batch_size: 32,
     initializer: Initializer::PytorchDefault,

@@ -1,7 +1,7 @@
 //! One squared error, four conventions: sum or mean over the batch, with or without ½.
 //!
 //! D2L zh 3.2.5 and 3.3.5, en 3.4.2 and 3.5.2. All have their minimum at the same place. They differ in the size of the
-//! gradient, and so in what a learning rate means: twice the gradient at half the rate is the same step.
+//! gradient, and so in the meaning of a learning rate: twice the gradient at half the rate is the same step.
 //! `cargo run -p linear-regression --example loss_conventions` prints the numbers.
 
 use anyhow::Result;
@@ -82,7 +82,7 @@ pub fn loss_and_gradient(convention: Convention, [x, y]: &[Tensor; 2]) -> Result
     Ok((f64::from(loss.to_scalar::<f32>()?), norm))
 }
 
-/// The mean squared error of all examples after `epochs` of SGD with this loss in shuffled minibatches. It is not
+/// The mean squared error of all examples after `epochs` of SGD with this loss on shuffled minibatches. It is not
 /// finite if training diverged.
 pub fn error_after_training(
     convention: Convention,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use candle_core::{Device, Module, Tensor};
 use clap::builder::RangedU64ValueParser;
 use d2l::PresetName::Zh;
-use d2l::data::{Splits, polynomial_features, synthetic_polynomial};
+use d2l::data::{Dataset, Splits, polynomial_features, synthetic_polynomial};
 use d2l::nn::{Initializer, Linear, Mode, Network, ParamStore};
 use d2l::{Model, Preset, Recipe, Regressor, Run, fit, plot};
 use serde::Serialize;
@@ -18,7 +18,7 @@ const ZH: Recipe = Recipe {
     learning_rate: 0.01,
     ..Recipe::SGD
 };
-/// The book trains the model with the most terms for longer.
+/// The book trains the model with the most terms longer than the others.
 const ZH_DEGREE19: Recipe = Recipe { epochs: 1500, ..ZH };
 
 const CUBIC: &[Preset<Options>] = &[
@@ -55,7 +55,7 @@ impl Network for Polynomial {
     }
 }
 
-/// What the three models differ in.
+/// The options in which the three models differ.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
@@ -64,7 +64,7 @@ pub struct Options {
     pub terms: usize,
 }
 
-/// The three polynomials in the chapter's list.
+/// The entries in the chapter's list: three polynomials.
 pub fn models() -> Vec<Model> {
     let model = |name, about, presets| Model::new(name, about, train, &[], presets);
     vec![
@@ -115,7 +115,7 @@ fn train(run: &mut Run, &Options { terms }: &Options) -> Result<()> {
     report(run, &data, task.network.linear.weight())
 }
 
-/// Logs the learned weights, `weight.0` of 1, `weight.1` of x and so on, and draws data and polynomials.
+/// Logs the learned weights (`weight.0` is that of 1, `weight.1` that of x, and so on), and draws data and polynomials.
 fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor) -> Result<()> {
     let weight: Vec<f32> = weight.flatten_all()?.to_vec1()?;
     let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();
@@ -127,39 +127,75 @@ fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor) -> Result<()> {
         "\nthe first weights learned are {}; the data were made with 5, 1.2, -3.4 and 5.6",
         shown.join(", ")
     ));
-    draw_fit(run, data, &weight)
+    draw_fit(run, data, &weight)?;
+    draw_residuals(run, data, &weight)
 }
+
+/// Points along each curve of a figure.
+const POINTS: usize = 200;
 
 /// Draws `figures/fit.svg`: the training data, the learned polynomial and the one that made the data.
 fn draw_fit(run: &Run, data: &Splits<2>, weight: &[f64]) -> Result<()> {
-    /// Points along each curve.
-    const POINTS: usize = 200;
     let Some(path) = run.figure("fit")? else {
         return Ok(());
     };
-    let all: Vec<usize> = (0..data.train.len()).collect();
-    let [x, y] = data.train.batch(&all, &Device::Cpu)?;
-    let x: Vec<f32> = x.get_on_dim(1, 1)?.to_vec1()?; // the feature x¹/1!
-    let y: Vec<f32> = y.flatten_all()?.to_vec1()?;
-    let points: Vec<(f64, f64)> = x
-        .iter()
-        .zip(&y)
-        .map(|(&x, &y)| (f64::from(x), f64::from(y)))
-        .collect();
-    let low = x.iter().copied().fold(f32::INFINITY, f32::min);
-    let high = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let (low, width) = (f64::from(low), f64::from(high - low));
+    let points = points(&data.train)?;
     let curve = |name: &str, weight: &[f64]| plot::Series {
         name: name.to_string(),
-        points: (0..=POINTS)
-            .map(|i| {
-                let x = low + width * i as f64 / POINTS as f64;
-                let features = polynomial_features(x, weight.len());
-                (x, features.iter().zip(weight).map(|(x, w)| x * w).sum())
-            })
-            .collect(),
+        points: curve(&points, |x| polynomial(x, weight)),
     };
     let curves = [curve("true", &COEFFICIENTS), curve("learned", weight)];
-    let title = format!("{}: data and fit", run.settings.model);
+    let title = run.title("data and fit");
     plot::scatter_with_fit(&path, &title, "x", "target y", &points, &curves)
+}
+
+/// Draws `figures/residuals.svg`: how far the data, the learned from and the held-out ones, and the polynomial that made
+/// them lie above the learned polynomial. What overfits is closer to the points that it learned from.
+fn draw_residuals(run: &Run, data: &Splits<2>, weight: &[f64]) -> Result<()> {
+    let Some(path) = run.figure("residuals")? else {
+        return Ok(());
+    };
+    let above = |x: f64, y: f64| y - polynomial(x, weight);
+    let residuals = |name: &str, data: &Dataset<2>| -> Result<plot::Series> {
+        let points = points(data)?.into_iter().map(|(x, y)| (x, above(x, y)));
+        Ok(plot::Series { name: name.to_string(), points: points.collect() })
+    };
+    let sets = [
+        residuals("training data", &data.train)?,
+        residuals("held-out data", &data.valid)?,
+    ];
+    let all = [points(&data.train)?, points(&data.valid)?].concat();
+    let truth = plot::Series {
+        name: "true".to_string(),
+        points: curve(&all, |x| above(x, polynomial(x, &COEFFICIENTS))),
+    };
+    let title = run.title("residuals");
+    plot::scatter(&path, &title, "x", "target y - prediction", &sets, &[truth])
+}
+
+/// The sum of w_i xⁱ/i!.
+fn polynomial(x: f64, weight: &[f64]) -> f64 {
+    let features = polynomial_features(x, weight.len());
+    features.iter().zip(weight).map(|(x, w)| x * w).sum()
+}
+
+/// (x, y) of each example.
+fn points(data: &Dataset<2>) -> Result<Vec<(f64, f64)>> {
+    let all: Vec<usize> = (0..data.len()).collect();
+    let [x, y] = data.batch(&all, &Device::Cpu)?;
+    let x: Vec<f32> = x.get_on_dim(1, 1)?.to_vec1()?; // the feature x¹/1!
+    let y: Vec<f32> = y.flatten_all()?.to_vec1()?;
+    Ok(x.iter()
+        .zip(&y)
+        .map(|(&x, &y)| (x.into(), y.into()))
+        .collect())
+}
+
+/// A function over the range of the points' x.
+fn curve(points: &[(f64, f64)], y: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let xs = || points.iter().map(|point| point.0);
+    let low = xs().fold(f64::INFINITY, f64::min);
+    let width = xs().fold(f64::NEG_INFINITY, f64::max) - low;
+    let xs = (0..=POINTS).map(|i| low + width * i as f64 / POINTS as f64);
+    xs.map(|x| (x, y(x))).collect()
 }

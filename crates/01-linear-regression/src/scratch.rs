@@ -1,6 +1,6 @@
 //! Linear regression by hand: model, loss, optimizer and the training loop.
 //!
-//! D2L zh 3.2, en 3.4. [`d2l::fit`] holds this loop for all later chapters. Here it is written out once: every call to
+//! D2L zh 3.2, en 3.4. [`d2l::fit`] has this loop for all later chapters. Here it is written out once: every call to
 //! `run` only reads a setting or writes the log.
 
 use anyhow::Result;

@@ -19,7 +19,7 @@ const NOISE: f64 = 0.01;
 /// Examples in each of the two parts. The Chinese edition has no validation set.
 const EXAMPLES: usize = 1000;
 
-/// Linear regression in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Linear regression on synthetic data (D2L zh 3.2-3.3, en 3.4-3.5)";
     Model::new(
@@ -85,7 +85,7 @@ fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -> Re
 
 /// Logs two distances: `closed_form.distance`, from the learned parameters to those with the least squared error on
 /// the same data, and `closed_form.error`, from there to the true parameters. Training approaches the least squared
-/// error, not the true parameters, so on average it comes no closer to these than the second distance.
+/// error, not the true parameters, so on average it comes no closer to the true ones than the second distance.
 fn compare_with_closed_form(run: &mut Run, data: &Splits<2>, weight: &[f64; 2], bias: f64) {
     match ClosedForm::of(&data.train) {
         Ok(best) => {
@@ -119,7 +119,7 @@ fn draw_fit(run: &Run, data: &Splits<2>, w2: f32, b: f32) -> Result<()> {
     let fit = plot::Series { name: "learned, at x1 = 0".into(), points: ends.to_vec() };
     plot::scatter_with_fit(
         &path,
-        "linear regression: data and fit",
+        &run.title("data and fit"),
         "second feature x2",
         "target y",
         &points,

@@ -35,7 +35,7 @@ pub fn chapter() -> Chapter {
     }
 }
 
-/// What the model is trained on.
+/// The option: which pictures the model is trained on.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Pictures")]
 pub struct Options {

@@ -28,7 +28,7 @@ pub fn draw(run: &Run, weight: &Tensor, images: &ImageClasses) -> Result<()> {
         .collect();
     plot::image_grid(
         &path,
-        "softmax regression: learned weights",
+        &run.title("learned weights"),
         &pictures,
         5,
         plot::Scale::Diverging,

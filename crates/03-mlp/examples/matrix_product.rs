@@ -2,9 +2,9 @@
 //!
 //! `cargo run -p mlp --example matrix_product`
 //!
-//! A deep network without activations is such a product, and so is its gradient. With a variance of one over the number
-//! of columns, the idea behind Xavier's and Kaiming's rules, the mean square of an entry stays 1; a single product still
-//! drifts, but by orders of magnitude less.
+//! A deep network without activations is such a product, and so is its gradient. If the variance is one over the number
+//! of columns, which is the idea behind Xavier's and Kaiming's rules, the mean square of an entry stays 1. A single
+//! product still drifts, but by orders of magnitude less.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};

@@ -2,7 +2,7 @@
 //!
 //! p = σ(o), o = Hw + b, trained with the cross-entropy of yes and no. Without hidden layers this is logistic
 //! regression; its generalisation to several classes is softmax regression (zh 3.4, en 4.1). 8-6-4-1 is the network of
-//! the PyTorch courses of Sung Kim and Liu Er, with sigmoids behind all layers, as here.
+//! the PyTorch courses of Sung Kim and Liu Er, with sigmoids after all layers, as here.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const RECIPE: Recipe = Recipe {
     ..Recipe::SGD
 };
 
-/// A network and logistic regression for each table, in the chapter's list.
+/// The entries in the chapter's list: a network and logistic regression for each table.
 pub fn models() -> Vec<Model> {
     vec![
         of_diabetes(
@@ -36,10 +36,10 @@ pub fn models() -> Vec<Model> {
     ]
 }
 
-/// What the models of diabetes leave open.
+/// The options of the models of diabetes.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 struct Diabetes {
-    /// The table as published, unknown values as 0 (raw); the same with the training rows' median in their place
+    /// The table as published, with unknown values as 0 (raw); the same with the training rows' median in their place
     /// (filled); or the courses' file of 759 women, scaled to -1 .. 1, with yes and no exchanged (scaled)
     #[arg(long, value_name = "raw|filled|scaled", help_heading = "Data")]
     #[serde(serialize_with = "as_text")]
@@ -50,7 +50,7 @@ struct Diabetes {
     hidden: &'static [usize],
 }
 
-/// What tells the models of survival apart.
+/// The options of the models of survival.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 struct Titanic {
     /// Units of each hidden layer.
@@ -108,7 +108,7 @@ fn train(run: &mut Run, table: Tabular, hidden: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// Prints the weight of each feature, the largest first. Features are standardised, so that weights compare.
+/// Prints the weight of each feature, the largest first. Features are standardised, so that weights can be compared.
 fn say_weights(run: &Run, names: &[String]) -> Result<()> {
     let mut parameters = run.params.parameters();
     parameters.retain(|(name, _)| name == "output.weight");

@@ -1,7 +1,7 @@
 //! The multilayer perceptron with the library's layers. D2L zh 4.3, en 5.2.2.
 //!
-//! The book's has one hidden layer and ReLU. Here it may have any number of layers and another activation, for zh 4.8
-//! and en 5.4: gradients that vanish or explode in a deep network ([`crate::gradients`]).
+//! The book's perceptron has one hidden layer and ReLU. This one may have any number of layers and another activation,
+//! for zh 4.8 and en 5.4: gradients that vanish or explode in a deep network ([`crate::gradients`]).
 
 use anyhow::{Result, bail};
 use candle_core::{Module, Tensor};

@@ -1,5 +1,5 @@
-//! Handwritten digits from 95 % to 98 %, one idea per rung: the lower rungs of the ladder in Nielsen's course. The
-//! upper rungs, with convolutions, are chapter 04's.
+//! Handwritten digits from 95 % to 98 %, one idea per rung: the lower rungs of the ladder in Nielsen's book. The upper
+//! rungs, with convolutions, are in chapter 04.
 //!
 //! Nielsen 2015, *Neural Networks and Deep Learning*, chapters 1 and 3. One hidden layer, sigmoids, plain SGD with
 //! minibatches of 10, 50,000 of MNIST's training images; the other 10,000 are his validation set. He trains with the
@@ -35,14 +35,14 @@ const L2: Recipe = Recipe {
 };
 const TUNED: Recipe = Recipe { epochs: 60, learning_rate: 0.1, ..L2 };
 
-/// What the rungs differ in beside their recipes.
+/// The options in which the rungs differ, besides their recipes.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 struct Options {
     /// Units of the hidden layer
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     num_hiddens: usize,
-    /// `[B, K]` and classes `[B]`, to a scalar.
+    /// The loss: `[B, K]` and classes `[B]` to a scalar.
     #[arg(skip = quadratic_cost as Loss)]
     #[serde(skip)]
     cost: Loss,
@@ -62,7 +62,7 @@ enum Part {
     Validation,
 }
 
-/// The rungs, the lowest first: name, line of the help, experiment.
+/// The rungs, the lowest first: name, line for the help, experiment.
 const LADDER: [(&str, &str, Preset<Options>); 7] = [
     (
         "digits-quadratic30",
@@ -112,7 +112,7 @@ const fn rung(
     Preset::new(PresetName::Quick, "Nielsen chapters 1, 3", recipe, options)
 }
 
-/// The rungs in the chapter's list.
+/// The entries in the chapter's list: the rungs.
 pub fn models() -> Vec<Model> {
     let model = |(name, about, preset)| Model::new(name, about, train, &[], &[preset]);
     LADDER.map(model).into()
@@ -138,7 +138,7 @@ fn one_hot(logits: &Tensor, classes: &Tensor) -> candle_core::Result<Tensor> {
     classes.broadcast_eq(&all)?.to_dtype(logits.dtype())
 }
 
-/// Trains one rung and says what Nielsen reached.
+/// Trains one rung and prints Nielsen's result.
 fn train(run: &mut Run, options: &Options) -> Result<()> {
     let mut images = run.settings.images(ImageSet::Mnist)?;
     let all = &images.splits.train;

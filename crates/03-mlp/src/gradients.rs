@@ -31,22 +31,22 @@ const RULES: [Initializer; 4] = [
 pub struct LayerGradient {
     /// The layer's name.
     pub layer: String,
-    /// Of its weights.
+    /// The norm for its weights.
     pub weight: f64,
-    /// Of its biases.
+    /// The norm for its biases.
     pub bias: f64,
 }
 
 impl LayerGradient {
-    /// Of weights and biases as one vector.
+    /// The norm for weights and biases as one vector.
     pub fn norm(&self) -> f64 {
         self.weight.hypot(self.bias)
     }
 }
 
 /// Measures the gradients of the loss on the first batch of training examples, and records each layer's norm as
-/// `gradient.<layer>` in the log's `final`, if it is a finite number. The parameters are those that training starts
-/// from, with `--init` those of its file.
+/// `gradient.<layer>` in the log's `final`, if it is a finite number. The parameters are those from which training
+/// starts; with `--init`, those in the file.
 pub fn record(
     run: &mut Run,
     images: &ImageClasses,
@@ -107,7 +107,7 @@ pub fn draw(run: &Run, layers: &[LayerGradient]) -> Result<()> {
     ];
     curves(
         &figure,
-        "Gradient of each layer before the first step",
+        &run.title("gradient of each layer before the first step"),
         "layer",
         "norm of the gradient",
         &series,
@@ -141,7 +141,9 @@ pub fn draw_initializers(
     }
     curves(
         &figure,
-        &format!("Gradients before the first step by initial values, {activation}"),
+        &run.title(&format!(
+            "gradients before the first step by initial values, {activation}"
+        )),
         "layer",
         "norm of the weights' gradient",
         &series,

@@ -46,13 +46,13 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 5.7", EN, Options::EN),
 ];
 
-/// House prices in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "House prices: a linear model and cross-validation (D2L zh 4.10, en 5.7)";
     Model::new("house-price", about, train, &[], PRESETS)
 }
 
-/// What the editions differ in, and what an exercise changes.
+/// The options in which the editions differ, or which an exercise changes.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
@@ -66,7 +66,7 @@ pub struct Options {
     #[arg(skip = Target::Price)]
     #[serde(skip)]
     pub target: Target,
-    /// Whose features it has, and whose predictions go to Kaggle.
+    /// The edition whose features and predictions are made.
     #[arg(skip = HouseEdition::Zh)]
     #[serde(skip)]
     pub edition: HouseEdition,
@@ -173,6 +173,9 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     if run.shows_summary(&[&x], || network.forward(&x, Mode::Evaluate))? {
         return Ok(());
     }
+    if options.target == Target::Price {
+        run.measured_in("loss", "dollars²");
+    }
     let train_one = |run: &mut Run, splits: &Splits<2>| -> Result<Vec<f32>> {
         let task = PriceRegressor { network: new(run)?, target: options.target };
         let mut optimizer = run.settings.optimizer(&run.params)?;
@@ -200,7 +203,7 @@ fn mean(of_models: &[Vec<f32>]) -> Vec<f32> {
         .collect()
 }
 
-/// Writes `submission.csv` as Kaggle takes it: `Id,SalePrice` and a line for each house of the test set.
+/// Writes `submission.csv` in Kaggle's form: `Id,SalePrice`, then a line for each house of the test set.
 fn write_submission(run: &Run, houses: &HousePrices, prices: &[f32]) -> Result<()> {
     let Some(folder) = run.folder() else {
         bail!("the run has not started")

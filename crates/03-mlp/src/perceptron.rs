@@ -13,13 +13,13 @@ use crate::activation::{self, Activation};
 use crate::regularization::Penalized;
 use crate::{NUM_HIDDENS, concise, gradients, scratch};
 
-/// The multilayer perceptron in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Multilayer perceptron: one hidden layer and ReLU (D2L zh 4.2-4.3, en 5.2)";
     Model::new("mlp", about, train, scratch::PRESETS, concise::PRESETS)
 }
 
-/// What the book's exercises change.
+/// The options, which the book's exercises change.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
@@ -29,7 +29,8 @@ pub struct Options {
     /// Hidden layers. If there are several, each layer's gradient before the first step is logged and drawn
     #[arg(long, value_name = "N", value_parser = depth)]
     pub num_layers: usize,
-    /// Activation function of the hidden layers. With another than the book's, all are drawn with their derivatives
+    /// Activation function of the hidden layers. If it is not the book's, all functions are drawn with their
+    /// derivatives
     #[arg(long, value_enum)]
     pub activation: Activation,
     /// λ of a penalty λ Σ |w| on the weights, added to the training loss
@@ -88,7 +89,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     let mut optimizer = run.settings.optimizer(&run.params)?;
     let trained = fit(&task, &images.splits, &mut optimizer, run);
     if let Some(layers) = layers {
-        // Also if the gradients exploded and training failed: the figures show why.
+        // Drawn even if the gradients exploded and training failed: the figures show why.
         gradients::draw(run, &layers)?;
         gradients::draw_initializers(run, &images, &widths, options.activation)?;
     }

@@ -13,7 +13,7 @@ const ZERO: f64 = 1e-3;
 
 /// Another task with the penalty added to its training loss. Evaluation shows the loss without the penalty.
 pub struct Penalized<T> {
-    /// The task itself.
+    /// The task without the penalty.
     pub task: T,
     weights: Vec<Var>,
     l1: f64,

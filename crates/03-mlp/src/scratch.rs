@@ -10,7 +10,7 @@ use d2l::{Preset, Recipe};
 
 use crate::perceptron::Options;
 
-/// Both editions'.
+/// The recipe of both editions.
 const BOOK: Recipe = Recipe {
     epochs: 10,
     batch_size: 256,

@@ -56,8 +56,8 @@ fn pair() -> Result<(
 )> {
     let (by_hand, library) = (store(), store());
     let rule = Initializer::PytorchDefault;
-    let scratch = scratch::DropoutMlp::new(SIZES, PROBABILITIES, &rule, &by_hand)?;
-    let concise = concise::DropoutMlp::new(SIZES, PROBABILITIES, &rule, &library)?;
+    let scratch = scratch::DropoutMlp::new(SIZES, &PROBABILITIES, &rule, &by_hand)?;
+    let concise = concise::DropoutMlp::new(SIZES, &PROBABILITIES, &rule, &library)?;
     for (ours, theirs) in MAPPING {
         parameter(&by_hand, ours)?.set(&transposed(parameter(&library, theirs)?.as_tensor())?)?;
     }
@@ -170,7 +170,7 @@ fn the_network_agrees_with_pytorch() -> Result<()> {
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/golden/dropout.json");
     let build = |params: &ParamStore| {
-        concise::DropoutMlp::new([784, 256, 10], PROBABILITIES, &Initializer::Zeros, params)
+        concise::DropoutMlp::new([784, 256, 10], &PROBABILITIES, &Initializer::Zeros, params)
     };
     d2l::testing::check_against_golden(&golden, build, cross_entropy)
 }
@@ -179,8 +179,8 @@ fn the_network_agrees_with_pytorch() -> Result<()> {
 fn the_network_has_the_books_size() -> Result<()> {
     let (by_hand, library) = (store(), store());
     let sizes = [784, 256, 10];
-    let scratch = scratch::DropoutMlp::new(sizes, PROBABILITIES, &Initializer::Zeros, &by_hand)?;
-    let concise = concise::DropoutMlp::new(sizes, PROBABILITIES, &Initializer::Zeros, &library)?;
+    let scratch = scratch::DropoutMlp::new(sizes, &PROBABILITIES, &Initializer::Zeros, &by_hand)?;
+    let concise = concise::DropoutMlp::new(sizes, &PROBABILITIES, &Initializer::Zeros, &library)?;
     let x = Tensor::zeros((2, 1, 28, 28), DType::F64, &DEVICE)?;
     let models: [(&dyn Network, &ParamStore); 2] = [(&scratch, &by_hand), (&concise, &library)];
     for (model, params) in models {
@@ -208,5 +208,38 @@ fn the_network_has_the_books_size() -> Result<()> {
             ("output", &[2, 10]),
         ]
     );
+    Ok(())
+}
+
+/// With the same seed both draw the same masks, so with equal parameters they agree at any depth.
+#[test]
+fn with_more_or_fewer_layers_scratch_and_concise_agree_too() -> Result<()> {
+    let [x, y] = batch()?;
+    for probabilities in [&[0.2][..], &[0.2, 0.5, 0.3], &[0.0, 0.5, 0.5, 0.5]] {
+        let (by_hand, library) = (store(), store());
+        let rule = Initializer::PytorchDefault;
+        let scratch = scratch::DropoutMlp::new(SIZES, probabilities, &rule, &by_hand)?;
+        let concise = concise::DropoutMlp::new(SIZES, probabilities, &rule, &library)?;
+        for layer in 1..=probabilities.len() + 1 {
+            let theirs = match layer > probabilities.len() {
+                true => "output".to_string(),
+                false => format!("hidden{layer}"),
+            };
+            for (ours, theirs) in [("w", "weight"), ("b", "bias")]
+                .map(|(our, their)| (format!("{our}{layer}"), format!("{theirs}.{their}")))
+            {
+                let value = transposed(parameter(&library, &theirs)?.as_tensor())?;
+                parameter(&by_hand, &ours)?.set(&value)?;
+            }
+        }
+        for mode in [HERE, Mode::Evaluate] {
+            let between = gap(&scratch.forward(&x, mode)?, &concise.forward(&x, mode)?)?;
+            ensure!(between < 1e-14, "{probabilities:?}, {mode:?}: {between}");
+        }
+        let gradients = backward(&cross_entropy(&concise.forward(&x, HERE)?, &y)?)?;
+        every_parameter_has_a_gradient(&library, &gradients)?;
+        let gradients = backward(&cross_entropy(&scratch.forward(&x, HERE)?, &y)?)?;
+        every_parameter_has_a_gradient(&by_hand, &gradients)?;
+    }
     Ok(())
 }

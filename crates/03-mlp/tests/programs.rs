@@ -227,6 +227,16 @@ fn house_prices_are_cross_validated_and_submitted() -> Result<()> {
         let mean = of("folds.valid.log_rmse")?;
         ensure!((mean - sum / 5.0).abs() < 1e-12, "{preset}: {mean}");
         ensure!(run.join("figures/log_rmse.svg").exists(), "{preset}");
+        let loss = std::fs::read_to_string(run.join("figures/loss.svg"))?;
+        let unit = if whole {
+            "\nloss in dollars²\n"
+        } else {
+            "\nloss\n"
+        };
+        ensure!(
+            loss.contains(unit),
+            "{preset}: the loss of prices has a unit, that of logarithms none"
+        );
 
         let submission = std::fs::read_to_string(run.join("submission.csv"))?;
         let mut lines = submission.lines();
@@ -308,8 +318,8 @@ fn flags_of_another_model_are_refused_in_one_line() -> Result<()> {
         (&["--patience", "0"], "from 1 to"),
         (&["--dropout1", "0.5"], "--dropout1 belongs to dropout"),
         (
-            &["dropout", "--num-layers", "2"],
-            "--num-layers belongs to mlp, house-price: write",
+            &["titanic", "--num-layers", "2"],
+            "--num-layers belongs to mlp, dropout, house-price: write",
         ),
         (
             &["mlp", "--implementation", "scratch", "--activation", "tanh"],

@@ -5,9 +5,10 @@ use anyhow::Result;
 use candle_core::{Module, Tensor};
 use d2l::PresetName::{En, Zh};
 use d2l::nn::{Conv2d, Initializer, Mode, Network, ParamStore, Pool2d, max_pool2d, relu};
-use d2l::{Model, Preset, Recipe, Run};
+use d2l::{Model, Preset, Recipe, Run, probability};
+use serde::Serialize;
 
-use crate::dense_head::DenseHead;
+use crate::dense_head::{DROPOUT, DenseHead};
 use crate::layers::{Kernel, large_enough};
 use crate::pictures::{self, Enlarged, Shape};
 
@@ -26,10 +27,10 @@ const QUICK: Recipe = Recipe {
     ..ZH
 };
 /// The experiments.
-pub const PRESETS: &[Preset<Enlarged>] = &[
-    Preset::quick(1, "zh 7.1", QUICK, Enlarged::STORED),
-    Preset::new(Zh, "zh 7.1", ZH, Enlarged::to(224)),
-    Preset::new(En, "en 8.1", EN, Enlarged::to(224)),
+pub const PRESETS: &[Preset<Options>] = &[
+    Preset::quick(1, "zh 7.1", QUICK, Options::book(Enlarged::STORED)),
+    Preset::new(Zh, "zh 7.1", ZH, Options::book(Enlarged::to(224))),
+    Preset::new(En, "en 8.1", EN, Options::book(Enlarged::to(224))),
 ];
 
 /// Five convolutions with ReLU, pooling behind the first, the second and the fifth, then the dense layers.
@@ -47,7 +48,12 @@ impl AlexNet {
     ///
     /// # Errors
     /// If the pooling layers leave nothing of the pictures.
-    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
+    pub fn new(
+        shape: Shape,
+        options: &Options,
+        init: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let vb = params.builder();
         let sizes = Sizes::of(shape.side);
         let [c1, c2, c3, c4, c5] = sizes.channels;
@@ -62,9 +68,12 @@ impl AlexNet {
             conv4: conv(same3, c3, c4, "conv4")?,
             conv5: conv(same3, c4, c5, "conv5")?,
             head: DenseHead::new(
-                c5 * sizes.last_side(shape.side)?.pow(2),
-                sizes.hiddens,
-                shape.classes,
+                [
+                    c5 * sizes.last_side(shape.side)?.pow(2),
+                    sizes.hiddens,
+                    shape.classes,
+                ],
+                options.dropout,
                 init,
                 &vb,
             )?,
@@ -123,6 +132,26 @@ impl Sizes {
     }
 }
 
+/// What the exercises change.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Model")]
+pub struct Options {
+    /// Probability that a unit of a hidden dense layer is dropped
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub dropout: f64,
+    /// What it is trained on.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub pictures: Enlarged,
+}
+
+impl Options {
+    /// The book's network, for these pictures.
+    pub const fn book(pictures: Enlarged) -> Self {
+        Self { dropout: DROPOUT, pictures }
+    }
+}
+
 /// AlexNet in the chapter's list.
 pub fn model() -> Model {
     let about =
@@ -130,6 +159,9 @@ pub fn model() -> Model {
     Model::new("alexnet", about, train, &[], PRESETS)
 }
 
-fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
-    pictures::train(run, &options.pictures, options.side, AlexNet::new)
+fn train(run: &mut Run, options: &Options) -> Result<()> {
+    let Enlarged { side, pictures } = &options.pictures;
+    pictures::train(run, pictures, *side, |shape, init, params| {
+        AlexNet::new(shape, options, init, params)
+    })
 }

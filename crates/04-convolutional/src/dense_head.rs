@@ -5,7 +5,7 @@ use candle_core::{Module, Tensor};
 use candle_nn::VarBuilder;
 use d2l::nn::{Dropout, Initializer, Linear, Mode, linear, relu};
 
-/// Probability that a unit of the two dense layers is dropped.
+/// Probability that a unit of the two dense layers is dropped, in the book.
 pub const DROPOUT: f64 = 0.5;
 
 /// Dense, ReLU and dropout, twice; then the output layer.
@@ -18,19 +18,19 @@ pub(crate) struct DenseHead {
 }
 
 impl DenseHead {
-    /// From `inputs` numbers through two layers of `hiddens` units to `outputs` classes.
+    /// From `inputs` numbers through two layers of `hiddens` units, which are dropped with probability `p`, to `outputs`
+    /// classes.
     pub fn new(
-        inputs: usize,
-        hiddens: usize,
-        outputs: usize,
+        [inputs, hiddens, outputs]: [usize; 3],
+        p: f64,
         init: &Initializer,
         vb: &VarBuilder,
     ) -> candle_core::Result<Self> {
         Ok(Self {
             dense1: linear(inputs, hiddens, init, vb.pp("dense1"))?,
-            dropout1: Dropout::new(DROPOUT, "dropout1")?,
+            dropout1: Dropout::new(p, "dropout1")?,
             dense2: linear(hiddens, hiddens, init, vb.pp("dense2"))?,
-            dropout2: Dropout::new(DROPOUT, "dropout2")?,
+            dropout2: Dropout::new(p, "dropout2")?,
             output: linear(hiddens, outputs, init, vb.pp("output"))?,
         })
     }

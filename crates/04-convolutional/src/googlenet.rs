@@ -25,7 +25,7 @@ const EN: Recipe = Recipe { learning_rate: 0.01, ..ZH };
 const QUICK: Recipe = Recipe { batch_size: 64, initializer: Initializer::Kaiming, ..ZH };
 /// The experiments.
 pub const PRESETS: &[Preset<Enlarged>] = &[
-    Preset::quick(1, "zh 7.4", QUICK, Enlarged::STORED),
+    Preset::quick(1, "zh 7.4", QUICK, Enlarged::STORED).on_first(30_000),
     Preset::new(Zh, "zh 7.4", ZH, Enlarged::to(96)),
     Preset::new(En, "en 8.4", EN, Enlarged::to(96)),
 ];

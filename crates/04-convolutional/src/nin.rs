@@ -9,7 +9,8 @@ use d2l::nn::{
     Conv2d, Dropout, Initializer, Mode, Network, ParamStore, Pool2d, block, global_avg_pool2d,
     max_pool2d,
 };
-use d2l::{Model, Preset, Recipe, Run};
+use d2l::{Model, Preset, Recipe, Run, depth_or_none, probability};
+use serde::Serialize;
 
 use crate::layers::{Kernel, conv_relu};
 use crate::pictures::{self, Enlarged, Shape};
@@ -24,49 +25,54 @@ const ZH: Recipe = Recipe {
 const EN: Recipe = Recipe { learning_rate: 0.05, ..ZH };
 const QUICK: Recipe = Recipe { batch_size: 64, initializer: Initializer::Kaiming, ..ZH };
 /// The experiments.
-pub const PRESETS: &[Preset<Enlarged>] = &[
-    Preset::quick(1, "zh 7.3", QUICK, Enlarged::STORED),
-    Preset::new(Zh, "zh 7.3", ZH, Enlarged::to(224)),
-    Preset::new(En, "en 8.3", EN, Enlarged::to(224)),
+pub const PRESETS: &[Preset<Options>] = &[
+    Preset::quick(1, "zh 7.3", QUICK, Options::book(Enlarged::STORED)),
+    Preset::new(Zh, "zh 7.3", ZH, Options::book(Enlarged::to(224))),
+    Preset::new(En, "en 8.3", EN, Options::book(Enlarged::to(224))),
 ];
 
-/// Probability that a number in front of the last block is dropped.
+/// Probability that a number in front of the last block is dropped, in the book.
 pub const DROPOUT: f64 = 0.5;
 
 /// Four blocks, pooling behind the first three, dropout in front of the last, which has a channel for each class.
 pub struct Nin {
-    block1: [Conv2d; 3],
-    block2: [Conv2d; 3],
-    block3: [Conv2d; 3],
-    block4: [Conv2d; 3],
+    block1: Vec<Conv2d>,
+    block2: Vec<Conv2d>,
+    block3: Vec<Conv2d>,
+    block4: Vec<Conv2d>,
     dropout: Dropout,
 }
 
 impl Nin {
     /// For square pictures. From 67 × 67 pixels on it is the book's network; smaller pictures get a smaller first
     /// kernel and half the channels.
-    pub fn new(shape: Shape, init: &Initializer, params: &ParamStore) -> Result<Self> {
+    pub fn new(
+        shape: Shape,
+        options: &Options,
+        init: &Initializer,
+        params: &ParamStore,
+    ) -> Result<Self> {
         let vb = params.builder();
         let (stem, [c1, c2, c3]) = match shape.side {
             67.. => (Kernel::new(11).stride(4), [96, 256, 384]),
             _ => (Kernel::new(5).stride(2).padding(3), [48, 128, 192]),
         };
         let same3 = Kernel::new(3).padding(1);
-        // A convolution with this kernel, then two of 1 × 1.
-        let block = |kernel: Kernel, inputs, outputs, name| {
-            let (vb, pointwise) = (vb.pp(name), Kernel::new(1));
-            candle_core::Result::Ok([
-                kernel.conv2d(inputs, outputs, init, vb.pp("0"))?,
-                pointwise.conv2d(outputs, outputs, init, vb.pp("1"))?,
-                pointwise.conv2d(outputs, outputs, init, vb.pp("2"))?,
-            ])
+        // A convolution with this kernel, then those of 1 × 1.
+        let block = |kernel: Kernel, inputs, outputs, name| -> candle_core::Result<Vec<Conv2d>> {
+            let vb = vb.pp(name);
+            let mut block = vec![kernel.conv2d(inputs, outputs, init, vb.pp("0"))?];
+            for number in 1..=options.pointwise {
+                block.push(Kernel::new(1).conv2d(outputs, outputs, init, vb.pp(number))?);
+            }
+            Ok(block)
         };
         Ok(Self {
             block1: block(stem, shape.channels, c1, "block1")?,
             block2: block(Kernel::new(5).padding(2), c1, c2, "block2")?,
             block3: block(same3, c2, c3, "block3")?,
             block4: block(same3, c3, shape.classes, "block4")?,
-            dropout: Dropout::new(DROPOUT, "dropout")?,
+            dropout: Dropout::new(options.dropout, "dropout")?,
         })
     }
 }
@@ -84,12 +90,38 @@ impl Network for Nin {
     }
 }
 
+/// What the exercises change.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Model")]
+pub struct Options {
+    /// 1 × 1 convolutions behind the first of each block
+    #[arg(long, value_name = "N", value_parser = depth_or_none)]
+    pub pointwise: usize,
+    /// Probability that a number in front of the last block is dropped
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub dropout: f64,
+    /// What it is trained on.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub pictures: Enlarged,
+}
+
+impl Options {
+    /// The book's network, for these pictures.
+    pub const fn book(pictures: Enlarged) -> Self {
+        Self { pointwise: 2, dropout: DROPOUT, pictures }
+    }
+}
+
 /// Network in network in the chapter's list.
 pub fn model() -> Model {
     let about = "Network in network: a dense network at every pixel (D2L zh 7.3, en 8.3)";
     Model::new("nin", about, train, &[], PRESETS)
 }
 
-fn train(run: &mut Run, options: &Enlarged) -> Result<()> {
-    pictures::train(run, &options.pictures, options.side, Nin::new)
+fn train(run: &mut Run, options: &Options) -> Result<()> {
+    let Enlarged { side, pictures } = &options.pictures;
+    pictures::train(run, pictures, *side, |shape, init, params| {
+        Nin::new(shape, options, init, params)
+    })
 }

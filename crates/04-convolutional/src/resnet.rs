@@ -37,7 +37,7 @@ const SMALL: Recipe = Recipe {
 };
 /// The experiments.
 pub const PRESETS: &[Preset<Options>] = &[
-    Preset::quick(1, "zh 7.6", QUICK, Options::book(Enlarged::STORED)),
+    Preset::quick(1, "zh 7.6", QUICK, Options::book(Enlarged::STORED)).on_first(40_000),
     Preset::new(Small, "zh 7.6", SMALL, Options::book(Enlarged::to(32))),
     Preset::new(Zh, "zh 7.6", ZH, Options::book(Enlarged::to(96))),
     Preset::new(En, "en 8.6", EN, Options::book(Enlarged::to(96))),

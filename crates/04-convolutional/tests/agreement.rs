@@ -112,6 +112,73 @@ fn lenet_by_hand_is_the_librarys_with_every_activation_and_pooling() -> Result<(
     Ok(())
 }
 
+/// The book's exercises: other kernels, channels and depths, and dropout, whose masks are the same.
+#[test]
+fn lenet_by_hand_is_the_librarys_in_every_size() -> Result<()> {
+    for (kernel_size, channels, hiddens, dropout, parameters) in [
+        (7, "4,8", "20", 0.0, 4 * 50 + 8 * 197 + 128 * 20 + 20 + 210),
+        (
+            3,
+            "4,6,8",
+            "20,16,12",
+            0.5,
+            4 * 10 + 6 * 37 + 8 * 55 + 660 + 336 + 204 + 130,
+        ),
+        (4, "3", "none", 0.0, 3 * 17 + 10 * (3 * 13 * 13 + 1)),
+        (1, "none", "12", 0.3, 12 * 785 + 130),
+    ] {
+        let options = lenet::Options {
+            kernel_size,
+            channels: channels.parse()?,
+            hiddens: hiddens.parse()?,
+            dropout,
+            ..BOOK
+        };
+        let (ours, theirs) = (f64_params(), f64_params());
+        let by_hand = scratch::LeNet::new(GREY, &options, &Initializer::Xavier, &ours)?;
+        let library = concise::LeNet::new(GREY, &options, &Initializer::Xavier, &theirs)?;
+        let count = theirs.parameter_count();
+        ensure!(count == parameters, "{options:?}: {count} parameters");
+        ensure_equal((&by_hand, &ours), (&library, &theirs))
+            .with_context(|| format!("{options:?}"))?;
+        let x = filled((6, 1, 28, 28), 1, 2.0, DType::F64, &DEVICE)?;
+        let outputs = [TRAIN, Mode::Evaluate].map(|mode| library.forward(&x, mode));
+        let [trained, evaluated] = outputs;
+        let drops = trained?.to_vec2::<f64>()? != evaluated?.to_vec2::<f64>()?;
+        ensure!(drops == (dropout > 0.0), "{options:?}");
+    }
+    Ok(())
+}
+
+/// One line: what the layer found, what was wanted, what to do.
+#[test]
+fn a_lenet_that_does_not_fit_is_refused() -> Result<()> {
+    for (kernel_size, channels, found) in [
+        (5, "6,16,32", "found 5 × 5 pixels in front of conv3"),
+        (15, "6,16", "found 14 × 14 pixels in front of conv2"),
+        (3, "6,16,32,64", "found 2 × 2 pixels in front of conv4"),
+    ] {
+        let options = lenet::Options { kernel_size, channels: channels.parse()?, ..BOOK };
+        let new = |params: &ParamStore| -> [Option<anyhow::Error>; 2] {
+            let (init, options) = (&Initializer::Xavier, &options);
+            [
+                scratch::LeNet::new(GREY, options, init, params).err(),
+                concise::LeNet::new(GREY, options, init, params).err(),
+            ]
+        };
+        for error in new(&f64_params()) {
+            let error = error.context("it was taken")?;
+            ensure!(error.is::<d2l::Usage>(), "{error}");
+            let (error, found) = (error.to_string(), format!("{found}, which with"));
+            ensure!(
+                error.contains(&found) && error.contains("a smaller --kernel-size"),
+                "{error}"
+            );
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn batch_norm_lenet_by_hand_is_the_librarys() -> Result<()> {
     let (ours, theirs) = (f64_params(), f64_params());

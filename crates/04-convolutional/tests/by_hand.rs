@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Module, Tensor, Var};
 use convolutional::cross_correlation::{corr2d, corr2d_1x1, corr2d_with_stride, pad};
-use convolutional::edge_kernel::{EdgeKernel, Edges, picture};
+use convolutional::edge_kernel::{Drawing, EdgeKernel, Edges, Options};
 use convolutional::pooling::{self, Region};
 use d2l::nn::testing::{check_gradients, filled};
 use d2l::nn::{Conv2d, Conv2dConfig, Initializer, ParamStore, Pool2d, Sgd, Step, backward};
@@ -184,19 +184,46 @@ fn a_kernel_or_region_without_room_is_an_error() -> Result<()> {
 /// The edges of zh 6.2.3 and en 7.2.3: 1 where the picture falls, -1 where it rises.
 #[test]
 fn the_stripe_has_two_edges() -> Result<()> {
-    let [_, y] = picture()?.train.batch(&[0], &DEVICE)?;
+    let [_, y] = Options::BOOK.data()?.train.batch(&[0], &DEVICE)?;
     ensure!(values(&y)? == vec![vec![0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0]; 6]);
+    Ok(())
+}
+
+/// zh 6.2 (1), en 7.2 (1): [1, -1] finds the diagonal edge in every row that it crosses, and its transpose in every
+/// column; mirrored, rising edges become falling ones. An edge along the kernel escapes it.
+#[test]
+fn a_diagonal_edge_is_found_by_both_kernels_and_a_level_one_by_the_transposed_alone() -> Result<()>
+{
+    let edges = |picture, transpose_picture, transpose_kernel| -> Result<Vec<Vec<f32>>> {
+        let options = Options { picture, transpose_picture, transpose_kernel };
+        let [_, y] = options.data()?.train.batch(&[0], &DEVICE)?;
+        values(&y)
+    };
+    // Pixels right of the diagonal are bright.
+    let along = |rows: usize, columns: usize, value: f32| -> Vec<Vec<f32>> {
+        let row = |row| (0..columns).map(move |column| if row == column { value } else { 0.0 });
+        (0..rows).map(|r| row(r).collect()).collect()
+    };
+    ensure!(edges(Drawing::Diagonal, false, false)? == along(6, 7, -1.0));
+    let mirrored = [vec![vec![0.0; 5]], along(7, 5, 1.0)].concat(); // the first row is dark
+    ensure!(edges(Drawing::Diagonal, true, false)? == mirrored);
+    let below = edges(Drawing::Diagonal, false, true)?;
+    let wanted: Vec<Vec<f32>> = along(6, 8, 1.0).split_off(1);
+    ensure!(below == wanted, "{below:?}");
+    ensure!(edges(Drawing::Stripe, true, false)? == vec![vec![0.0; 5]; 8]);
+    ensure!(edges(Drawing::Stripe, false, true)? == vec![vec![0.0; 8]; 5]);
     Ok(())
 }
 
 #[test]
 fn the_edge_kernel_is_learned_alike_by_hand_and_with_the_library() -> Result<()> {
-    let data = picture()?;
+    let data = Options::BOOK.data()?;
     let mut kernels = Vec::new();
     for implementation in [Implementation::Scratch, Implementation::Concise] {
         let params = ParamStore::with_dtype(0, DType::F64, &DEVICE);
         let task = Edges(EdgeKernel::new(
             implementation,
+            &Options::BOOK,
             &Initializer::PytorchDefault,
             &params,
         )?);

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use convolutional::alexnet::AlexNet;
+use convolutional::alexnet::{self, AlexNet};
 use convolutional::densenet::DenseNet;
 use convolutional::googlenet::GoogLeNet;
-use convolutional::nin::Nin;
+use convolutional::nin::{self, Nin};
 use convolutional::pictures::{Enlarged, Shape};
 use convolutional::regnet::RegNet;
 use convolutional::resnet::{self, ResNet18};
@@ -17,6 +17,7 @@ use d2l::nn::{Initializer, Mode, Network, ParamStore, Step, backward, cross_entr
 
 const DEVICE: Device = Device::Cpu;
 const RULE: Initializer = Initializer::Kaiming;
+const LARGE: Enlarged = Enlarged::to(224);
 
 type Build = fn(&ParamStore) -> Result<Box<dyn Network>>;
 
@@ -25,14 +26,16 @@ fn small() -> [(&'static str, Build); 7] {
     const QUICK: Shape = Shape::grey(28);
     [
         ("alexnet", |params| {
-            Ok(Box::new(AlexNet::new(QUICK, &RULE, params)?))
+            let options = alexnet::Options::book(Enlarged::STORED);
+            Ok(Box::new(AlexNet::new(QUICK, &options, &RULE, params)?))
         }),
         ("vgg", |params| {
-            let sizes = vgg::Sizes::of(28);
-            Ok(Box::new(Vgg::new(sizes, QUICK, &RULE, params)?))
+            let (sizes, options) = (vgg::Sizes::of(28), vgg::Options::book(Enlarged::STORED));
+            Ok(Box::new(Vgg::new(sizes, QUICK, &options, &RULE, params)?))
         }),
         ("nin", |params| {
-            Ok(Box::new(Nin::new(QUICK, &RULE, params)?))
+            let options = nin::Options::book(Enlarged::STORED);
+            Ok(Box::new(Nin::new(QUICK, &options, &RULE, params)?))
         }),
         ("googlenet", |params| {
             Ok(Box::new(GoogLeNet::new(QUICK, &RULE, params)?))
@@ -99,7 +102,12 @@ fn ensure_shapes(
 #[test]
 fn alexnet_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = AlexNet::new(Shape::grey(224), &RULE, &params)?;
+    let model = AlexNet::new(
+        Shape::grey(224),
+        &alexnet::Options::book(LARGE),
+        &RULE,
+        &params,
+    )?;
     ensure_shapes(
         &model,
         &params,
@@ -142,8 +150,15 @@ fn vgg_has_the_books_shapes() -> Result<()> {
         ("dropout2", &[4096]),
         ("output", &[10]),
     ];
+    let options = vgg::Options::book(LARGE);
     let params = ParamStore::new(0, &DEVICE);
-    let model = Vgg::new(vgg::Sizes::of(224), Shape::grey(224), &RULE, &params)?;
+    let model = Vgg::new(
+        vgg::Sizes::of(224),
+        Shape::grey(224),
+        &options,
+        &RULE,
+        &params,
+    )?;
     let narrow: [(&str, &[usize]); 5] = [
         ("block1", &[16, 112, 112]),
         ("block2", &[32, 56, 56]),
@@ -154,7 +169,7 @@ fn vgg_has_the_books_shapes() -> Result<()> {
     let wanted = [narrow.as_slice(), &head].concat();
     ensure_shapes(&model, &params, 224, &wanted, 43_093_322)?;
     let params = ParamStore::new(0, &DEVICE);
-    let model = Vgg::new(vgg::Sizes::WIDE, Shape::grey(224), &RULE, &params)?;
+    let model = Vgg::new(vgg::Sizes::WIDE, Shape::grey(224), &options, &RULE, &params)?;
     let wide: [(&str, &[usize]); 5] = [
         ("block1", &[64, 112, 112]),
         ("block2", &[128, 56, 56]),
@@ -170,7 +185,7 @@ fn vgg_has_the_books_shapes() -> Result<()> {
 #[test]
 fn nin_has_the_books_shapes() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let model = Nin::new(Shape::grey(224), &RULE, &params)?;
+    let model = Nin::new(Shape::grey(224), &nin::Options::book(LARGE), &RULE, &params)?;
     ensure_shapes(
         &model,
         &params,
@@ -263,7 +278,12 @@ fn regnet_has_the_books_shapes() -> Result<()> {
 #[test]
 fn pictures_that_are_too_small_are_refused() -> Result<()> {
     let params = ParamStore::new(0, &DEVICE);
-    let error = match AlexNet::new(Shape::grey(10), &RULE, &params) {
+    let error = match AlexNet::new(
+        Shape::grey(10),
+        &alexnet::Options::book(LARGE),
+        &RULE,
+        &params,
+    ) {
         Ok(_) => anyhow::bail!("10 × 10 was taken"),
         Err(error) => error.to_string(),
     };
@@ -272,7 +292,8 @@ fn pictures_that_are_too_small_are_refused() -> Result<()> {
         "{error}"
     );
     let params = ParamStore::new(0, &DEVICE);
-    ensure!(Vgg::new(vgg::Sizes::WIDE, Shape::grey(28), &RULE, &params).is_err());
+    let options = vgg::Options::book(LARGE);
+    ensure!(Vgg::new(vgg::Sizes::WIDE, Shape::grey(28), &options, &RULE, &params).is_err());
     Ok(())
 }
 
@@ -286,11 +307,63 @@ fn pictures_between_the_sizes_have_a_network() -> Result<()> {
         (65, 21_598_922),
     ] {
         let params = ParamStore::new(0, &DEVICE);
-        let model = AlexNet::new(Shape::grey(side), &RULE, &params)?;
+        let model = AlexNet::new(
+            Shape::grey(side),
+            &alexnet::Options::book(LARGE),
+            &RULE,
+            &params,
+        )?;
         let x = Tensor::zeros((1, 1, side, side), DType::F32, &DEVICE)?;
         ensure!(model.forward(&x, Mode::Evaluate)?.dims() == [1, 10]);
         let count = params.parameter_count();
         ensure!(count == wanted, "{side}: {count} parameters");
+    }
+    Ok(())
+}
+
+/// zh 7.1 to 7.3, en 8.1 to 8.3: the exercises change depth and dropout, and nothing else.
+#[test]
+fn exercises_change_depth_and_dropout() -> Result<()> {
+    let weights = |params: &ParamStore, block: &str| {
+        let parameters = params.parameters().into_iter().map(|(name, _)| name);
+        parameters
+            .filter(|name| name.starts_with(block) && name.ends_with("weight"))
+            .count()
+    };
+    let (small, stored) = (Shape::grey(32), Enlarged::STORED);
+    let convolutions = Some("2,2,3,3,3".parse()?);
+    let options = vgg::Options { convolutions, ..vgg::Options::book(stored.clone()) };
+    let params = ParamStore::new(0, &DEVICE);
+    Vgg::new(vgg::Sizes::of(32), small, &options, &RULE, &params)?;
+    ensure!(weights(&params, "block") == 13, "VGG-16");
+    let refused = Vgg::new(
+        vgg::Sizes::of(28),
+        Shape::grey(28),
+        &options,
+        &RULE,
+        &params,
+    );
+    let error = refused
+        .err()
+        .context("five blocks for 28 × 28")?
+        .to_string();
+    ensure!(error.contains("found 5 blocks, wanted 4"), "{error}");
+
+    for pointwise in [0, 1, 3] {
+        let options = nin::Options { pointwise, ..nin::Options::book(stored.clone()) };
+        let params = ParamStore::new(0, &DEVICE);
+        Nin::new(small, &options, &RULE, &params)?;
+        ensure!(weights(&params, "block1") == pointwise + 1);
+    }
+
+    let x = filled((2, 1, 32, 32), 1, 2.0, DType::F32, &DEVICE)?;
+    let train = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
+    for (dropout, is_random) in [(0.0, false), (0.9, true)] {
+        let options = alexnet::Options { dropout, ..alexnet::Options::book(stored.clone()) };
+        let model = AlexNet::new(small, &options, &RULE, &ParamStore::new(0, &DEVICE))?;
+        let [trained, evaluated] = [train, Mode::Evaluate].map(|mode| model.forward(&x, mode));
+        let differ = trained?.to_vec2::<f32>()? != evaluated?.to_vec2::<f32>()?;
+        ensure!(differ == is_random, "dropout {dropout}");
     }
     Ok(())
 }

@@ -53,6 +53,30 @@ fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
         "{recipe}"
     );
 
+    let sizes = [
+        "--kernel-size",
+        "3",
+        "--channels",
+        "4,8,16",
+        "--hiddens",
+        "32",
+        "--dropout",
+        "0.2",
+    ];
+    train(&folder, &[&short[..], &sizes].concat())?;
+    let run = "lenet-concise-quick-cpu-s0-epochs1-examples100-kernel-size3-channels4_8_16-hiddens32-dropout0.2";
+    let recipe = &log(&runs.join(run))?[0]["recipe"];
+    ensure!(
+        recipe["channels"] == "4,8,16" && recipe["hiddens"] == "32",
+        "{recipe}"
+    );
+    let too_deep = convolutional(folder.path(), &["lenet", "--channels", "4,8,16"])?;
+    let stderr = String::from_utf8_lossy(&too_deep.stderr);
+    ensure!(
+        too_deep.status.code() == Some(2) && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+
     let resnet = ["resnet18", "--epochs", "1", "--examples", "20"];
     let parts = ["--no-batch-norm", "--no-shortcut", "--num-blocks", "1"];
     train(&folder, &[&resnet[..], &parts].concat())?;
@@ -63,6 +87,83 @@ fn what_an_exercise_changes_is_in_the_runs_name_and_in_its_log() -> Result<()> {
         recipe["no_batch_norm"] == true && recipe["no_shortcut"] == true,
         "{recipe}"
     );
+    Ok(())
+}
+
+/// A preset quick that takes a part of the pictures: `--examples` with the same number is no change, another one is.
+#[test]
+fn a_preset_may_take_a_part_of_the_pictures() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let dry = |flags: &[&str]| -> Result<(Value, String)> {
+        let output = convolutional(
+            folder.path(),
+            &[&["googlenet", "--dry-run"], flags].concat(),
+        )?;
+        let header = serde_json::from_slice::<Value>(&output.stdout)?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok((header["data"].clone(), stdout))
+    };
+    let (data, header) = dry(&[])?;
+    ensure!(data["train"] == 30_000 && data["valid"] == 10_000, "{data}");
+    let (data, same) = dry(&["--examples", "30000"])?;
+    ensure!(data["train"] == 30_000 && recipes(&same)? == recipes(&header)?);
+    let (data, _) = dry(&["--examples", "60000"])?;
+    ensure!(data["train"] == 60_000, "{data}");
+
+    // A small run of each kind, to see their names.
+    let runs = train(&folder, &["googlenet", "--examples", "40"])?;
+    ensure!(
+        runs.join("googlenet-concise-quick-cpu-s0-examples40")
+            .exists()
+    );
+    Ok(())
+}
+
+fn recipes(header: &str) -> Result<Value> {
+    Ok(serde_json::from_str::<Value>(header)?["recipe"].clone())
+}
+
+/// Nielsen's own training is the preset full; quick is a part of it.
+#[test]
+fn the_ladders_presets_are_a_quick_one_and_nielsens() -> Result<()> {
+    for model in convolutional::ladder::models() {
+        let [quick, full] = model.experiments.as_slice() else {
+            anyhow::bail!("{}: found other presets than quick and full", model.name);
+        };
+        ensure!(
+            full.recipe.epochs >= 40 && full.examples.is_none(),
+            "{}",
+            model.name
+        );
+        ensure!(quick.recipe.epochs <= 5, "{}", model.name);
+        ensure!(
+            quick.recipe.weight_decay == full.recipe.weight_decay,
+            "{}",
+            model.name
+        );
+    }
+    Ok(())
+}
+
+/// An epoch is a single point, so the loss is drawn by step, without further lines in the log.
+#[test]
+fn one_epoch_is_drawn_by_step() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let flags = ["nin", "--examples", "640", "--name", "one"];
+    let runs = train(&folder, &flags)?;
+    let figure = std::fs::read_to_string(runs.join("one/figures/loss.svg"))?;
+    ensure!(
+        figure.contains("<title>one on drawn-garments: loss</title>"),
+        "the title"
+    );
+    for text in [">\nstep\n<", ">\ntrain\n<", ">\nvalid\n<"] {
+        ensure!(figure.contains(text), "{text} in {figure}");
+    }
+    let kinds: Vec<Value> = log(&runs.join("one"))?
+        .into_iter()
+        .map(|line| line["kind"].clone())
+        .collect();
+    ensure!(kinds == ["run", "epoch", "end"], "{kinds:?}");
     Ok(())
 }
 
@@ -179,7 +280,7 @@ fn a_rung_is_judged_at_its_best_epoch() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let flags = ["digits-relu", "--epochs", "3", "--examples", "1200"];
     let runs = train(&folder, &flags)?;
-    let whole = log(&runs.join("digits-relu-concise-quick-cpu-s0-epochs3-examples1200"))?;
+    let whole = log(&runs.join("digits-relu-concise-quick-cpu-s0-examples1200"))?;
     let end = whole.last().context("an end")?;
     let test = end["final"]["test.accuracy"]
         .as_f64()

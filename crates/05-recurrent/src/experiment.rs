@@ -67,7 +67,7 @@ pub fn train(
         return Ok(());
     }
     if let Some(change) = &prefix.change {
-        run.say(&format!("prefix  {change}"));
+        run.say_text("prefix", change);
     }
     if reading.text.is_some() && splits.valid.is_empty() {
         let part = corpus.tokens.len() / (HELD_OUT + 1);
@@ -96,7 +96,7 @@ fn write(
     let (seed, device) = (run.settings.seed, &run.settings.device);
     let tokens = generate(model, prefix, &options.writing, seed, device)?;
     let text = options.reading.text_of(&tokens, &corpus.vocabulary);
-    run.say(&format!("text    {text}"));
+    run.say_text("text", &text);
     let Some(folder) = run.folder() else {
         return Ok(());
     };

@@ -44,10 +44,7 @@ pub fn fit<O: Optimizer + ?Sized>(
         let valid = evaluate(model, text, optimizer, run)?;
         let evaluation = Evaluation { valid, ..Evaluation::default() };
         run.record_epoch(&evaluation, optimizer)?;
-        run.examine(data, |set, rows| {
-            let [x, _] = set.batch(rows, &device)?;
-            Ok(model.forward(&x, Mode::Evaluate)?)
-        })?;
+        run.examine(data, |[x, _]| Ok(model.forward(x, Mode::Evaluate)?))?;
     }
     run.finish()
 }

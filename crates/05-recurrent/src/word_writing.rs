@@ -64,7 +64,7 @@ pub fn write(
     continue_tokens(model, &mut tokens, writing.num_predictions, next, device)?;
     let words: Vec<&str> = tokens.iter().map(|&id| vocabulary.token(id)).collect();
     let text = words.join(" ");
-    run.say(&format!("text    {text}"));
+    run.say_text("text", &text);
     let Some(folder) = run.folder() else {
         return Ok(());
     };

@@ -1,6 +1,6 @@
-//! The positional encoding as figures, and the rotation that a shift of position is, as numbers. D2L zh 10.6.3, en 11.6.3.
+//! The positional encoding as figures, and a shift of position as a rotation, in numbers. D2L zh 10.6.3, en 11.6.3.
 //!
-//! `cargo run -p attention --example positions` draws in `target/figures`, or in the folder behind `--`.
+//! `cargo run -p attention --example positions` draws in `target/figures`, or in the folder given after `--`.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use clap::Parser;
 const POSITIONS: usize = 60;
 const COLUMNS: usize = 32;
 
-/// Draws the positional encoding, and shows the rotation that a shift of position is.
+/// Draws the positional encoding, and shows that a shift of position is a rotation
 #[derive(Parser)]
 struct Args {
-    /// Where the figures go
+    /// Folder for the figures
     #[arg(default_value = "target/figures")]
     folder: PathBuf,
 }

@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     show(&scaled_dot_product_scores(&query, &keys)?, &values)
 }
 
-/// The scores, the weights of all keys and of the first two, and what the query gets with both.
+/// The scores, the weights of all keys and of the first two, and the query's output with both.
 fn show(scores: &Tensor, values: &Tensor) -> Result<()> {
     let line = |name: &str, numbers: &Tensor| -> Result<String> {
         let numbers: Vec<f64> = numbers.flatten_all()?.to_vec1()?;

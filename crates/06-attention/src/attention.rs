@@ -87,8 +87,8 @@ impl DotProductAttention {
     }
 
     /// Queries `[B, Q, D]`, keys `[B, K, D]` and values `[B, K, D_v]` to `[B, Q, D_v]`, all of one head; or with an axis of
-    /// heads after the batch, `[B, N, Q, D]` and so on, to `[B, N, Q, D_v]`. A query that sees no key gets zeros. `past`
-    /// keys stand before the position of the first query.
+    /// heads after the batch, `[B, N, Q, D]` and so on, to `[B, N, Q, D_v]`. A query that sees no key gets zeros.
+    /// `past` keys come before the position of the first query.
     pub fn forward(
         &self,
         queries: &Tensor,
@@ -109,7 +109,7 @@ impl DotProductAttention {
         };
         let options = AttentionOptions {
             valid_lens: lens.as_ref(),
-            causal: mask.causal && past == 0, // behind a cache the lengths say it
+            causal: mask.causal && past == 0, // after a cache, the lengths say this
             mask: None,
             dropout: Some((&self.dropout, mode)),
             wants_weights: is_observed(),

@@ -9,14 +9,14 @@ use crate::encoder_decoder::{State, Translator};
 /// α of the length penalty. zh 9.8.3, en 10.8.3.
 const LENGTH_PENALTY: f64 = 0.75;
 
-/// What a sentence begins and ends with.
+/// The tokens with which a sentence begins and ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The token that the decoder reads first.
     pub begin: u32,
     /// The token that ends a sentence.
     pub end: u32,
-    /// The largest number of tokens, the last one among them.
+    /// The largest number of tokens, including the last one.
     pub longest: usize,
 }
 
@@ -45,11 +45,11 @@ pub fn greedy(
 /// A sentence that is being written, or is complete.
 #[derive(Clone, Debug)]
 pub struct Hypothesis {
-    /// What is written so far.
+    /// The tokens so far.
     pub tokens: Vec<u32>,
     /// Σ log P(y_t | y_1, …, y_{t-1}, source)
     pub log_probability: f64,
-    /// The decoder's, before it reads the last token.
+    /// The decoder's state before it reads the last token.
     state: State,
 }
 
@@ -59,7 +59,7 @@ impl Hypothesis {
         self.log_probability / (self.tokens.len().max(1) as f64).powf(LENGTH_PENALTY)
     }
 
-    /// With one token more.
+    /// The sentence with one more token.
     fn continued(&self, token: u32, log_probability: f64, state: &State) -> Self {
         Self {
             tokens: [&self.tokens[..], &[token]].concat(),
@@ -71,9 +71,9 @@ impl Hypothesis {
 
 /// The translations of `source` `[1, T]` with valid length `[1]` that a beam of `width` finds, the best first.
 ///
-/// At each step the `width` most likely ones of all continuations go on, each a batch of its own. Those that end with `end`
-/// are complete. (The book also counts the beginnings of sentences as candidates; here a candidate has ended or reached
-/// `longest`, so that a beam of 1 is the greedy search.)
+/// At each step, the `width` most likely of all continuations are kept, each as a batch of its own. Those that end with
+/// `end` are complete. (The book also counts unfinished sentences as candidates; here a candidate has ended or reached
+/// `longest`, so a beam of 1 is the greedy search.)
 pub fn beam_search(
     model: &dyn Translator,
     [source, valid_lens]: &[Tensor; 2],
@@ -111,7 +111,7 @@ pub fn beam_search(
     Ok(complete)
 }
 
-/// The log-probabilities of all tokens that can follow `last`, and the state behind it.
+/// The log-probabilities of all tokens that can follow `last`, and the state after it.
 fn next(model: &dyn Translator, last: u32, state: State) -> Result<(Vec<f64>, State)> {
     let [known, ..] = &state.encoder[..] else {
         candle_core::bail!("found a state without an encoder's outputs");
@@ -122,7 +122,7 @@ fn next(model: &dyn Translator, last: u32, state: State) -> Result<(Vec<f64>, St
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|o| (o - largest).exp()).sum();
     let log_sum = largest + sum.ln();
-    // A model by hand is recorded by candle: without this the sentence's whole graph would stay in memory.
+    // candle records a model written by hand: without this, the sentence's whole graph would stay in memory.
     let after = after.detach();
     Ok((logits.into_iter().map(|o| o - log_sum).collect(), after))
 }

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use crate::encoder_decoder::{Initializers, OF_EMBEDDINGS, Sizes, at_time_step};
 
-/// Where the state that the decoder starts from was reached.
+/// The position after which the decoder's first state is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EncoderEnd {
-    /// After the last time step, so mostly after padding, as in the book
+    /// After the last time step, which is mostly padding, as in the book
     #[default]
     Padding,
     /// After the sentence's own last token
@@ -57,7 +57,7 @@ impl Encoder {
         }
     }
 
-    /// Step by step: a sentence that has ended keeps its state.
+    /// The outputs and states, computed step by step: a sentence that has ended keeps its state.
     fn up_to_the_last_word(
         &self,
         x: &Tensor,
@@ -84,7 +84,7 @@ impl Encoder {
     }
 }
 
-/// Gated recurrent units for inputs `[T, B, num_inputs]`, as PyTorch has them.
+/// Gated recurrent units for inputs `[T, B, num_inputs]`, in PyTorch's form.
 pub(crate) fn gru_layers(
     num_inputs: usize,
     sizes: Sizes,

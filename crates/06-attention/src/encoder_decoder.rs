@@ -1,20 +1,21 @@
-//! What all translation models are: an encoder that reads a sentence, and a decoder that writes one token by token.
-//! D2L zh 9.6, en 10.6.
+//! What all translation models have in common: an encoder that reads a sentence, and a decoder that writes one token by
+//! token. D2L zh 9.6, en 10.6.
 
 use candle_core::{Result, Tensor};
 use d2l::nn::{Initializer, Mode, Step};
 
-/// What a decoder knows.
+/// The state of a decoder.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// What stays the same for all tokens: the encoder's outputs, how many of them count.
+    /// The part that stays the same for all tokens: the encoder's outputs, and how many of them count.
     pub encoder: Vec<Tensor>,
-    /// What moves from token to token: the states of recurrent layers, or the keys and values of the tokens so far.
+    /// The part that changes from token to token: the states of recurrent layers, or the keys and values of the tokens
+    /// so far.
     pub carried: Vec<Tensor>,
 }
 
 impl State {
-    /// The same state without the history that it was computed by, which would stay in memory with it.
+    /// The same state without the graph by which it was computed, which would stay in memory with it.
     pub fn detach(&self) -> Self {
         let detached = |tensors: &[Tensor]| tensors.iter().map(Tensor::detach).collect();
         Self {
@@ -56,24 +57,25 @@ pub struct Sizes {
     pub num_hiddens: usize,
     /// Layers of the encoder, and of the decoder.
     pub num_layers: usize,
-    /// Probability with which a number between layers, or a weight of attention, is dropped while training.
+    /// Probability with which a number between layers, or an attention weight, is dropped in training.
     pub dropout: f64,
 }
 
-/// PyTorch's initial vectors of tokens, whatever the rule for weights: both editions leave them alone.
+/// PyTorch's initial values for the vectors of tokens, whatever the rule for weights: both editions leave them
+/// unchanged.
 pub const OF_EMBEDDINGS: Initializer = Initializer::Normal { std: 1.0 };
 
 /// Rules for the initial weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Initializers {
-    /// Of recurrent layers.
+    /// The rule for recurrent layers.
     pub recurrent: Initializer,
-    /// Of fully connected layers.
+    /// The rule for fully connected layers.
     pub linear: Initializer,
 }
 
-/// The mode of time step t, for a layer that is called once for each of `steps` time steps: it drops other numbers each
-/// time, as it does where it is called once for all.
+/// The mode of time step t, for a layer that is called once for each of `steps` time steps: it drops different numbers
+/// each time, as it does if it is called once for all steps.
 pub fn at_time_step(mode: Mode, t: usize, steps: usize) -> Mode {
     match mode {
         Mode::Evaluate => Mode::Evaluate,

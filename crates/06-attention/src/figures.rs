@@ -7,7 +7,7 @@ use d2l::plot::{Matrix, heat_map};
 
 use crate::translation::Translation;
 
-/// Draws the weights `[1, Q, K]` of each layer of attention for each translation, as `figures/alignment1.svg`, …
+/// Draws the weights `[1, Q, K]` of each attention layer for each translation, as `figures/alignment1.svg`, …
 pub fn draw_alignments(run: &Run, translations: &[Translation]) -> Result<()> {
     for (number, translation) in (1..).zip(translations) {
         for (_, weights) in &translation.attention {
@@ -28,7 +28,7 @@ pub fn draw_alignments(run: &Run, translations: &[Translation]) -> Result<()> {
     Ok(())
 }
 
-/// The first rows and columns of `[Q, K]`, row by row: what lies behind them is padding.
+/// The first rows and columns of `[Q, K]`, row by row: the rest is padding.
 fn cells(weights: &Tensor, rows: usize, columns: usize) -> Result<Vec<f64>> {
     let counted = weights.narrow(0, 0, rows)?.narrow(1, 0, columns)?;
     Ok(counted.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)

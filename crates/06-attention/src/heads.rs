@@ -3,8 +3,8 @@
 //!
 //! h_i = f(W_q^i q, W_k^i k, W_v^i v),   W_o [h_1; …; h_N]
 //!
-//! All heads' projections are one product: head i has the i-th part of the numbers. Where queries, keys and values are the
-//! same sequence this is self-attention.
+//! All heads' projections are one product: head i has the i-th part of the numbers. If queries, keys and values are the
+//! same sequence, this is self-attention.
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -15,16 +15,16 @@ use d2l::nn::{
 use crate::attention::DotProductAttention;
 use crate::mask::Mask;
 
-/// The numbers of a position at each place, and the number of heads.
+/// How many numbers a position has at each place, and the number of heads.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Of a query.
+    /// Numbers of a query.
     pub queries: usize,
-    /// Of a key.
+    /// Numbers of a key.
     pub keys: usize,
-    /// Of a value.
+    /// Numbers of a value.
     pub values: usize,
-    /// Of an output, and of all heads' queries together.
+    /// Numbers of an output, and of all heads' queries together.
     pub hiddens: usize,
     /// Heads, a divisor of `hiddens`.
     pub heads: usize,
@@ -53,12 +53,12 @@ impl Cache {
         self.0.as_ref().map_or(Ok(0), |[keys, _]| keys.dim(2))
     }
 
-    /// Whether no position is in it.
+    /// Whether it holds no position.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Appends keys and values `[B, N, K, d]`; all that are in it then.
+    /// Appends keys and values `[B, N, K, d]` and returns all keys and values in the cache.
     fn append(&mut self, keys: Tensor, values: Tensor) -> Result<[Tensor; 2]> {
         let all = match &self.0 {
             None => [keys, values],
@@ -89,7 +89,7 @@ impl MultiHeadAttention {
     /// their `.bias` `[H]`. While training, weights are dropped with probability `dropout`.
     ///
     /// # Errors
-    /// Where the heads don't divide the number of hidden units.
+    /// If the heads don't divide the number of hidden units.
     pub fn new(
         sizes: Sizes,
         dropout: f64,
@@ -120,8 +120,8 @@ impl MultiHeadAttention {
 
     /// Queries `[B, Q, D_q]`, keys `[B, K, D_k]` and values `[B, K, D_v]` to `[B, Q, H]`.
     ///
-    /// With a cache, keys and values are appended to it first, and all that are in it are attended to. A causal mask counts
-    /// the positions that were in it as the past of all queries.
+    /// With a cache, keys and values are appended to it first, and the queries attend to everything in it. A causal
+    /// mask counts the positions that were in it before as the past of all queries.
     pub fn forward(
         &self,
         queries: &Tensor,

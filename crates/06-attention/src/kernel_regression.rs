@@ -1,10 +1,10 @@
-//! Attention in one dimension: a curve as the weighted mean of noisy points near by. D2L zh 10.2, en 11.2; Nadaraya 1964,
-//! Watson 1964.
+//! Attention in one dimension: a curve as the weighted mean of nearby noisy points. D2L zh 10.2, en 11.2; Nadaraya
+//! 1964, Watson 1964.
 //!
 //! f(x) = Σ_i α(x, x_i) y_i,   α(x, x_i) = softmax over i of -½ ((x - x_i) w)²
 //!
 //! x is the query, the x_i are keys, the y_i values. w = 1 fixes the width of the kernel; a learned w makes it narrower or
-//! wider. While w is learned a point must not see itself, or it would find its own value and w would grow without end.
+//! wider. While w is learned, a point must not see itself: it would find its own value, and w would grow without bound.
 
 use anyhow::{Result, ensure};
 use candle_core::{D, Tensor};
@@ -35,13 +35,13 @@ const PRESETS: &[Preset<Options>] = &[
     Preset::new(Zh, "zh 10.2", ZH, Options::ZH),
 ];
 
-/// The model in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Kernel regression, attention in one dimension (D2L zh 10.2, en 11.2)";
     Model::new("kernel-regression", about, train, PRESETS, &[])
 }
 
-/// What the model leaves open.
+/// The model's options.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
     /// Start from this w [default: drawn from U(0, 1)]

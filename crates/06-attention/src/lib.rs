@@ -6,8 +6,8 @@
 //! 3. [`score`]: how well a query fits a key, by hand
 //! 4. [`attention`]: attention with these scores
 //! 5. [`heads`]: several attentions side by side, with a cache of keys and values
-//! 6. [`position`]: where a token stands, because attention doesn't know
-//! 7. [`encoder_decoder`]: what all translation models are
+//! 6. [`position`]: where a token stands, because attention itself knows no order
+//! 7. [`encoder_decoder`]: what all translation models have in common
 //! 8. [`encoder`] and [`seq2seq`]: translation by one vector for the whole sentence
 //! 9. [`bahdanau`]: translation with attention to each word, by hand and with the library
 //! 10. [`translation`]: the losses, the training loop, the scores

@@ -2,9 +2,9 @@
 //!
 //! D2L zh 9.7.3 and 10.3.1, en 10.7.5 and 11.3.2.1.
 //!
-//! Sentences of a minibatch are filled up to one length. What fills them must neither be attended to nor counted. A
-//! decoder that learns from whole sentences must not see the tokens to come either: query t sees the keys up to t alone,
-//! as if there were no more of them. So one number for each query says it all: how many keys it sees.
+//! Sentences of a minibatch are padded to one length. The padding must neither be attended to nor counted. A decoder
+//! that learns from whole sentences must not see later tokens either: query t sees only the keys up to t, as if there
+//! were no more. So one number for each query is enough: how many keys it sees.
 
 use candle_core::{D, Device, Result, Tensor};
 
@@ -13,7 +13,7 @@ use candle_core::{D, Device, Result, Tensor};
 pub struct Mask<'a> {
     /// How many keys are seen, from the first on: `[B]` or, query by query, `[B, Q]`, u32.
     pub valid_lens: Option<&'a Tensor>,
-    /// Whether a query sees no key behind its own position. It counts beside `valid_lens`.
+    /// Whether a query sees no key after its own position. This holds in addition to `valid_lens`.
     pub causal: bool,
 }
 
@@ -29,8 +29,8 @@ impl<'a> Mask<'a> {
         Self { valid_lens: Some(valid_lens), causal: false }
     }
 
-    /// How many keys each query of a batch sees, where `past` keys stand before the position of the first query: `[B]` or
-    /// `[B, Q]`, or nothing where all queries see all keys.
+    /// How many keys each query of a batch sees, if `past` keys come before the position of the first query: `[B]` or
+    /// `[B, Q]`, or `None` if all queries see all keys.
     pub fn lens(
         &self,
         (batch, queries): (usize, usize),
@@ -51,7 +51,7 @@ impl<'a> Mask<'a> {
     }
 }
 
-/// 1 at the first `lens` of `steps` positions, 0 behind them: `[…]` u32 to `[…, steps]` u8. zh 9.7.3, en 10.7.5.
+/// 1 at the first `lens` of `steps` positions, 0 after them: `[…]` u32 to `[…, steps]` u8. zh 9.7.3, en 10.7.5.
 pub fn sequence_mask(lens: &Tensor, steps: usize) -> Result<Tensor> {
     let position = Tensor::arange(0, steps as u32, lens.device())?; // [T]
     position.broadcast_lt(&lens.unsqueeze(D::Minus1)?) // […, T]
@@ -60,8 +60,8 @@ pub fn sequence_mask(lens: &Tensor, steps: usize) -> Result<Tensor> {
 /// The softmax of each query's scores over the keys that it sees, zeros elsewhere: `[B, Q, K]` and `lens` as
 /// [`Mask::lens`] gives them to `[B, Q, K]`.
 ///
-/// As in the book a number far below all scores replaces those of hidden keys. Such weights would become uniform where a
-/// query sees no key at all; multiplied by the mask they are zeros.
+/// As in the book, a number far below all scores replaces the scores of hidden keys. If a query sees no key at all, its
+/// weights would become uniform; multiplied by the mask, they are zeros.
 pub fn masked_softmax(scores: &Tensor, lens: Option<&Tensor>) -> Result<Tensor> {
     const HIDDEN: f64 = -1e6;
     let softmax = |scores: &Tensor| -> Result<Tensor> {

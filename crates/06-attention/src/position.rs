@@ -1,10 +1,10 @@
-//! Positional encoding: a vector of sines and cosines for each position, because attention doesn't know any order.
+//! Positional encoding: a vector of sines and cosines for each position, because attention knows nothing about order.
 //! D2L zh 10.6.3, en 11.6.3; Vaswani et al. 2017, arXiv:1706.03762.
 //!
 //! p_{i, 2j} = sin(i ω_j),   p_{i, 2j+1} = cos(i ω_j),   ω_j = 1 / 10000^{2j / d}
 //!
-//! The first columns change from position to position, the last over thousands of positions, as the bits of a binary number
-//! do. A shift by δ positions turns each pair of columns by the angle δ ω_j, wherever it starts:
+//! The first columns change from position to position, the last ones over thousands of positions, like the bits of a
+//! binary number. A shift by δ positions turns each pair of columns by the angle δ ω_j, wherever it starts:
 //!
 //! (p_{i+δ, 2j}, p_{i+δ, 2j+1}) = R (p_{i, 2j}, p_{i, 2j+1}),   R = [[cos δ ω_j, sin δ ω_j], [-sin δ ω_j, cos δ ω_j]]
 
@@ -23,7 +23,7 @@ pub fn frequency(j: usize, d: usize) -> f64 {
     10_000f64.powf(-2.0 * j as f64 / d as f64)
 }
 
-/// p_i, the `d` numbers of position i. Where d is odd the last sine has no cosine beside it.
+/// p_i, the `d` numbers of position i. If d is odd, the last sine has no cosine beside it.
 pub fn encoding(i: usize, d: usize) -> Vec<f64> {
     let number = |column: usize| {
         let angle = i as f64 * frequency(column / 2, d);
@@ -41,7 +41,7 @@ pub fn rotation(delta: f64, j: usize, d: usize) -> [[f64; 2]; 2] {
     [[cos, sin], [-sin, cos]]
 }
 
-/// Adds to each position of a sequence its encoding, then drops numbers while training.
+/// Adds its encoding to each position of a sequence, then drops numbers in training.
 #[derive(Clone, Debug)]
 pub struct PositionalEncoding {
     /// `[positions, H]`
@@ -61,11 +61,11 @@ impl PositionalEncoding {
         })
     }
 
-    /// `[B, T, H] -> [B, T, H]`. The sequence begins at position `first`: behind a cache that is the number of positions in
-    /// it.
+    /// `[B, T, H] -> [B, T, H]`. The sequence begins at position `first`: after a cache, this is the number of
+    /// positions in it.
     ///
     /// # Errors
-    /// Where the sequence ends behind the last position.
+    /// If the sequence ends after the last position.
     pub fn forward(&self, x: &Tensor, first: usize, mode: Mode) -> Result<Tensor> {
         let (_, steps, _) = x.dims3()?;
         let positions = self.p.dim(0)?;

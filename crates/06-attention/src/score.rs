@@ -1,4 +1,4 @@
-//! How well a query fits a key: the two scoring functions of the book by hand, beside each other.
+//! How well a query fits a key: the book's two scoring functions by hand, side by side.
 //!
 //! D2L zh 10.3.2 and 10.3.3, en 11.3.3 and 11.3.4; Bahdanau et al. 2015, arXiv:1409.0473; Vaswani et al. 2017,
 //! arXiv:1706.03762.
@@ -8,12 +8,12 @@
 //! scaled dot product:  a(q, k) = q · k / √d
 //!
 //! The first has parameters, and queries and keys may have different lengths. The second has none and is one product
-//! for all pairs. Where the numbers of q and k have mean 0 and variance 1, q · k has the variance d: the root keeps the
-//! softmax from sharp edges, where its gradient vanishes. `cargo run -p attention --example scores` shows both.
+//! for all pairs. If the numbers of q and k have mean 0 and variance 1, q · k has the variance d. The root keeps the
+//! softmax from saturating, where its gradient vanishes. `cargo run -p attention --example scores` shows both.
 
 use candle_core::{Result, Tensor};
 
-/// The parameters of additive scores, as PyTorch's layers have them.
+/// The parameters of additive scores, in the form of PyTorch's layers.
 #[derive(Clone, Debug)]
 pub struct Additive {
     /// W_q, `[H, Q]`

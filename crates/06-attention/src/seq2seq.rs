@@ -1,7 +1,7 @@
 //! Sequence to sequence: one vector holds the whole sentence. D2L zh 9.7, en 10.7; Sutskever et al. 2014, Cho et al. 2014.
 //!
-//! The encoder's last state starts the decoder, and its top layer's, the context c, is beside every token that the
-//! decoder reads: h_t = f(x_t, c, h_{t-1}).
+//! The encoder's last state starts the decoder. The top layer's part of it, the context c, is joined to every token
+//! that the decoder reads: h_t = f(x_t, c, h_{t-1}).
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};
@@ -23,22 +23,22 @@ const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 10.7", translation::EN, Options::EN),
 ];
 
-/// The model in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Translation by one vector for the whole sentence (D2L zh 9.7, en 10.7)";
     Model::new("seq2seq", about, train, &[], PRESETS)
 }
 
-/// What the model leaves open.
+/// The model's options.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Where the encoder's state is taken
+    /// After which position the encoder's state is taken
     #[arg(long, value_enum, help_heading = "Model")]
     pub encoder_end: EncoderEnd,
-    /// What is beside each token that the decoder reads
+    /// What the decoder reads beside each token
     #[arg(long, value_enum, help_heading = "Model")]
     pub context: Context,
-    /// What all translation models have.
+    /// The options of all translation models.
     #[command(flatten)]
     #[serde(flatten)]
     pub translation: translation::Options,
@@ -54,15 +54,15 @@ impl Options {
     const EN: Self = Self { translation: translation::Options::EN, ..Self::QUICK };
 }
 
-/// What is beside each token that the decoder reads.
+/// What the decoder reads beside each token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Context {
     /// The encoder's last state
     #[default]
     Encoder,
-    /// The top state that the decoder is called with: the encoder's while learning, the decoder's own while writing. The
-    /// Chinese edition has it, by mistake (d2l-ai/d2l-en#2134)
+    /// The top state that the decoder is called with: the encoder's in training, the decoder's own when it writes. The
+    /// Chinese edition does this, by mistake (d2l-ai/d2l-en#2134)
     State,
 }
 

@@ -1,4 +1,4 @@
-//! What all translation models share: their options, the losses of both editions, the training loop, and what is done with a
+//! What all translation models share: their options, the losses of both editions, the training loop, and the use of a
 //! trained model. D2L zh 9.5 to 9.8, 10.4 and 10.7, en 10.5 to 10.8, 11.4 and 11.7.
 
 use anyhow::{Context, Result};
@@ -42,23 +42,23 @@ pub const QUICK: Recipe = Recipe { learning_rate: 0.01, ..ZH };
 /// Options of every translation model.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Units of each layer, and numbers of a token's vector
+    /// Units of each layer, and numbers in a token's vector
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_hiddens: usize,
     /// Layers of the encoder, and of the decoder
     #[arg(long, value_name = "N", value_parser = depth, help_heading = "Model")]
     pub num_layers: usize,
-    /// Probability with which numbers between layers and weights of attention are dropped while training
+    /// Probability with which numbers between layers and attention weights are dropped in training
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]
     pub dropout: f64,
     /// Which loss is minimized and logged
     #[arg(long, value_enum, help_heading = "Model")]
     pub loss: LossKind,
-    /// Whose sentences and initial values these are.
+    /// The edition whose sentences and initial values are used.
     #[arg(skip = TextEdition::Zh)]
     #[serde(skip)]
     pub edition: TextEdition,
-    /// Sentences side by side while translating; 1 takes the most likely token each time
+    /// Number of sentences that the search keeps while translating; 1 takes the most likely token each time
     #[arg(long, value_name = "K", value_parser = at_least_one, help_heading = "Text")]
     pub beam: usize,
     /// What is shown besides.
@@ -89,14 +89,14 @@ impl Options {
     };
 }
 
-/// The losses of the book, made of the cross-entropies of a minibatch's tokens.
+/// The losses of the book, made from the cross-entropies of a minibatch's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {
-    /// Each sentence's mean over all T time steps, where padding has 0. Their sum is minimized, the sum over the number of
-    /// tokens logged: a T-th of the mean for a token. zh 9.7, 10.4 and 10.7
+    /// Each sentence's mean over all T time steps, where padding has 0. The sum of these is minimized; the sum divided
+    /// by the number of tokens is logged: a T-th of the mean for a token. zh 9.7, 10.4 and 10.7
     Sentences,
-    /// The mean over all tokens but padding. en 10.7
+    /// The mean over all tokens except padding. en 10.7
     Tokens,
     /// The mean over all T time steps: padding is learned, and counts. en 11.4 and 11.7
     Padding,
@@ -106,7 +106,7 @@ pub enum LossKind {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Text")]
 pub struct Text {
-    /// Also translate this sentence after training; with --epochs 0 --init FILE by a model that is trained already
+    /// Also translate this sentence after training; with --epochs 0 --init FILE, by a model that is already trained
     #[arg(long, value_name = "SENTENCE")]
     pub translate: Option<String>,
     /// Show the first N pairs of the training set as the model sees them, with every axis named, and exit [default: 3]
@@ -114,7 +114,7 @@ pub struct Text {
     pub inspect: Option<usize>,
 }
 
-/// Trains the model that `build` makes and lets it translate. Nothing is trained after `--inspect` and `--summary`.
+/// Trains the model that `build` makes and lets it translate. With `--inspect` or `--summary`, nothing is trained.
 pub fn train(
     run: &mut Run,
     options: &Options,
@@ -140,7 +140,7 @@ pub fn train(
         recurrent: settings.recipe.initializer,
         linear: match options.edition {
             TextEdition::Zh => settings.recipe.initializer,
-            // Its code initializes them too, but before they have a shape, which does nothing.
+            // Its code initializes them too, but before they have a shape, which has no effect.
             TextEdition::En => Initializer::PytorchDefault,
         },
     };
@@ -161,29 +161,36 @@ pub fn train(
 /// A model and the sentences that it learns.
 #[derive(Clone, Copy)]
 pub struct Lesson<'a> {
-    /// What learns.
+    /// The model.
     pub model: &'a dyn Translator,
     /// The sentences.
     pub text: &'a ParallelText,
-    /// What is minimized and logged.
+    /// Which loss is minimized and logged.
     pub loss: LossKind,
 }
 
 /// The losses of a minibatch, scalars.
 pub struct Losses {
-    /// What is minimized.
+    /// The loss that is minimized.
     pub objective: Tensor,
-    /// What the edition prints: a mean over `counted` tokens.
+    /// The loss that the edition prints: a mean over `counted` tokens.
     pub printed: Tensor,
     /// The number of tokens that `printed` is the mean of.
     pub counted: usize,
-    /// The mean cross-entropy of the tokens but padding, which can be compared between editions.
+    /// The mean cross-entropy of the tokens except padding, which can be compared between editions.
     pub cross_entropy: Tensor,
-    /// The number of tokens but padding.
+    /// The number of tokens except padding.
     pub tokens: usize,
 }
 
 impl Lesson<'_> {
+    /// What the model says of the next tokens of `[source, valid lengths, target, valid lengths]`: logits `[B, T, V]`.
+    fn logits(&self, batch: &[Tensor; 4], mode: Mode) -> Result<Tensor> {
+        let [source, source_lens, target, _] = batch;
+        let input = decoder_input(target, self.text.target_vocabulary.id(BEGIN))?;
+        Ok(self.model.forward(source, source_lens, &input, mode)?)
+    }
+
     /// The losses of the pairs `rows` of `data`. zh 9.7.3, en 10.7.5.
     pub fn losses(
         &self,
@@ -192,9 +199,9 @@ impl Lesson<'_> {
         device: &Device,
         mode: Mode,
     ) -> Result<Losses> {
-        let [source, source_lens, target, target_lens] = &data.batch(rows, device)?;
-        let input = decoder_input(target, self.text.target_vocabulary.id(BEGIN))?;
-        let logits = self.model.forward(source, source_lens, &input, mode)?; // [B, T, V]
+        let batch = data.batch(rows, device)?;
+        let logits = self.logits(&batch, mode)?;
+        let [_, _, target, target_lens] = &batch;
         let sum = |logits: &Tensor, valid_lens| {
             let options = CrossEntropyOptions {
                 valid_lens,
@@ -203,7 +210,7 @@ impl Lesson<'_> {
             };
             cross_entropy_with(logits, target, options)
         };
-        // Known on the host, so that no device has to be asked.
+        // Known on the host, so nothing is read from the device.
         let tokens: u32 = match data.column(3) {
             Column::Tokens { values, .. } => rows.iter().filter_map(|&row| values.get(row)).sum(),
             _ => 0,
@@ -237,8 +244,8 @@ impl Lesson<'_> {
 
 /// Trains a model on pairs of sentences.
 ///
-/// `d2l::fit` minimizes the loss that it logs, and minibatches count by their examples. Here the loss that is logged is
-/// another one, and minibatches count by their tokens. The loop makes the same calls to `run` as `fit`.
+/// `d2l::fit` minimizes the loss that it logs, and weighs minibatches by their examples. Here the logged loss is
+/// another one, and minibatches are weighed by their tokens. The loop makes the same calls to `run` as `fit`.
 pub fn fit<O: Optimizer + ?Sized>(
     lesson: &Lesson,
     splits: &Splits<4>,
@@ -267,9 +274,7 @@ pub fn fit<O: Optimizer + ?Sized>(
             ..Evaluation::default()
         };
         run.record_epoch(&evaluation, optimizer)?;
-        run.examine(splits, |set, rows| {
-            lesson.losses(set, rows, &device, Mode::Evaluate)
-        })?;
+        run.examine(splits, |batch| lesson.logits(batch, Mode::Evaluate))?;
     }
     run.finish()
 }
@@ -294,15 +299,15 @@ fn evaluate<S: State + ?Sized>(
     Ok(scores)
 }
 
-/// A sentence and what a model makes of it.
+/// A sentence and a model's translation of it.
 #[derive(Clone, Debug)]
 pub struct Translation {
-    /// The tokens that the encoder read, the end mark among them.
+    /// The tokens that the encoder read, including the end mark.
     pub source: Vec<String>,
-    /// The tokens that the decoder wrote, the end mark among them.
+    /// The tokens that the decoder wrote, including the end mark.
     pub target: Vec<String>,
-    /// The weights of each layer of attention, `[1, …, Q, K]`, with its name, where a translation of `target` is read as a
-    /// whole.
+    /// The weights of each attention layer, `[1, …, Q, K]`, with the layer's name, from reading the translation
+    /// `target` as a whole.
     pub attention: Vec<(String, Tensor)>,
 }
 
@@ -314,7 +319,7 @@ const SENTENCES: [(&str, &str); 4] = [
     ("i'm home .", "je suis chez moi ."),
 ];
 
-/// Up to so many tokens side by side count for the book's BLEU.
+/// The longest n-grams in the book's BLEU.
 const BLEU_K: usize = 2;
 
 impl Lesson<'_> {
@@ -381,7 +386,7 @@ impl Translation {
     }
 }
 
-/// Where a layer reported several times, once for each of its queries, its reports side by side.
+/// Joins the reports of a layer that reported several times, once for each of its queries.
 fn joined(reports: &[(String, Tensor)]) -> candle_core::Result<Vec<(String, Tensor)>> {
     let mut layers: Vec<(String, Vec<&Tensor>)> = Vec::new();
     for (name, weights) in reports {
@@ -441,7 +446,7 @@ fn finish(lesson: &Lesson, options: &Options, run: &mut Run) -> Result<Vec<Trans
     Ok(translations)
 }
 
-/// What of a sentence the model can't know.
+/// A note on the parts of a sentence that the model can't read.
 fn remark(text: &ParallelText, sentence: &str) -> Option<String> {
     let vocabulary = &text.source_vocabulary;
     let tokens = sentence_tokens(sentence, text.options.edition);

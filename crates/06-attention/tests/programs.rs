@@ -196,7 +196,7 @@ fn unknown_words_are_said_to_be_unknown() -> Result<()> {
     Ok(())
 }
 
-/// The same parameters by hand and with the library: one goes on from the other's file.
+/// The same parameters by hand and with the library: one continues from the other's file.
 #[test]
 fn parameters_go_from_the_library_to_the_model_by_hand() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -247,7 +247,7 @@ fn a_beam_is_a_choice_that_the_log_shows() -> Result<()> {
     Ok(())
 }
 
-/// Interrupted within an epoch, the loop goes on and ends with the same parameters, bit for bit.
+/// Interrupted within an epoch and resumed, the loop ends with the same parameters, bit for bit.
 #[test]
 #[cfg(unix)]
 fn an_interrupted_run_goes_on_where_it_stopped() -> Result<()> {

@@ -1,11 +1,12 @@
-//! What a Transformer's blocks are made of: attention, a feed-forward network that sees one position at a time, and a path
-//! around each of them with a normalization. D2L zh 10.7.2 and 10.7.3, en 11.7.2 and 11.7.3; Vaswani et al. 2017.
+//! The parts of a Transformer's blocks: attention, a feed-forward network that sees one position at a time, and a
+//! residual path around each of them with a normalization. D2L zh 10.7.2 and 10.7.3, en 11.7.2 and 11.7.3; Vaswani et
+//! al. 2017.
 //!
 //! post-norm: norm(x + drop(f(x))),   pre-norm: x + drop(f(norm(x)))
 //!
-//! The paper and the book's translator normalize after the sum. GPT-2 and the vision Transformer normalize in front of the
-//! layer, which leaves a path without any normalization from the first block to the last and learns without a warm-up
-//! (Xiong et al. 2020, arXiv:2002.04745).
+//! The paper and the book's translator normalize after the sum. GPT-2 and the vision Transformer normalize before the
+//! layer. This leaves a path without any normalization from the first block to the last, and the model learns without a
+//! warm-up (Xiong et al. 2020, arXiv:2002.04745).
 
 use attention::heads::{Cache, MultiHeadAttention, Sizes};
 use attention::mask::Mask;
@@ -21,16 +22,16 @@ use crate::breaks::{Break, Breaks};
 /// PyTorch's ε.
 pub const EPSILON: f64 = 1e-5;
 
-/// The size of a block, and what is in it.
+/// The size of a block, and its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockOptions {
-    /// Numbers of a position.
+    /// Numbers per position.
     pub num_hiddens: usize,
     /// Numbers between the two dense layers.
     pub ffn_hiddens: usize,
-    /// Heads of an attention.
+    /// Heads of each attention layer.
     pub num_heads: usize,
-    /// Probability that a weight of the attention is dropped.
+    /// Probability that an attention weight is dropped.
     pub attention_dropout: f64,
     /// Probability that a number of the attention's output is dropped.
     pub output_dropout: f64,
@@ -40,7 +41,7 @@ pub struct BlockOptions {
     pub ffn_output_dropout: f64,
     /// Where the block normalizes.
     pub norm: Norm,
-    /// Between the two dense layers.
+    /// The function between the two dense layers.
     pub activation: Activation,
     /// Whether scores are divided by √d.
     pub scaled: bool,
@@ -51,12 +52,12 @@ pub struct BlockOptions {
 pub enum Norm {
     /// After the sum, as in the paper.
     Post,
-    /// In front of the layer, as in GPT-2.
+    /// Before the layer, as in GPT-2.
     Pre,
 }
 
 impl Norm {
-    /// This place, or the other where that is broken.
+    /// This place, or the other one if `--break` asks for it.
     pub fn unless_broken(self, breaks: Breaks) -> Self {
         match self {
             Self::Post if breaks.has(Break::PreNorm) => Self::Pre,
@@ -80,7 +81,7 @@ pub enum Activation {
 pub struct Attention {
     name: String,
     heads: MultiHeadAttention,
-    /// √d, where scores are not to be divided by it.
+    /// √d, if scores are not to be divided by it.
     factor: Option<f64>,
 }
 
@@ -154,7 +155,7 @@ impl FeedForward {
     }
 }
 
-/// The path around a layer: dropout, sum, normalization.
+/// The residual path around a layer: dropout, sum, normalization.
 #[derive(Clone, Debug)]
 pub struct AddNorm {
     place: Norm,

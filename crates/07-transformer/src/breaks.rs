@@ -1,5 +1,5 @@
-//! `--break`: the models without one of their parts. The paper and the book say what each part is for; such a run shows
-//! what happens without it.
+//! `--break`: the models without one of their parts. The paper and the book give the reason for each part; such a run
+//! shows what happens without it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use d2l::nn::Schedule;
 use d2l::{as_text, name_of, usage};
 use serde::Serialize;
 
-/// A part that is left out, or that another one replaces.
+/// A part that is left out or replaced by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Break {
-    /// No causal mask: while it learns, a token sees those that are to be predicted.
+    /// No causal mask: in training, a token sees those that are to be predicted.
     NoMask,
     /// No positions: attention sees which tokens there are, not where.
     NoPosition,
@@ -21,17 +21,17 @@ pub enum Break {
     NoScale,
     /// The full learning rate from the first epoch on.
     NoWarmup,
-    /// Normalization after each sum, where the model has it in front of each layer.
+    /// Normalization after each sum, in a model that has it before each layer.
     PostNorm,
-    /// Normalization in front of each layer, where the model has it after each sum.
+    /// Normalization before each layer, in a model that has it after each sum.
     PreNorm,
 }
 
-/// What a run breaks.
+/// The option: what a run leaves out.
 #[derive(Clone, Copy, Debug, Default, clap::Args, Serialize)]
 pub struct BreakOptions {
-    /// Leave a part out: no-mask, no-position, no-scale, no-warmup, post-norm or pre-norm, or several with commas between
-    /// them
+    /// Leave out a part: no-mask, no-position, no-scale, no-warmup, post-norm or pre-norm, or several, separated by
+    /// commas
     #[arg(
         id = "break",
         long = "break",
@@ -66,7 +66,7 @@ impl Breaks {
         self.0 == 0
     }
 
-    /// A usage error with the reason `why`, where `part` is among them.
+    /// A usage error with the reason `why`, if `part` is among them.
     pub fn refuse(self, part: Break, why: &str) -> Result<()> {
         if self.has(part) {
             usage!("--break {}: {why}", name_of(&part));
@@ -74,10 +74,10 @@ impl Breaks {
         Ok(())
     }
 
-    /// Takes the warm-up out of a schedule, where that is broken.
+    /// Takes the warm-up out of a schedule, if `--break` asks for it.
     ///
     /// # Errors
-    /// A usage error where it has none.
+    /// A usage error if it has none.
     pub fn change(self, schedule: &mut Schedule) -> Result<()> {
         if schedule.warm_up == 0 {
             self.refuse(Break::NoWarmup, "the schedule has no warm-up")?;
@@ -96,7 +96,7 @@ fn bit(part: Break) -> u8 {
 impl FromStr for Breaks {
     type Err = Error;
 
-    /// From names with commas between them.
+    /// Reads names, separated by commas.
     fn from_str(text: &str) -> Result<Self> {
         let mut breaks = Self::default();
         for name in text.split(',') {

@@ -34,9 +34,9 @@ impl DecoderBlock {
         })
     }
 
-    /// `[B, T, H]` and the encoder's outputs `[B, S, H]`, of which `source` says what counts, to `[B, T, H]`.
+    /// `[B, T, H]` and the encoder's outputs `[B, S, H]`, of which `source` says which count, to `[B, T, H]`.
     ///
-    /// `target` says what a position sees of its own sequence; the positions in the cache are attended to as well.
+    /// `target` says what a position sees of its own sequence; it attends to the positions in the cache as well.
     pub fn forward(
         &self,
         x: &Tensor,

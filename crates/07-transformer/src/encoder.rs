@@ -8,7 +8,8 @@ use d2l::nn::{Initializer, Mode};
 
 use crate::block::{AddNorm, Attention, BlockOptions, FeedForward};
 
-/// Self-attention and a feed-forward network, each with a path around it. GPT's and the vision Transformer's block too.
+/// Self-attention and a feed-forward network, each with a residual path around it. Also the block of GPT and of the
+/// vision Transformer.
 #[derive(Clone, Debug)]
 pub struct EncoderBlock {
     attention: Attention,
@@ -28,7 +29,7 @@ impl EncoderBlock {
         })
     }
 
-    /// `[B, T, H] -> [B, T, H]`. With a cache, the positions in it are attended to as well.
+    /// `[B, T, H] -> [B, T, H]`. With a cache, each position also attends to the positions in it.
     pub fn forward(
         &self,
         x: &Tensor,

@@ -1,7 +1,7 @@
 //! Chapter 07: the Transformer (D2L zh 10.7, en 11.7-11.9).
 //!
-//! Masks, scores, attention, heads and positions are in chapter 06. Reading order from there on:
-//! 1. [`block`]: attention, a feed-forward network, and the path around each
+//! Masks, scores, attention, heads and positions are in chapter 06. Reading order after it:
+//! 1. [`block`]: attention, a feed-forward network, and the residual path around each
 //! 2. [`encoder`]: blocks that look at a whole sequence
 //! 3. [`decoder`]: blocks that look at the past and at the encoder's outputs
 //! 4. [`translation`]: the Transformer of the paper, from English to French

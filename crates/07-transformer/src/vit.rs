@@ -39,7 +39,7 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 11.8", EN, Options::BOOK),
 ];
 
-/// The vision Transformer in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "The vision Transformer: patches of a picture as a sequence (D2L en 11.8)";
     Model::new("vit", about, train, &[], PRESETS)
@@ -52,13 +52,13 @@ pub struct Options {
     /// Pixels along the side of a patch
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub patch_size: usize,
-    /// Numbers of a position
+    /// Numbers per position
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub num_hiddens: usize,
     /// Numbers between the two dense layers of a block
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub ffn_hiddens: usize,
-    /// Heads of an attention
+    /// Heads of each attention layer
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub num_heads: usize,
     /// Blocks
@@ -67,7 +67,7 @@ pub struct Options {
     /// Probability of dropout
     #[arg(long, value_name = "P", value_parser = probability)]
     pub dropout: f64,
-    /// What it is trained on.
+    /// The pictures that it is trained on.
     #[command(flatten)]
     #[serde(flatten)]
     pub pictures: Enlarged,
@@ -96,7 +96,7 @@ impl Options {
     };
 }
 
-/// Patches, class token, positions, blocks, and a linear layer behind the class token.
+/// Patches, class token, positions, blocks, and a linear layer on the class token's output.
 pub struct VisionTransformer {
     patch: Conv2d,
     class_token: Tensor,
@@ -111,7 +111,7 @@ impl VisionTransformer {
     /// `patch.…`, `class_token` `[1, 1, H]`, `position` `[1, 1 + patches, H]`, `blocks.…`, `norm.…` and `output.…`.
     ///
     /// # Errors
-    /// Where patches don't fill the picture.
+    /// If the patches don't fill the picture.
     pub fn new(
         shape: Shape,
         options: &Options,

@@ -1,4 +1,4 @@
-//! A language model that writes.
+//! Writing text with a language model.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Steps in which `model`, whose parameters are `params`, writes so many tokens.
+    /// Steps in which `model`, whose parameters are `params`, writes `tokens` tokens.
     pub fn new(model: Gpt, params: ParamStore, tokens: usize) -> Self {
         Self { model, params, tokens, last: None }
     }

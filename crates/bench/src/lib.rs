@@ -1,7 +1,7 @@
 //! The Rust side of `scripts/bench/run.sh`, which times the same training steps here and in PyTorch, in turn.
 //!
 //! Reading order:
-//! 1. [`rows`]: what is measured; each row has a PyTorch reference of the same name in `scripts/bench/rows.py`
+//! 1. [`rows`]: the rows of the table; each has a PyTorch reference of the same name in `scripts/bench/rows.py`
 //! 2. [`Training`], [`Evaluation`], [`Generation`], [`Update`], [`Operation`], [`Product`], [`Pictures`]: the
 //!    kinds of work
 //! 3. [`serve`]: how the script tells this program what to do
@@ -41,16 +41,16 @@ use serde_json::json;
 /// Forward and loss of a batch, which is the same at every step: the mean over it.
 pub type BatchLoss = Box<dyn Fn(Mode) -> candle_core::Result<Tensor>>;
 
-/// What a row repeats.
+/// The work that a row repeats.
 pub trait Work {
-    /// One step: what is timed.
+    /// One step, which is timed.
     fn step(&mut self) -> candle_core::Result<()>;
 
-    /// What the last step computed, in short: the loss, or norms. PyTorch must find the same. Not timed.
+    /// A summary of the last step's results: the loss, or norms. PyTorch must get the same. Not timed.
     fn values(&self) -> Result<Vec<f64>>;
 
-    /// What PyTorch must start from, under its names: parameters and buffers. Both sides fill everything else from the
-    /// integer hash, [`d2l::nn::testing::filled`].
+    /// The parameters and buffers from which PyTorch must start, under its names. Both sides fill everything else from
+    /// the integer hash, [`d2l::nn::testing::filled`].
     fn initial(&self) -> BTreeMap<String, Tensor>;
 }
 
@@ -73,7 +73,7 @@ pub struct Args {
     pub list: bool,
 }
 
-/// Builds the row's work, says so, and carries out the commands of standard input until it ends.
+/// Builds the row's work, reports that it is ready, and carries out the commands on standard input until it ends.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let Some(name) = args.model.as_deref().filter(|_| !args.list) else {
         let names: String = rows::ROWS

@@ -1,4 +1,4 @@
-//! Models that are measured before their chapters are written: d2l-nn's layers put together as in the book.
+//! Models that the benchmark itself builds from d2l-nn's layers, as in the book.
 
 use anyhow::Result;
 use candle_core::{Module, Tensor};

@@ -6,12 +6,12 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// What a text says, as a colour.
+/// The meaning of a text, shown as a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// As it should be: green.
+    /// Good: green.
     Good,
-    /// To be looked at: yellow.
+    /// Worth a look: yellow.
     Odd,
     /// Wrong: red.
     Bad,
@@ -39,7 +39,7 @@ pub fn paint(colour: Colour, text: &str) -> String {
     format!("{mark}{text}{END}")
 }
 
-/// The text with its marks as the terminal's commands, or without them.
+/// The text with its marks replaced by the terminal's commands, or removed.
 pub(crate) fn marks_replaced(text: &str, coloured: bool) -> String {
     let mut text = text.to_string();
     for (mark, command) in COMMANDS {

@@ -2,12 +2,15 @@
 //!
 //! The exit code is 0 for success; 2 for a wrong call ([`Usage`], or arguments that don't parse); 130 after Ctrl-C
 //! ([`Interrupted`]); 1 for any other error. A program's `main.rs` calls [`main()`] with the function that does the
-//! work.
+//! work. It speaks the reader's language: `--lang`, or that of the locale. Errors are made in English, and translated
+//! where they are shown.
 
 mod colour;
+mod language;
 mod screen;
 
 pub use colour::{Colour, paint};
+pub use language::LANGUAGE_VARIABLE;
 pub use screen::screen_width;
 
 use std::fmt;
@@ -16,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, Parser};
+use d2l_language::{translated, translated_error};
 
 /// The arguments ask for something impossible: exit code 2.
 #[derive(Debug)]
@@ -38,14 +42,14 @@ macro_rules! usage {
 /// The program was asked to stop, by Ctrl-C for instance, and has saved what it did: exit code 130.
 #[derive(Debug, Default)]
 pub struct Interrupted {
-    /// The command that goes on from here, if there is one.
+    /// The command that continues from here, if there is one.
     pub command: Option<String>,
 }
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.command {
-            Some(command) => write!(f, "interrupted; to go on: {command}"),
+            Some(command) => write!(f, "interrupted; to continue: {command}"),
             None => f.write_str("interrupted"),
         }
     }
@@ -62,12 +66,14 @@ pub fn main<A: Parser, O: Into<ExitCode>>(run: impl FnOnce(&A) -> Result<O>) -> 
     )
 }
 
-/// The same for a command that is built by hand. `explain` may replace clap's error with a better one.
+/// Like [`main()`], for a command that is built by hand. `explain` may replace clap's error with a better one.
 pub fn main_of<O: Into<ExitCode>>(
     command: Command,
     explain: impl FnOnce(&clap::Error) -> Option<String>,
     run: impl FnOnce(&ArgMatches) -> Result<O>,
 ) -> ExitCode {
+    d2l_language::set(language::of_call());
+    let command = language::localised(command.arg(language::flag()));
     // So that `--batch-size -1` is a wrong number, not an unknown flag.
     let matches = match command.allow_negative_numbers(true).try_get_matches() {
         Ok(matches) => matches,
@@ -97,12 +103,12 @@ pub fn main_of<O: Into<ExitCode>>(
     }
 }
 
-/// Prints `error: ` and the message as one line to stderr.
+/// Prints `error: ` and the message as one line to stderr, in the reader's language.
 pub fn complain(message: &str) {
     say("error", message);
 }
 
-/// Prints `warning: ` and the message as one line to stderr.
+/// Prints `warning: ` and the message as one line to stderr, in the reader's language.
 pub fn warn(message: &str) {
     say("warning", message);
 }
@@ -114,17 +120,23 @@ fn say(kind: &str, message: &str) {
         .map(str::trim)
         .filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
-    let _ = writeln!(io::stderr(), "{kind}: {}", harmless(&line));
+    let line = translated(&format!("{kind}: {}", translated_error(&line)));
+    let _ = writeln!(io::stderr(), "{}", harmless(&line));
 }
 
-/// The text without characters that would command a terminal, such as those of a log that somebody else wrote.
+/// The text without control characters, which would command a terminal: a log may have been written by somebody else.
 fn harmless(text: &str) -> String {
     let commands = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.replace(commands, "\u{fffd}")
 }
 
-/// Writes to stdout, what is [`paint`]ed in colour if a terminal shows it. A reader that has closed the pipe (`| head`) is
-/// no error; a full disk is one.
+/// Writes messages to stdout in the reader's language, line by line.
+pub fn print_translated(text: &str) -> Result<()> {
+    print(&translated(text))
+}
+
+/// Writes to stdout, with [`paint`]ed text in colour on a terminal. A reader that has closed the pipe (`| head`) is no
+/// error; a full disk is one.
 pub fn print(text: &str) -> Result<()> {
     let text = colour::marks_replaced(&harmless(text), colour::is_wanted());
     match io::stdout().write_all(text.as_bytes()) {
@@ -152,7 +164,7 @@ fn misread(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The part of clap's message before its synopsis, with semicolons between its lines.
+/// The part of clap's message before its synopsis, in the reader's language, with semicolons between its lines.
 fn body(message: &str) -> String {
     let mut body = String::new();
     let lines = message
@@ -164,11 +176,11 @@ fn body(message: &str) -> String {
         });
     for line in lines.filter(|line| !line.is_empty()) {
         match body.chars().last() {
-            None => {}
+            None | Some('：') => {}
             Some(':' | ',') => body.push(' '),
             Some(_) => body.push_str("; "),
         }
-        body.push_str(line.trim_end_matches('.'));
+        body.push_str(&translated_error(line.trim_end_matches('.')));
     }
     body
 }

@@ -5,7 +5,7 @@ use std::env;
 /// Narrower than this, no table is legible.
 const NARROWEST: usize = 40;
 
-/// How many columns output keeps to: those that `COLUMNS` states, else the terminal's, else `unknown`.
+/// How many columns the output may use: the number in `COLUMNS`, else the terminal's, else `unknown`.
 pub fn screen_width(unknown: usize) -> usize {
     let stated = env::var("COLUMNS")
         .ok()

@@ -29,7 +29,7 @@ pub struct Loaded<T> {
 pub(crate) struct Published<const N: usize> {
     /// Name of the set and of its folder in the data folder.
     pub(crate) set: &'static str,
-    /// The published names of its files, which may have `.gz` behind them.
+    /// The published names of its files; `.gz` may follow them.
     pub(crate) files: [&'static str; N],
     /// Name of the built-in set.
     pub(crate) twin: &'static str,

@@ -1,8 +1,7 @@
 //! CIFAR-10 in its binary form: 60,000 photographs of 32 × 32 in colour. Krizhevsky 2009; D2L zh 13.1, en 14.1.
 //!
 //! A file is records of 3,073 bytes one after another: the label, then the red, the green and the blue plane, row by
-//! row. Five files of 10,000 records are for training, one for testing. If only some of them are there, those are
-//! taken.
+//! row. Five files of 10,000 records are for training, one for testing. If only some of them are there, those are used.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

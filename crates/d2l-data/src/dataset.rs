@@ -86,8 +86,8 @@ impl<const N: usize> Dataset<N> {
         self.columns[i].prepared_shape(&self.preparation)
     }
 
-    /// The same examples with pictures, which are columns of pixels `[C, H, W]`, of `size` = (height, width) in
-    /// batches. They are stored in their own size and resized ([`Resize`]) each time a batch is gathered.
+    /// The same examples, whose pictures (columns of pixels `[C, H, W]`) have `size` = (height, width) in batches. They
+    /// are stored in their own size and resized ([`Resize`]) each time a batch is gathered.
     ///
     /// # Errors
     ///
@@ -153,8 +153,8 @@ impl<const N: usize> Dataset<N> {
         self.each_batch(order, batch_size, None, device)
     }
 
-    /// The same, with the random changes of [`Dataset::augmented`] to the pictures. The changes are a function of
-    /// `draws` and of the picture's row.
+    /// Like [`Dataset::batches`], with the random changes of [`Dataset::augmented`] to the pictures. The changes are a
+    /// function of `draws` and of the picture's row.
     ///
     /// # Errors
     ///

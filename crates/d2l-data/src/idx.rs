@@ -1,4 +1,4 @@
-//! The IDX format of the MNIST family: unsigned bytes behind a short header. <http://yann.lecun.com/exdb/mnist/>
+//! The IDX format of the MNIST family: unsigned bytes after a short header. <http://yann.lecun.com/exdb/mnist/>
 //!
 //! A file is two zero bytes, the type of its values (8 for unsigned bytes), the number of dimensions, each dimension as
 //! a big-endian u32, then the values. The header is not trusted: the caller states the dimensions, they alone decide

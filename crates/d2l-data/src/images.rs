@@ -79,7 +79,7 @@ pub fn image_classes(set: ImageSet, choice: Choice, folder: &Path) -> Result<Loa
     first_image_classes(set, choice, folder, usize::MAX)
 }
 
-/// As [`image_classes`], with the first `limit` examples of each part; built-in pictures behind them are not drawn, which
+/// Like [`image_classes`], with the first `limit` examples of each part; further built-in pictures are not drawn, which
 /// would take seconds.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub const NAME_LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 pub const NAME_END: u32 = NAME_LETTERS.len() as u32;
 /// The number of symbols.
 pub const NAME_SYMBOLS: usize = NAME_LETTERS.len() + 1;
-/// A target that doesn't count, behind a name's end.
+/// A target that doesn't count, after a name's end.
 pub const NAME_IGNORED: u32 = NAME_END + 1;
 
 const FILES: Published<18> = Published {
@@ -48,7 +48,7 @@ const FILES: Published<18> = Published {
     ],
     twin: "drawn-names",
 };
-/// Of each 20 names in a row these are held out: 15 %, as in the tutorial, which draws them.
+/// Of each 20 names in a row, these are held out: 15 %, as in the tutorial, which draws them at random.
 const HELD_OUT: [usize; 3] = [0, 7, 14];
 const OF_EACH: usize = 20;
 /// Letters of the longest name that is accepted; all sequences of a set are as long as its longest.
@@ -124,8 +124,8 @@ impl Names {
         self.splits(|names| Dataset::new([self.letters(names, 0, NAME_END), languages(names)]))
     }
 
-    /// What a model reads `[T]`, beginning with [`NAME_END`], the symbols that follow `[T]`, with [`NAME_IGNORED`]
-    /// behind the name's end, and the language.
+    /// The symbols that a model reads `[T]`, beginning with [`NAME_END`]; the symbols that follow them `[T]`, with
+    /// [`NAME_IGNORED`] after the name's end; and the language.
     ///
     /// # Errors
     /// None that depends on the names.
@@ -152,7 +152,7 @@ impl Names {
         })
     }
 
-    /// A column of all symbols, with `before` ends in front and one behind, filled up with `padding`.
+    /// A column of all symbols, with `before` ends in front and one after, filled up with `padding`.
     fn letters(&self, names: &[&Name], before: usize, padding: u32) -> Column {
         let longest = self.names.iter().map(|name| name.letters.len()).max();
         let steps = longest.unwrap_or(0) + 1;

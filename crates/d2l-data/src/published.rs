@@ -1,4 +1,4 @@
-//! The four files that Fashion-MNIST and MNIST are published as.
+//! The four files in which Fashion-MNIST and MNIST are published.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::choice::Published;
 use crate::image_set::{Part, SIDE, splits};
 use crate::{ImageSet, Source, Splits, idx};
 
-/// Images and labels of the training part, then of the test part, as both sets name them.
+/// Images and labels of the training part, then of the test part, under the names that both sets use.
 const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",

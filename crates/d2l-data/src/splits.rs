@@ -11,11 +11,11 @@ pub struct Splits<const N: usize> {
     pub train: Dataset<N>,
     /// The examples for evaluation. The book uses the test parts of its image sets here.
     pub valid: Dataset<N>,
-    /// What the examples are, for the log.
+    /// Which data set the examples are from, for the log.
     pub provenance: Provenance,
 }
 
-/// What a data set is and where it came from; a training log records it.
+/// The name of a data set and where it came from; a training log records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
     /// Name of the set: `fashion-mnist`, `drawn-garments`, …

@@ -34,9 +34,9 @@ pub const MISSING: [&str; 19] = [
     "None", "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
     "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null",
 ];
-/// The same before version 2.0, which kept the text `None`.
+/// The same words before version 2.0, which kept the text `None`.
 pub const MISSING_BEFORE_2: &[&str] = MISSING.split_at(1).1;
-/// A line that is read behind the content. A quote that is not closed swallows it.
+/// A line that is appended to the content before it is read. A quote that is not closed swallows it.
 const BEHIND: &[u8] = b"\nbehind";
 /// The advice for a damaged file.
 pub(crate) const AGAIN: &str = "get the file again, see data/README.md";
@@ -57,11 +57,11 @@ pub struct Format<'a> {
 pub enum Columns<'a> {
     /// The first line.
     Header,
-    /// The file has none; these are its columns.
+    /// The file has no names; these are its columns.
     Named(&'a [&'a str]),
 }
 
-/// What pandas takes a column for.
+/// The kind of a column, as pandas sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Every value is missing.
@@ -70,7 +70,7 @@ pub enum Kind {
     Numbers,
     /// Words.
     Words,
-    /// Numbers and words, the first word in this row. pandas takes the numbers for words too.
+    /// Numbers and words, the first word in this row. pandas reads these numbers as words too.
     Mixed(usize),
 }
 
@@ -199,7 +199,7 @@ impl Table {
         self.sha256
     }
 
-    /// What pandas takes the column for.
+    /// The kind of the column, as pandas sees it.
     ///
     /// # Errors
     ///

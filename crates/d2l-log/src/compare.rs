@@ -1,20 +1,20 @@
-//! Comparing logs: what was asked for, what came out, epoch by epoch, and how fast.
+//! Comparing logs: settings, results epoch by epoch, and cost.
 
 use crate::{Best, Log};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How some runs differ. All lists of values are in the order of the runs; `None` stands where a run has no value.
+/// How some runs differ. All lists of values are in the order of the runs, with `None` for a run without a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The runs' names.
     pub names: Vec<String>,
-    /// Header fields that are not the same in all runs, without those that say nothing about the training: when the run
-    /// started, and the log's schema.
+    /// Header fields that are not the same in all runs, apart from those that say nothing about the training: when the
+    /// run started, and the log's schema.
     pub header: Vec<Difference>,
     /// The metrics of the epochs.
     pub metrics: Vec<Table>,
-    /// What each metric ended with and its best value, those included that are known only at the end.
+    /// The last and the best value of each metric, including metrics that are known only at the end.
     pub scores: Vec<Score>,
     /// Time, speed and memory.
     pub costs: Vec<Cost>,
@@ -45,7 +45,7 @@ pub struct Table {
     pub metric: String,
     /// Its values, by fold and epoch.
     pub rows: Vec<Row>,
-    /// The largest gap among the rows, the first one of equal ones; `None` if no two runs share a row.
+    /// The largest gap among the rows (of equal gaps the first); `None` if no two runs share a row.
     pub gap: Option<Gap>,
 }
 
@@ -103,7 +103,7 @@ impl Gap {
     }
 }
 
-/// What a metric ended with.
+/// The final values of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
     /// The metric.
@@ -112,11 +112,11 @@ pub struct Score {
     pub last: Vec<Option<f64>>,
     /// Its best value in each run.
     pub best: Vec<Option<Best>>,
-    /// The gap between the last values of a metric that only the end of a run knows, if all runs did the same epochs.
+    /// The gap between the last values of a metric that is known only at the end, if all runs did the same epochs.
     pub gap: Option<Gap>,
 }
 
-/// What a run cost.
+/// The cost of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
     /// Seconds from start to end.
@@ -128,7 +128,7 @@ pub struct Cost {
 }
 
 impl Comparison {
-    /// The largest gap of each metric that two runs share, where it is beyond the tolerance.
+    /// The largest gap of each metric that two runs share, if it exceeds the tolerance.
     pub fn beyond(&self, tolerance: f64) -> Vec<&Gap> {
         self.gaps().filter(|gap| gap.size() > tolerance).collect()
     }
@@ -213,7 +213,7 @@ pub fn metric_names(logs: &[Log]) -> Vec<String> {
         }
     }
     if logs.iter().any(|log| !log.epochs.is_empty()) {
-        names.push("gradient_norm".into()); // in no group, but it says as much about what was computed
+        names.push("gradient_norm".into()); // in no group, but it says as much about the computation as a metric
     }
     names
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 use std::slice;
 
-/// Header fields that say nothing about what is trained.
+/// Header fields that say nothing about the training.
 const OF_THE_LOG: [&str; 3] = ["schema", "schema_minor", "started"];
 
 impl Header {
@@ -18,7 +18,7 @@ impl Header {
         }
     }
 
-    /// Its values by name, as in [`Log::fields`], without those that say nothing about what is trained.
+    /// Its values by name, as in [`Log::fields`], without those that say nothing about the training.
     pub fn described(&self) -> Map<String, Value> {
         let mut fields = self.fields();
         fields.retain(|name, _| !OF_THE_LOG.contains(&name.as_str()));
@@ -27,8 +27,8 @@ impl Header {
 }
 
 impl Log {
-    /// What the run has in common with its repetitions, which have other seeds: [`Header::described`] without the seed, and
-    /// without the digest of data that are drawn from it.
+    /// What the run has in common with its repetitions under other seeds: [`Header::described`] without the seed and
+    /// without the digest of data that are drawn from the seed.
     pub fn setting(&self) -> Map<String, Value> {
         let mut setting = self.header.described();
         let drawn = setting
@@ -67,7 +67,7 @@ impl Log {
         fields
     }
 
-    /// How the run ended: `finished`, `interrupted` or `failed`; `running` while it trains and after it was killed.
+    /// How the run ended: `finished`, `interrupted` or `failed`. While it trains, or after it was killed, `running`.
     pub fn status(&self) -> &'static str {
         match self.end.as_ref().map(|end| end.status) {
             Some(Status::Finished) => "finished",

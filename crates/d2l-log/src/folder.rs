@@ -14,9 +14,9 @@ const SUGGESTIONS: usize = 3;
 /// The logs of a folder of runs.
 #[derive(Debug)]
 pub struct Listing {
-    /// Those that could be read, oldest first.
+    /// The logs that could be read, oldest first.
     pub logs: Vec<Log>,
-    /// Why the others could not.
+    /// Why the others could not be read.
     pub damaged: Vec<Error>,
 }
 
@@ -142,7 +142,7 @@ fn bare(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or(place)
 }
 
-/// The names that may have been meant: first those that contain the given one, then by edit distance.
+/// Names that may have been meant: first those that contain the given one, then by edit distance.
 pub(crate) fn nearest(name: &str, mut places: Vec<String>) -> Vec<String> {
     places.sort_by_cached_key(|place| {
         let edits = levenshtein(name, place).min(levenshtein(name, bare(place)));

@@ -1,12 +1,12 @@
-//! What a file is that is no log of this workspace.
+//! Recognizes a file that is no log of this workspace.
 
 use serde_json::Value;
 
-/// A TensorBoard file's first record says so, behind its length and checksum.
+/// The text by which a TensorBoard file is recognized. It is in the first record, after the length and the checksum.
 const TENSORBOARD: &[u8] = b"brain.Event:";
-/// How far to look for it.
+/// How far into the file to look for it.
 const FIRST_RECORD: usize = 64;
-/// The number of names that are shown of many.
+/// The largest number of names that are shown.
 const NAMES: usize = 6;
 
 /// A noun phrase for the content.

@@ -11,7 +11,7 @@
 //!
 //! Each line is written whole before training continues, so a killed run keeps its finished epochs. Numbers are read
 //! bit for bit as they were written. JSON has none that are not finite: these are the texts `"NaN"`, `"Infinity"` and
-//! `"-Infinity"`. The README describes every key, `schema.json` is the same for a program.
+//! `"-Infinity"`. The README describes every key; `schema.json` does so for programs.
 //!
 //! Reading order: `record` (the schema) and `number`, `verdict`, `writer` and `mark`, `log`, `point`, `reader`, `lines` and
 //! `foreign` (one log, whatever its state), `folder` (all logs), `fields` (its values by name), `compare` and `mean`,

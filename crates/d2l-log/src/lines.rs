@@ -1,4 +1,5 @@
-//! The lines of a log as they are found, before they are records: damaged, foreign, or from a newer program.
+//! The lines of a log as they are found, before they become records. They may be damaged, foreign, or from a newer
+//! program.
 
 use crate::{Record, SCHEMA};
 use anyhow::{Result, anyhow, ensure};
@@ -6,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// Editors of Windows put it before the text.
+/// The byte-order mark, which editors on Windows put before the text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The beginning of every header, as all programs of this workspace write it.
@@ -23,7 +24,7 @@ pub(crate) enum Line {
     Unknown(String),
 }
 
-/// What decides how a line is read.
+/// The keys that decide how a line is read.
 #[derive(Deserialize)]
 struct Kind<'a> {
     #[serde(borrow)]
@@ -53,7 +54,7 @@ fn content<T: DeserializeOwned>(line: &[u8]) -> Result<T> {
     serde_json::from_slice(line).map_err(described)
 }
 
-/// The error without a place within the line, which nobody counts.
+/// The error without its column, which helps nobody in so long a line.
 fn described(error: serde_json::Error) -> anyhow::Error {
     let message = error.to_string();
     anyhow!(
@@ -67,13 +68,13 @@ pub(crate) fn is_header(line: &[u8]) -> bool {
     serde_json::from_slice::<Kind>(line).is_ok_and(|line| line.kind == "run")
 }
 
-/// Whether a header may have been meant: the text is its beginning, as far as it goes.
+/// Whether the text may be the beginning of a header.
 pub(crate) fn may_become_header(text: &[u8]) -> bool {
     let shared = text.len().min(HEADER.len());
     text.get(..shared) == HEADER.get(..shared)
 }
 
-/// The text behind a byte-order mark, and what is to be said about it. JSON itself allows the line ends of Windows.
+/// The text after a byte-order mark, and remarks on what was passed over. JSON itself allows Windows line ends.
 pub(crate) fn plain(bytes: &[u8]) -> (&[u8], Remarks) {
     let mut remarks = Remarks::default();
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);

@@ -3,7 +3,7 @@
 use crate::{Best, End, Epoch, Header, Step, median};
 use std::path::PathBuf;
 
-/// A training log, as far as it was written.
+/// A training log, as far as it has been written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     /// `<chapter>/<run>`.
@@ -23,7 +23,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// The final value of a metric: that of the `end` line, otherwise of the last epoch.
+    /// The final value of a metric: the one in the `end` line, otherwise the last epoch's.
     pub fn last(&self, metric: &str) -> Option<f64> {
         let ended = self
             .end
@@ -32,7 +32,7 @@ impl Log {
         ended.or_else(|| self.epochs.last()?.metric(metric))
     }
 
-    /// The best value of a metric: that of the `end` line, otherwise the best of the epochs.
+    /// The best value of a metric: the one in the `end` line, otherwise the best of the epochs.
     pub fn best(&self, metric: &str) -> Option<Best> {
         let ended = self
             .end

@@ -1,4 +1,4 @@
-//! A place in a log, and what stood before it.
+//! A place in a log, with a digest of the lines before it.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// The beginning of a log up to some line, as a checkpoint remembers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The number of lines behind the header.
+    /// The number of lines after the header.
     pub lines: usize,
     /// The SHA-256 of these lines.
     pub sha256: String,

@@ -55,7 +55,7 @@ fn mean_epoch(epochs: &[&Epoch]) -> Option<Epoch> {
     })
 }
 
-/// What several ends have in common. The best values are not among it: that of the mean is not the mean of the best.
+/// The mean of several ends. It has no best values: the best of the mean is not the mean of the best.
 fn mean_end(ends: &[&End]) -> End {
     let memory: Option<Vec<u64>> = ends.iter().map(|end| end.peak_memory_bytes).collect();
     let finals: Vec<Metrics> = ends.iter().map(|end| end.last.clone()).collect();

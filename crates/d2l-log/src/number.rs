@@ -1,4 +1,4 @@
-//! Numbers in JSON, which has none for those that are not finite: they are written as the texts `"NaN"`, `"Infinity"`
+//! Numbers in JSON. JSON has no numbers that are not finite, so these are written as the texts `"NaN"`, `"Infinity"`
 //! and `"-Infinity"`.
 
 use crate::Metrics;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Names and values of those numbers that JSON has no digits for.
+/// Names and values of the numbers that JSON cannot write.
 const NAMED: [(&str, f64); 3] = [
     ("NaN", f64::NAN),
     ("Infinity", f64::INFINITY),
@@ -23,7 +23,7 @@ fn name(value: f64) -> Option<&'static str> {
     found.map(|(name, _)| *name)
 }
 
-/// A number as a JSON value; one that is not finite by its name.
+/// A number as a JSON value; if it is not finite, its name.
 pub fn value(value: f64) -> Value {
     match name(value) {
         Some(name) => name.into(),
@@ -31,7 +31,7 @@ pub fn value(value: f64) -> Value {
     }
 }
 
-/// The number that a JSON value is, in digits or by its name; `None` for other values.
+/// The number in a JSON value, written in digits or as a name; `None` for other values.
 pub fn of(value: &Value) -> Option<f64> {
     Some(Number::deserialize(value).ok()?.0)
 }
@@ -82,8 +82,8 @@ pub(crate) mod metrics {
     }
 }
 
-/// The further groups of a line, beside its known keys. A key with another kind of value belongs to a newer schema and is
-/// passed over.
+/// The further groups of a line, besides its known keys. A key with another kind of value belongs to a newer schema and
+/// is passed over.
 pub(crate) mod groups {
     use super::*;
 

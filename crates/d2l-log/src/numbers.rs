@@ -1,7 +1,7 @@
 //! Numbers as text, the same in every program, and their median.
 
-/// A metric as text: four significant digits, at least four decimals; with a power of ten if that would be a row of
-/// zeros or more than five digits before the point.
+/// A metric as text: four significant digits and at least four decimals. If that would be a row of zeros, or more than
+/// five digits before the point, it is written with a power of ten.
 ///
 /// ```
 /// use d2l_log::shown;

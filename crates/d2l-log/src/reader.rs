@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 impl Log {
     /// Reads a log from a run's folder or from the file itself.
     ///
-    /// What a reader can do without is passed over, and [`Log::remarks`] says so: the half-written last line of a run
-    /// that was killed, lines that are damaged or of a kind that this program doesn't know, an editor's byte-order mark
-    /// and line ends.
+    /// A reader passes over what it can do without, and [`Log::remarks`] says so: the half-written last line of a
+    /// killed run, lines that are damaged or of an unknown kind, an editor's byte-order mark and line ends.
     ///
     /// # Errors
     ///
-    /// If there is no such log or no complete header (the error says what another program's file is), if the schema's
+    /// If there is no such log or no complete header (the error names the kind of a foreign file), if the schema's
     /// major version is newer than that of [`crate::SCHEMA`], or if two runs wrote into one file.
     pub fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() {
@@ -28,7 +27,8 @@ impl Log {
         Self::parse(&bytes, file)
     }
 
-    /// [`Log::read`] for the content of a log that is at hand; `path` is its place, after which it is named.
+    /// [`Log::read`] for the content of a log that has been read already; `path` is the log's place, from which it gets
+    /// its name.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Log {
         Ok(Self { name, path, header, steps, epochs, end, remarks })
     }
 
-    /// Reads a log as far as `mark` says. What stands behind may be damaged: it is not looked at.
+    /// Reads a log up to `mark`. What follows may be damaged: it is not read.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Log {
     }
 }
 
-/// A log's header and how the run ended: what is known without its epochs, even where these are damaged.
+/// A log's header and how the run ended: what is known without the epochs, even if these are damaged.
 #[derive(Clone, Debug)]
 pub struct Outline {
     /// The first line.
@@ -117,7 +117,7 @@ impl Outline {
         Self::parse(&bytes).with_context(|| file.display().to_string())
     }
 
-    /// [`Outline::read`] for the content of a log that is at hand.
+    /// [`Outline::read`] for the content of a log that has been read already.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Outline {
             Some(Err(error)) => return Err(error),
             _ => bail!("no `run` line, which comes first"),
         };
-        // The last line that is whole: what [`Log::read`] passes over says nothing here either.
+        // The last line that is whole: lines that `Log::read` passes over are ignored here too.
         let last = lines.rev().find_map(|line| match lines::record(line) {
             Ok(Line::Record(record)) => Some(record),
             _ => None,

@@ -11,14 +11,14 @@ pub const SCHEMA: Schema = Schema { major: 1, minor: 2 };
 /// The largest number of lines for steps in a log, about two megabytes.
 pub const MOST_STEPS: usize = 20_000;
 
-/// A version of the log's schema. What an older reader would misunderstand raises the major number; a new key or a new
-/// kind of line raises the minor number, and older readers pass over both.
+/// A version of the log's schema. A change that an older reader would misunderstand raises the major number. A new key
+/// or a new kind of line raises the minor number; older readers pass over both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Schema {
-    /// Readers refuse logs with a higher one.
+    /// The major number. Readers refuse logs with a higher one.
     #[serde(rename = "schema")]
     pub major: u32,
-    /// Readers read logs with a higher one.
+    /// The minor number. Readers accept logs with a higher one.
     #[serde(rename = "schema_minor", default)]
     pub minor: u32,
 }
@@ -36,7 +36,7 @@ pub type Metrics = BTreeMap<String, f64>;
 pub enum Record {
     /// The first line.
     Run(Header),
-    /// One line per so many steps, in order, if they are asked for.
+    /// One line per N steps, in order, if `--log-every N` asks for them.
     Step(Step),
     /// One line per epoch, in order.
     Epoch(Epoch),
@@ -50,7 +50,7 @@ pub struct Header {
     /// The version of the log's schema, [`SCHEMA`].
     #[serde(flatten)]
     pub schema: Schema,
-    /// Chapter, as the package is called: `softmax-regression`.
+    /// The chapter's package name: `softmax-regression`.
     pub chapter: String,
     /// Model within the chapter.
     pub model: String,
@@ -60,7 +60,7 @@ pub struct Header {
     pub preset: String,
     /// The device: `cpu`, `cuda:0` (with the number of the GPU), `metal`.
     pub device: String,
-    /// The GPU's model and memory, if it is one and its driver tells: `NVIDIA H200, 150.1 GB`.
+    /// The GPU's model and memory, if the device is one and its driver reports them: `NVIDIA H200, 150.1 GB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
     /// Threads that the run could use on the CPU.
@@ -277,7 +277,7 @@ impl Best {
         })
     }
 
-    /// Whether this value of the metric is better than an earlier one; of equal ones the earlier stays the best. Any
+    /// Whether this value of the metric is better than an earlier one; of equal values the earlier stays the best. Any
     /// number is better than NaN.
     pub fn is_better_than(&self, earlier: &Self, metric: &str) -> bool {
         if earlier.value.is_nan() {
@@ -318,7 +318,7 @@ pub struct BandResult {
     pub decimals: Option<i32>,
     /// The number of runs that the band comes from.
     pub runs: usize,
-    /// Whose runs they are: `book`, or `book and PyTorch` if runs of our PyTorch reference are among them.
+    /// The source of these runs: `book`, or `book and PyTorch` if runs of our PyTorch reference are among them.
     pub source: String,
     /// This run's value; `None` if it did not produce one.
     #[serde(

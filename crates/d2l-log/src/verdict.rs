@@ -14,7 +14,7 @@ pub struct Judged {
 /// The bands of an experiment, each with the results of its runs.
 pub fn judged(logs: &[&Log]) -> Vec<Judged> {
     let first = logs.first().map(|log| log.verdicts()).unwrap_or_default();
-    // The book may print a number and draw it too.
+    // The book may both print a number and draw it.
     let is_it = |one: &BandResult, other: &BandResult| {
         (&one.metric, one.decimals) == (&other.metric, other.decimals)
     };

@@ -13,9 +13,9 @@ pub struct Writer {
     file: File,
     path: PathBuf,
     length: u64,
-    /// Lines behind the header.
+    /// Lines after the header.
     lines: usize,
-    /// Of those lines.
+    /// The digest of those lines.
     digest: Sha256,
 }
 
@@ -88,7 +88,7 @@ impl Writer {
             self.path.display()
         );
         if let Err(error) = self.file.write_all(&line) {
-            // Leave no half line. If even that fails, the reader drops it.
+            // Leave no half line. If even that fails, the reader passes over it.
             let _ = self.file.set_len(self.length);
             let _ = self.file.seek(SeekFrom::Start(self.length));
             return Err(error).with_context(at);
@@ -119,7 +119,7 @@ impl Writer {
         Mark { lines: self.lines, sha256 }
     }
 
-    /// Whether the log is still where it was: a line of a file that was removed is written for nobody.
+    /// Whether the log is still in its place: a line written to a removed file would be lost.
     fn is_in_place(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|found| found.len() == self.length)
     }
@@ -135,7 +135,7 @@ fn line_of(record: &Record) -> serde_json::Result<Vec<u8>> {
 /// Refuses groups of metrics that could not be read back.
 fn check(record: &Record) -> Result<()> {
     if let Record::Epoch(epoch) = record {
-        // Serialised alone, so that this also holds for keys that are added to the record later.
+        // Each group is serialised alone, so this also holds for keys that are added to the record later.
         let bare = Epoch {
             more: Default::default(),
             valid: [("loss".to_string(), 0.0)].into(),

@@ -1,10 +1,12 @@
 //! The norm of all gradients together, and limits on it. D2L zh 8.5.5, en 9.5.3; Pascanu et al. 2013,
 //! arXiv:1211.5063.
 
+use std::borrow::Cow;
+
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var, bail};
 
-use crate::kernel;
+use crate::{gradients, kernel};
 
 /// Σ g² of each parameter's gradient, as [`squared_gradient_norms`] computes them.
 #[derive(Clone, Debug)]
@@ -23,17 +25,27 @@ pub enum SquaredNorms {
 impl SquaredNorms {
     /// The numbers, in the order of the parameters; `None` for a parameter without a gradient. Waits for the device, if
     /// they are there.
-    pub fn read(self) -> Result<Vec<Option<f64>>> {
+    pub fn each(&self) -> Result<Cow<'_, [Option<f64>]>> {
         match self {
-            Self::Read(squares) => Ok(squares),
+            Self::Read(squares) => Ok(Cow::Borrowed(squares)),
             Self::OnDevice { sums, has_gradient } => {
                 let mut sums = sums.to_vec1::<f32>()?.into_iter().map(f64::from);
-                let squares = has_gradient.into_iter();
+                let squares = has_gradient.iter();
                 Ok(squares
                     .map(|has_gradient| has_gradient.then(|| sums.next()).flatten())
                     .collect())
             }
         }
+    }
+
+    /// The norm of all gradients as one vector: √ Σ g². Waits for the device, if the sums are there.
+    pub fn norm(&self) -> Result<f64> {
+        Ok(self.each()?.iter().flatten().sum::<f64>().sqrt())
+    }
+
+    /// The same as numbers. Waits for the device once, if they are there; afterwards nothing does.
+    pub fn read(self) -> Result<Self> {
+        Ok(Self::Read(self.each()?.into_owned()))
     }
 }
 
@@ -60,10 +72,20 @@ pub fn squared_gradient_norms(
         });
         return Ok(SquaredNorms::Read(squares.collect::<Result<_>>()?));
     }
-    let sums = all.iter().flatten();
-    let sums = sums.map(|gradient| gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
+    let vars = parameters.iter().map(|(_, var)| var);
+    let vars: Vec<&Var> = vars.filter(|var| gradients.get(var).is_some()).collect();
+    let sums = match gradients::joined(gradients, vars.iter().copied()) {
+        Some(joined) if gradients::covers(joined, vars.iter().copied()) => {
+            gradients::squares(joined, &vars)?
+        }
+        _ => {
+            let sums = all.iter().flatten();
+            let sums = sums.map(|g| g.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
+            Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?
+        }
+    };
     Ok(SquaredNorms::OnDevice {
-        sums: Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?,
+        sums,
         has_gradient: all.iter().map(Option::is_some).collect(),
     })
 }
@@ -72,8 +94,7 @@ pub fn squared_gradient_norms(
 ///
 /// On other devices than the CPU this waits for the device, once.
 pub fn gradient_norm(parameters: &[(String, Var)], gradients: &GradStore) -> Result<f64> {
-    let squares = squared_gradient_norms(parameters, gradients)?.read()?;
-    Ok(squares.into_iter().flatten().sum::<f64>().sqrt())
+    squared_gradient_norms(parameters, gradients)?.norm()
 }
 
 /// Added to the norm before it divides, as in PyTorch.
@@ -92,7 +113,7 @@ pub fn clip_gradient_norm(
 ) -> Result<f64> {
     let squares = squared_gradient_norms(parameters, gradients)?;
     clip_gradients_with_norms(parameters, gradients, max_norm, &squares)?;
-    Ok(squares.read()?.into_iter().flatten().sum::<f64>().sqrt())
+    squares.norm()
 }
 
 /// As [`clip_gradient_norm`], for gradients whose norms are known.
@@ -106,9 +127,8 @@ pub fn clip_gradients_with_norms(
         bail!("found the largest norm {max_norm}, wanted a number above 0");
     }
     match squares {
-        SquaredNorms::Read(squares) => {
-            let norm = squares.iter().flatten().sum::<f64>().sqrt();
-            let factor = max_norm / (norm + EPSILON);
+        SquaredNorms::Read(_) => {
+            let factor = max_norm / (squares.norm()? + EPSILON);
             if factor < 1.0 {
                 replace(parameters, gradients, |gradient| {
                     gradient.affine(factor, 0.0)
@@ -147,6 +167,10 @@ fn replace(
     gradients: &mut GradStore,
     f: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<()> {
+    let vars: Vec<&Var> = parameters.iter().map(|(_, var)| var).collect();
+    if gradients::change(gradients, &vars, &f)? {
+        return Ok(());
+    }
     for (_, var) in parameters {
         if let Some(gradient) = gradients.remove(var) {
             gradients.insert(var, f(&gradient.detach())?);
@@ -220,7 +244,11 @@ mod tests {
         let (parameters, gradients) = parameters()?;
         let squares = without_kernels(|| squared_gradient_norms(&parameters, &gradients))?;
         assert!(matches!(squares, SquaredNorms::OnDevice { .. }));
-        assert!(matches!(squares.read()?[..], [Some(_), None]));
+        assert!(matches!(squares.each()?[..], [Some(_), None]));
+        let norm = squares.norm()?;
+        let read = squares.read()?;
+        assert!(matches!(read, SquaredNorms::Read(_)));
+        assert_eq!(read.norm()?, norm);
         Ok(())
     }
 
@@ -240,7 +268,7 @@ mod tests {
     #[test]
     fn each_parameter_has_its_own_norm() -> Result<()> {
         let (parameters, gradients) = parameters()?;
-        let squares = squared_gradient_norms(&parameters, &gradients)?.read()?;
+        let squares = squared_gradient_norms(&parameters, &gradients)?;
         let gradient = gradients.get(&parameters[0].1).expect("a gradient");
         let plain: f64 = gradient
             .flatten_all()?
@@ -248,7 +276,7 @@ mod tests {
             .iter()
             .map(|&g| f64::from(g) * f64::from(g))
             .sum();
-        let [Some(of_a), None] = squares[..] else {
+        let [Some(of_a), None] = squares.each()?[..] else {
             panic!("{squares:?}");
         };
         assert!((of_a - plain).abs() < 1e-12 * plain, "{of_a} {plain}");

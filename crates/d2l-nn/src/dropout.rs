@@ -6,7 +6,7 @@
 //!
 //! The mask m is a byte for each element. The definition makes it a tensor of x's type first, four bytes.
 
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use d2l_kernels::dropout::Dropped;
 use d2l_random::{Purpose, Rng, Stream};
 use rayon::prelude::*;
@@ -59,7 +59,7 @@ impl Dropout {
         if kernel::has_kernel(x) {
             graph::apply(dropped, &[x])
         } else {
-            composed(&dropped, &graph::input(x))
+            composed(dropped, x)
         }
     }
 
@@ -118,10 +118,18 @@ impl Dropout {
 }
 
 /// The definition in candle's own operations: the kernel's reference, and what other devices run.
-fn composed(dropped: &Dropped, x: &Tensor) -> Result<Tensor> {
-    let mask = Tensor::from_slice(&dropped.kept, x.shape(), &Device::Cpu)?;
-    let mask = mask.to_device(x.device())?.to_dtype(x.dtype())?;
-    x * (mask * dropped.scale)?
+fn composed(dropped: Dropped, x: &Tensor) -> Result<Tensor> {
+    let Dropped { kept, scale } = dropped;
+    let mask = Tensor::from_vec(kept, x.shape(), x.device())?;
+    let factors = (mask.to_dtype(x.dtype())? * scale)?;
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok(((x * &factors)?, [factors.clone()]))
+    };
+    graph::define("dropout", &[x], forward, |known| {
+        let [factors] = known.kept;
+        Ok(vec![Some((known.dy * factors)?)])
+    })
 }
 
 impl Operation for Dropped {
@@ -144,7 +152,7 @@ impl Operation for Dropped {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::testing::{check_gradients, filled};
@@ -252,7 +260,7 @@ mod tests {
         let y = layer.forward_t(&x, Mode::Train(HERE))?;
         assert_eq!(
             y.to_vec2::<f32>()?,
-            composed(&dropped, &x)?.to_vec2::<f32>()?
+            composed(dropped, &x)?.to_vec2::<f32>()?
         );
         Ok(())
     }

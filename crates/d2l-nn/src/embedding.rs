@@ -14,6 +14,7 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use crate::Initializer;
+use crate::constants::zeros_as;
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
 use crate::kernel::{self, Kernels, Real};
 use crate::observe::{Sees, report_layer};
@@ -91,13 +92,34 @@ impl Embedding {
     fn composed(&self, ids: &Tensor) -> Result<Tensor> {
         let (_, dim) = self.weight.dims2()?;
         let flat = ids.flatten_all()?.contiguous()?;
-        let mut rows = graph::input(&self.weight).index_select(&flat, 0)?;
-        if let Some(padding) = self.padding_idx {
-            let is_padding = flat.eq(f64::from(padding))?.unsqueeze(1)?;
-            let is_padding = is_padding.broadcast_as(rows.shape())?.contiguous()?;
-            rows = is_padding.where_cond(&rows.detach(), &rows)?;
-        }
-        rows.reshape([ids.dims(), &[dim]].concat())
+        let forward = |inputs: &[Tensor]| {
+            let [weight] = exactly(inputs)?;
+            let rows = weight.index_select(&flat, 0)?;
+            let rows = match self.is_padding(&flat, &rows)? {
+                Some(is_padding) => is_padding.where_cond(&rows.detach(), &rows)?,
+                None => rows,
+            };
+            Ok((rows.reshape([ids.dims(), &[dim]].concat())?, [flat.clone()]))
+        };
+        let layer = self.clone();
+        graph::define("embedding", &[&self.weight], forward, move |known| {
+            let ([weight], [ids]) = (exactly(known.inputs)?, known.kept);
+            let mut dy = known.dy.reshape(((), weight.dim(1)?))?;
+            if let Some(is_padding) = layer.is_padding(ids, &dy)? {
+                dy = is_padding.where_cond(&zeros_as(&dy)?, &dy)?;
+            }
+            let dw = weight.zeros_like()?.index_add(ids, &dy, 0)?;
+            Ok(vec![Some(dw)])
+        })
+    }
+
+    /// Which elements of `rows`, one for each id, stand for padding.
+    fn is_padding(&self, ids: &Tensor, rows: &Tensor) -> Result<Option<Tensor>> {
+        let Some(padding) = self.padding_idx else {
+            return Ok(None);
+        };
+        let is_padding = ids.eq(f64::from(padding))?.unsqueeze(1)?;
+        is_padding.broadcast_as(rows.shape()).map(Some)
     }
 }
 

@@ -27,10 +27,23 @@ pub fn batch_first(x: &Tensor) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
         exchange(x, [steps, batch, features], (batch, steps, features))?
     } else {
-        graph::input(x).transpose(0, 1)?.contiguous()?
+        transposed("batch_first", x, 0)?
     };
     report_path(&[x], &y);
     Ok(y)
+}
+
+/// x with the axes `axis` and `axis` + 1 exchanged and written out, in candle's own operations: what other devices run.
+pub(crate) fn transposed(name: &'static str, x: &Tensor, axis: usize) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((x.transpose(axis, axis + 1)?.contiguous()?, []))
+    };
+    graph::define(name, &[x], forward, move |known| {
+        Ok(vec![Some(
+            known.dy.transpose(axis, axis + 1)?.contiguous()?,
+        )])
+    })
 }
 
 /// x, read as `[…, first, second, run]`, becomes `[…, second, first, run]`, of the shape `shape`. On the CPU.

@@ -95,8 +95,28 @@ impl Linear {
 
     /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let bias = self.bias.as_ref().map(graph::input);
-        candle_nn::Linear::new(graph::input(&self.weight), bias).forward(&graph::input(x))
+        let inputs: Vec<&Tensor> = [x, &self.weight].into_iter().chain(&self.bias).collect();
+        let forward = |inputs: &[Tensor]| {
+            let ([x, weight], bias) = and_perhaps_one(inputs)?;
+            let (out_dim, in_dim) = weight.dims2()?;
+            let rows = x.reshape(((), in_dim))?;
+            let y = rows.matmul(&weight.t()?)?;
+            let y = match bias {
+                Some(bias) => y.broadcast_add(bias)?,
+                None => y,
+            };
+            let front = &x.dims()[..x.rank() - 1];
+            Ok((y.reshape([front, &[out_dim]].concat())?, [rows]))
+        };
+        graph::define("linear", &inputs, forward, |known| {
+            let ([x, weight], bias) = and_perhaps_one(known.inputs)?;
+            let [rows] = known.kept;
+            let dy = known.dy.reshape(((), weight.dim(0)?))?;
+            let dx = known.wanted(0, || dy.matmul(weight)?.reshape(x.shape()))?;
+            let dw = known.wanted(1, || dy.t()?.matmul(rows))?;
+            let db = known.wanted(2, || dy.sum(0))?;
+            Ok([dx, dw].into_iter().chain(bias.map(|_| db)).collect())
+        })
     }
 }
 

@@ -18,7 +18,8 @@ use anyhow::bail;
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{graph, kernel};
+use crate::graph::{self, exactly};
+use crate::kernel;
 
 /// The type of numbers in which layers multiply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,13 +100,10 @@ pub(crate) fn narrows(x: &Tensor) -> bool {
 pub(crate) fn narrowed(x: &Tensor) -> Result<Tensor> {
     match NARROW.get() {
         None => Ok(x.clone()),
-        Some(dtype) => {
-            let narrow = graph::input(x).to_dtype(dtype)?;
-            match kernel::has_kernel(x) {
-                true => narrow.to_dtype(DType::F32),
-                false => Ok(narrow),
-            }
-        }
+        Some(dtype) => match kernel::has_kernel(x) {
+            true => graph::input(x).to_dtype(dtype)?.to_dtype(DType::F32),
+            false => converted("narrowed", x, dtype),
+        },
     }
 }
 
@@ -113,6 +111,21 @@ pub(crate) fn narrowed(x: &Tensor) -> Result<Tensor> {
 pub(crate) fn widened(y: &Tensor) -> Result<Tensor> {
     match NARROW.get() {
         None => Ok(y.clone()),
-        Some(dtype) => graph::input(y).to_dtype(dtype)?.to_dtype(DType::F32),
+        Some(dtype) => match kernel::has_kernel(y) {
+            true => graph::input(y).to_dtype(dtype)?.to_dtype(DType::F32),
+            false => converted("widened", y, DType::F32),
+        },
     }
+}
+
+/// x in another type, whose gradient is converted back.
+fn converted(name: &'static str, x: &Tensor, dtype: DType) -> Result<Tensor> {
+    let from = x.dtype();
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((x.to_dtype(dtype)?, []))
+    };
+    graph::define(name, &[x], forward, move |known| {
+        Ok(vec![Some(known.dy.to_dtype(from)?)])
+    })
 }

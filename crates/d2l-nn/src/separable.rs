@@ -34,7 +34,7 @@ pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<T
     if kernel::has_kernel(x) {
         graph::apply(Combine::new(rows, columns), &[x])
     } else {
-        composed(&graph::input(x), &rows, &columns)
+        composed(x, &rows, &columns)
     }
 }
 
@@ -43,16 +43,33 @@ pub(crate) fn combine(x: &Tensor, rows: Weighted, columns: Weighted) -> Result<T
 fn composed(x: &Tensor, rows: &Weighted, columns: &Weighted) -> Result<Tensor> {
     let (images, channels, height, width) = x.dims4()?;
     let (out_height, out_width) = (rows.windows.ranges.len(), columns.windows.ranges.len());
-    let planes = images * channels;
-    x.reshape((planes * height, width))?
-        .matmul(&matrix(columns, x)?.t()?)? // [N C H, W']
-        .reshape((planes, height, out_width))?
+    let matrices = [matrix(rows, x)?, matrix(columns, x)?];
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        let [rows, columns] = &matrices;
+        let y = multiplied(x, rows, columns)?;
+        let shape = (images, channels, out_height, out_width);
+        Ok((y.reshape(shape)?, matrices.clone()))
+    };
+    graph::define("pooling or upsampling", &[x], forward, move |known| {
+        let [rows, columns] = known.kept;
+        let dx = multiplied(known.dy, &rows.t()?, &columns.t()?)?;
+        Ok(vec![Some(dx.reshape((images, channels, height, width))?)])
+    })
+}
+
+/// R X Cᵀ of each plane X of x: `[N C, H', W']`.
+fn multiplied(x: &Tensor, rows: &Tensor, columns: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    let (out_height, out_width) = (rows.dim(0)?, columns.dim(0)?);
+    x.reshape(((), width))?
+        .matmul(&columns.t()?)? // [N C H, W']
+        .reshape(((), height, out_width))?
         .transpose(1, 2)?
-        .reshape((planes * out_width, height))?
-        .matmul(&matrix(rows, x)?.t()?)? // [N C W', H']
-        .reshape((planes, out_width, out_height))?
-        .transpose(1, 2)?
-        .reshape((images, channels, out_height, out_width))
+        .reshape(((), height))?
+        .matmul(&rows.t()?)? // [N C W', H']
+        .reshape(((), out_width, out_height))?
+        .transpose(1, 2)
 }
 
 impl Operation for Combine {

@@ -5,11 +5,11 @@
 
 mod support;
 
-use candle_core::{DType, Device, Result, bail};
+use candle_core::{DType, Device, Error, Result, Var, bail};
 use d2l_nn::backward;
-use d2l_nn::testing::{filled, without_kernels};
-use support::entries;
-use support::operations::LISTS;
+use d2l_nn::testing::{by_candles_gradients, check_gradients, filled, without_kernels};
+use support::operations::{Case, LISTS};
+use support::{assert_close, entries};
 
 /// (type, allowed difference relative to the largest number of a tensor). A GPU adds in another order.
 const TYPES: [(DType, f64); 2] = [(DType::F64, 1e-12), (DType::F32, 2e-5)];
@@ -58,6 +58,44 @@ fn apart(found: &[Named], wanted: &[Named], tolerance: f64) -> Vec<String> {
         }
     }
     apart
+}
+
+/// Where there are no kernels, gradients are written down beside the definitions. Candle computes its own from the
+/// definitions.
+#[test]
+fn gradients_written_down_are_those_of_differences_and_candles_own() -> Result<()> {
+    let (dtype, device) = (DType::F64, Device::Cpu);
+    let mut check = |variables: &[Var], cases: &[Case]| -> Result<()> {
+        for (name, f) in cases {
+            let loss = || {
+                let y = f()?;
+                (&y * filled(y.shape(), 7, 2.0, dtype, &device)?)?.sum_all()
+            };
+            let gradients = backward(&loss()?)?;
+            let candles = by_candles_gradients(|| backward(&loss()?))?;
+            let with_gradient = |variable: &&Var| gradients.get(variable).is_some();
+            let known: Vec<Var> = variables.iter().filter(with_gradient).cloned().collect();
+            assert_eq!(candles.get_ids().count(), known.len(), "{name}");
+            for variable in &known {
+                let (Some(found), Some(wanted)) = (gradients.get(variable), candles.get(variable))
+                else {
+                    bail!("{name}: a gradient is missing");
+                };
+                let (found, wanted) = (entries(found)?, entries(wanted)?);
+                assert_close(&found, &wanted, 1e-12, name);
+            }
+            if *name == "embedding_with_padding" {
+                continue; // its padding gets no gradient on purpose
+            }
+            check_gradients(&known, loss, 1e-6)
+                .map_err(|error| Error::msg(format!("{name}: {error}")))?;
+        }
+        Ok(())
+    };
+    for list in LISTS {
+        without_kernels(|| list(dtype, &device, &mut check))?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -36,25 +36,27 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds all finite values. There has to be one.
+    /// An axis that holds all finite values, of which there must be one.
     pub(crate) fn new(kind: Kind, values: impl Iterator<Item = f64> + Clone) -> Result<Self> {
         Self::scaled(kind, AxisScale::Automatic, values)
     }
 
-    /// The same with a scale that the caller chooses. A logarithmic axis holds the values above zero.
+    /// An axis with a scale that the caller chooses. A logarithmic axis holds the values above zero.
     pub(crate) fn scaled(
         kind: Kind,
         scale: AxisScale,
         values: impl Iterator<Item = f64> + Clone,
     ) -> Result<Self> {
-        let has_place = |value: &f64| scale != AxisScale::Logarithmic || *value > 0.0;
+        let from_one = scale == AxisScale::LogarithmicFromOne;
+        let is_logarithmic = from_one || scale == AxisScale::Logarithmic;
+        let has_place = |value: &f64| !is_logarithmic || *value > 0.0;
         let finite = values.filter(|value| value.is_finite()).filter(has_place);
         let low = finite.clone().fold(f64::INFINITY, f64::min);
         let high = finite.clone().fold(f64::NEG_INFINITY, f64::max);
         ensure!(
             low <= high,
             "no point has two finite coordinates{}; wanted at least one",
-            if scale == AxisScale::Logarithmic {
+            if is_logarithmic {
                 " above zero for the logarithmic axis"
             } else {
                 ""
@@ -65,8 +67,11 @@ impl Axis {
             "values from {low:e} to {high:e} cannot be drawn; wanted at most {LARGEST:e} in size"
         );
         let is_wide = kind == Kind::Measured && low > 0.0 && high / low > LOGARITHMIC_FROM;
-        if scale == AxisScale::Logarithmic || scale == AxisScale::Automatic && is_wide {
-            return Ok(Self::logarithmic(low, high));
+        if from_one && low >= 1.0 {
+            return Ok(Self::logarithmic(1.0, high, 0.0)); // 1 is on the axis itself
+        }
+        if is_logarithmic || scale == AxisScale::Automatic && is_wide {
+            return Ok(Self::logarithmic(low, high, 1.0));
         }
         let (mut start, mut end) = (low, high);
         if kind == Kind::Measured && low >= 0.0 && low < 0.3 * high {
@@ -100,7 +105,8 @@ impl Axis {
         })
     }
 
-    fn logarithmic(low: f64, high: f64) -> Self {
+    /// `below` is the room below the lowest value, as a share of that above the highest.
+    fn logarithmic(low: f64, high: f64, below: f64) -> Self {
         let (first, last) = (low.log10(), high.log10());
         // A single value has a whole decade around it.
         let room = if low == high {
@@ -108,7 +114,7 @@ impl Axis {
         } else {
             0.05 * (last - first)
         };
-        let (first, last) = (first - room, last + room);
+        let (first, last) = (first - below * room, last + room);
         // At the end of a number's range the margin may be rounded away.
         let low = low.min(10f64.powf(first).max(f64::MIN_POSITIVE));
         let high = high.max(10f64.powf(last));
@@ -119,7 +125,7 @@ impl Axis {
         // The smallest powers are rounded to 0.
         let decades = decades.filter(|(at, _)| (low..=high).contains(at));
         let decades: Vec<_> = decades.collect();
-        // Few powers of ten say too little.
+        // A few powers of ten alone say too little.
         let ticks = match decades.len() {
             0..3 => between_decades(low, high),
             _ => decades,
@@ -362,6 +368,29 @@ mod tests {
         assert!(none.err().unwrap().to_string().contains("above zero"));
         let linear = Axis::scaled(Kind::Measured, AxisScale::Linear, [1e-5, 1.0].into_iter());
         assert!(linear.unwrap().holds(0.0));
+    }
+
+    #[test]
+    fn perplexities_begin_at_one() {
+        let axis = |values: &[f64]| {
+            let scale = AxisScale::LogarithmicFromOne;
+            Axis::scaled(Kind::Measured, scale, values.iter().copied()).unwrap()
+        };
+        for values in [[3.0, 900.0], [1.05, 1.2], [1.0, 1.0]] {
+            let axis = axis(&values);
+            assert_eq!(axis.ends().0, 1.0, "{values:?}");
+            assert_eq!(axis.ticks[0].0, 1.0, "{values:?}");
+            assert!(axis.ticks.iter().all(|(at, _)| axis.holds(*at)));
+        }
+        assert!(
+            axis(&[0.5, 2.0]).ends().0 < 0.5,
+            "no perplexity, but drawn all the same"
+        );
+        assert_eq!(
+            AxisScale::of_metric("valid.perplexity"),
+            AxisScale::LogarithmicFromOne
+        );
+        assert_eq!(AxisScale::of_metric("train.loss"), AxisScale::Automatic);
     }
 
     #[test]

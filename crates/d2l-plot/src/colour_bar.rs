@@ -61,23 +61,41 @@ impl Colours {
 
     /// Draws the colours with the numbers below them; `at` is the upper left corner.
     pub(crate) fn draw_bar(&self, sheet: &Sheet, at: (f64, f64)) -> Result<()> {
-        let low = if self.symmetric { -self.limit } else { 0.0 };
-        let value = |share: f64| low + share * (self.limit - low);
+        let middle = if self.symmetric {
+            0.0
+        } else {
+            self.limit / 2.0
+        };
+        self.draw_named_bar(sheet, at, [self.low(), middle, self.limit].map(number))
+    }
+
+    /// The same with other texts for its two ends and, if zero is there, its middle.
+    pub(crate) fn draw_named_bar(
+        &self,
+        sheet: &Sheet,
+        at: (f64, f64),
+        [left, centre, right]: [String; 3],
+    ) -> Result<()> {
+        let value = |share: f64| self.low() + share * (self.limit - self.low());
         let colours: Vec<_> = (0..STEPS)
             .map(|step| self.of(value(step as f64 / (STEPS - 1) as f64)))
             .collect();
         sheet.image(at, BAR, &colours, (STEPS, 1))?;
         sheet.outline(at, BAR, stroke(OUTLINE, HAIRLINE))?;
         let style = font(SMALL, FontStyle::Normal, MUTED);
-        let middle = self.symmetric.then_some((0.5, HPos::Center));
-        for (share, side) in [(0.0, HPos::Left), (1.0, HPos::Right)]
+        let middle = self.symmetric.then_some((0.5, HPos::Center, centre));
+        for (share, side, text) in [(0.0, HPos::Left, left), (1.0, HPos::Right, right)]
             .into_iter()
             .chain(middle)
         {
             let place = (at.0 + share * BAR.0, at.1 + BAR.1 + TO_NUMBERS);
-            sheet.text(&number(value(share)), place, &style, (side, VPos::Top))?;
+            sheet.text(&text, place, &style, (side, VPos::Top))?;
         }
         Ok(())
+    }
+
+    fn low(&self) -> f64 {
+        if self.symmetric { -self.limit } else { 0.0 }
     }
 }
 

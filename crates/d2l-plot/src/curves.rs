@@ -1,7 +1,7 @@
 //! Lines over epochs, steps or another axis: the figure that every training run draws at its end.
 
 use crate::axis::{Axis, Kind};
-use crate::frame::{Axes, Chart, write_chart};
+use crate::frame::{Axes, Chart, write_charts};
 use crate::legend::{Entry, Legend, Sign};
 use crate::sheet::{corners, fine, stroke};
 use crate::style::{
@@ -54,6 +54,18 @@ pub enum AxisScale {
     Linear,
     /// Equal distances for equal factors. Values that are not above zero have no place on it.
     Logarithmic,
+    /// The same from 1 on: a perplexity, which is 1 if every token is foreseen.
+    LogarithmicFromOne,
+}
+
+impl AxisScale {
+    /// The scale for a metric of the log, such as `perplexity` or `valid.loss`.
+    pub fn of_metric(name: &str) -> Self {
+        match name.rsplit('.').next() {
+            Some("perplexity") => Self::LogarithmicFromOne,
+            _ => Self::Automatic,
+        }
+    }
 }
 
 /// Curves over a common pair of axes, with a legend above them.
@@ -106,6 +118,10 @@ impl CurvePlot<'_> {
     ///
     /// No curves, a curve without points, no point with a place in any of them, or a file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
+        panels(path, self.title, std::slice::from_ref(self))
+    }
+
+    fn check(&self) -> Result<()> {
         let Self { title, curves, .. } = *self;
         ensure!(
             !curves.is_empty(),
@@ -117,10 +133,15 @@ impl CurvePlot<'_> {
                 "series {index} \"{name}\" of \"{title}\" has no points; leave it out"
             );
         }
+        Ok(())
+    }
+
+    fn axes(&self) -> Result<Axes<'_>> {
         let drawable = || {
-            let ranges = curves.iter().flat_map(|curve| &curve.range);
+            let ranges = self.curves.iter().flat_map(|curve| &curve.range);
             let edges = ranges.flat_map(|&(x, low, high)| [(x, low), (x, high)]);
-            let lines = curves
+            let lines = self
+                .curves
                 .iter()
                 .flat_map(|curve| curve.points.iter().chain(&curve.behind));
             lines
@@ -128,37 +149,59 @@ impl CurvePlot<'_> {
                 .chain(edges)
                 .filter(|(x, y)| x.is_finite() && y.is_finite())
         };
-        let axes = Axes {
-            x: Axis::scaled(Kind::Across, self.x_scale, drawable().map(|point| point.0))?,
-            y: Axis::scaled(
-                Kind::Measured,
-                self.y_scale,
-                drawable().map(|point| point.1),
-            )?,
+        let (across, up) = (
+            drawable().map(|point| point.0),
+            drawable().map(|point| point.1),
+        );
+        Ok(Axes {
+            x: Axis::scaled(Kind::Across, self.x_scale, across)?,
+            y: Axis::scaled(Kind::Measured, self.y_scale, up)?,
             x_label: self.x_label,
             y_label: self.y_label,
-        };
-        let entries = curves.iter().map(|curve| Entry {
-            sign: match curve.dashed {
-                true => Sign::DashedLine(line_marker(curve.colour)),
-                false => Sign::MarkedLine(line_marker(curve.colour)),
-            },
-            ..entry(curve.colour, &curve.name)
-        });
-        let legend = Legend::new(entries, CHART.0);
-        write_chart(path, title, &axes, &legend, |chart| {
-            for curve in curves {
-                draw_range(chart, &axes, curve)?;
-            }
-            for curve in curves {
-                draw_behind(chart, &axes, curve)?;
-            }
-            for curve in curves {
-                draw_line(chart, &axes, curve)?;
-            }
-            Ok(())
         })
     }
+}
+
+/// Writes plots below one another, each with its own axes, under one title and one legend: what has the same name has the
+/// same colour in all of them.
+///
+/// # Errors
+///
+/// Those of [`CurvePlot::write`], of any plot.
+pub fn panels(path: &Path, title: &str, plots: &[CurvePlot]) -> Result<()> {
+    ensure!(
+        !plots.is_empty(),
+        "figure \"{title}\" has no plot; wanted at least one"
+    );
+    plots.iter().try_for_each(CurvePlot::check)?;
+    let axes: Vec<Axes> = plots.iter().map(CurvePlot::axes).collect::<Result<_>>()?;
+    let mut named: Vec<&Curve> = Vec::new();
+    for curve in plots.iter().flat_map(|plot| plot.curves) {
+        if !named.iter().any(|other| other.name == curve.name) || plots.len() == 1 {
+            named.push(curve);
+        }
+    }
+    let entries = named.into_iter().map(|curve| Entry {
+        sign: match curve.dashed {
+            true => Sign::DashedLine(line_marker(curve.colour)),
+            false => Sign::MarkedLine(line_marker(curve.colour)),
+        },
+        ..entry(curve.colour, &curve.name)
+    });
+    let legend = Legend::new(entries, CHART.0);
+    write_charts(path, title, &axes, &legend, |index, chart| {
+        let (curves, axes) = (plots[index].curves, &axes[index]);
+        for curve in curves {
+            draw_range(chart, axes, curve)?;
+        }
+        for curve in curves {
+            draw_behind(chart, axes, curve)?;
+        }
+        for curve in curves {
+            draw_line(chart, axes, curve)?;
+        }
+        Ok(())
+    })
 }
 
 /// How the legend shows the line with this index.

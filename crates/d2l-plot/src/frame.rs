@@ -8,6 +8,7 @@ use crate::style::{
 };
 use crate::text;
 use anyhow::Result;
+use d2l_language::translated;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -67,31 +68,98 @@ pub(crate) fn write_chart_on(
     ground: Option<Ground>,
     paint: impl FnOnce(&mut Chart) -> Result<()>,
 ) -> Result<()> {
-    let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
-    let x_names = text::wrap(axes.x_label, CHART.0, LABEL);
-    let y_names = text::wrap(axes.y_label, CHART.1, LABEL);
-    let left = text::height(y_names.len(), LABEL) + GAP + text::widest(labels, SMALL) + 2.0 * TICK;
-    let below = 2.0 * TICK + SMALL * LEADING + GAP / 2.0 + text::height(x_names.len(), LABEL);
-    // Half of the last tick's label may reach beyond the chart.
-    let right = axes
-        .x
-        .ticks
-        .last()
-        .map_or(0.0, |(_, label)| text::width(label, SMALL) / 2.0);
+    let around = Around::of(axes);
     let above = legend.height + GAP;
-    let size = (left + CHART.0 + right, above + CHART.1 + below);
+    sheet::write(path, title, around.size(above), |sheet| {
+        legend.draw(sheet, (around.left, 0.0))?;
+        paint(&mut around.chart(sheet, axes, above, ground)?)
+    })
+}
+
+/// Writes charts below one another, with one legend above them; `paint` draws the data of the chart with this index.
+pub(crate) fn write_charts(
+    path: &Path,
+    title: &str,
+    charts: &[Axes],
+    legend: &Legend,
+    paint: impl Fn(usize, &mut Chart) -> Result<()>,
+) -> Result<()> {
+    let around: Vec<Around> = charts.iter().map(Around::of).collect();
+    let widest = |side: fn(&Around) -> f64| around.iter().map(side).fold(0.0, f64::max);
+    let (left, right) = (widest(|one| one.left), widest(|one| one.right));
+    let around = around.into_iter().map(|one| Around { left, right, ..one });
+    let (mut tops, mut size) = (Vec::new(), (0.0, legend.height));
+    for one in around {
+        let above = size.1 + GAP;
+        size = one.size(above);
+        tops.push((above, one));
+    }
     sheet::write(path, title, size, |sheet| {
         legend.draw(sheet, (left, 0.0))?;
+        for (index, (axes, (above, around))) in charts.iter().zip(&tops).enumerate() {
+            paint(index, &mut around.chart(sheet, axes, *above, None)?)?;
+        }
+        Ok(())
+    })
+}
+
+/// The room that a chart needs for what stands around it.
+struct Around {
+    left: f64,
+    right: f64,
+    below: f64,
+    x_names: Vec<String>,
+    y_names: Vec<String>,
+}
+
+impl Around {
+    fn of(axes: &Axes) -> Self {
+        let labels = axes.y.ticks.iter().map(|(_, label)| label.as_str());
+        let x_names = text::wrap(&translated(axes.x_label), CHART.0, LABEL);
+        let y_names = text::wrap(&translated(axes.y_label), CHART.1, LABEL);
+        let names = text::height(y_names.len(), LABEL) + GAP;
+        // Half of the last tick's label may reach beyond the chart.
+        let last = axes.x.ticks.last();
+        Self {
+            left: names + text::widest(labels, SMALL) + 2.0 * TICK,
+            right: last.map_or(0.0, |(_, label)| text::width(label, SMALL) / 2.0),
+            below: 2.0 * TICK + SMALL * LEADING + GAP / 2.0 + text::height(x_names.len(), LABEL),
+            x_names,
+            y_names,
+        }
+    }
+
+    /// The size of a figure that ends with this chart.
+    fn size(&self, above: f64) -> (f64, f64) {
+        (
+            self.left + CHART.0 + self.right,
+            above + CHART.1 + self.below,
+        )
+    }
+
+    /// Draws what is around the chart, and opens it.
+    fn chart<'a>(
+        &self,
+        sheet: &Sheet<'a>,
+        axes: &Axes,
+        above: f64,
+        ground: Option<Ground>,
+    ) -> Result<Chart<'a>> {
+        let Self { left, right, below, x_names, y_names } = self;
         let name = font(LABEL, FontStyle::Normal, INK);
         let foot = above + CHART.1 + below - text::height(x_names.len(), LABEL);
-        sheet.centred(&x_names, (left + CHART.0 / 2.0, foot), LABEL, &name)?;
-        sheet.turned(&y_names, (0.0, above + CHART.1 / 2.0), LABEL, &name)?;
+        sheet.centred(x_names, (left + CHART.0 / 2.0, foot), LABEL, &name)?;
+        sheet.turned(y_names, (0.0, above + CHART.1 / 2.0), LABEL, &name)?;
         if let Some((colours, columns, rows)) = &ground {
-            sheet.image((left, above), CHART, colours, (*columns, *rows))?;
+            sheet.image((*left, above), CHART, colours, (*columns, *rows))?;
         }
-        let margins = (left, above, right, below);
-        paint(&mut open(sheet, axes, margins, ground.is_none())?)
-    })
+        open(
+            sheet,
+            axes,
+            (*left, above, *right, *below),
+            ground.is_none(),
+        )
+    }
 }
 
 /// Draws the axes and opens the coordinates between them.

@@ -8,6 +8,7 @@ use crate::sheet::{self, Sheet, font, stroke};
 use crate::style::{GAP, HAIRLINE, INK, LABEL, OUTLINE, PAPER, SMALL};
 use crate::text;
 use anyhow::{Result, ensure};
+use d2l_language::translated;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 use std::path::Path;
@@ -83,8 +84,8 @@ pub fn heat_map(
     let column_names = Names::of_columns(matrix.columns, cell);
     let (width, height) = (columns as f64 * cell, rows as f64 * cell);
     let (bar_width, bar_height) = Colours::bar_size();
-    let row_axis = text::wrap(row_axis, height.max(AXIS_NAME), LABEL);
-    let column_axis = text::wrap(column_axis, width.max(AXIS_NAME), LABEL);
+    let row_axis = text::wrap(&translated(row_axis), height.max(AXIS_NAME), LABEL);
+    let column_axis = text::wrap(&translated(column_axis), width.max(AXIS_NAME), LABEL);
     let left = text::height(row_axis.len(), LABEL) + GAP + row_names.extent + GAP;
     let foot = height + GAP / 2.0 + column_names.extent + GAP / 2.0;
     let bar_top = foot + text::height(column_axis.len(), LABEL) + 1.5 * GAP;

@@ -6,6 +6,7 @@ use crate::sheet::{self, Sheet, font, stroke};
 use crate::style::{BOLD, HAIRLINE, INK, OUTLINE, SMALL, WARNING};
 use crate::text;
 use anyhow::{Result, ensure};
+use d2l_language::translated;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -110,7 +111,7 @@ pub(crate) fn check(title: &str, pictures: &[Picture]) -> Result<()> {
 pub(crate) struct Palette {
     /// The scale of learned weights.
     weights: Option<Colours>,
-    /// Whether its bar is drawn below: if a picture has one channel.
+    /// Whether its bar is drawn below the pictures, which it is if one of them has a single channel.
     has_bar: bool,
 }
 
@@ -146,7 +147,7 @@ impl Palette {
         }
     }
 
-    /// The number whose colour is the strongest; 1 where there is none.
+    /// The number whose colour is the strongest; 1 if there is none.
     pub(crate) fn limit(&self) -> String {
         self.weights
             .map_or("1".to_string(), |weights| weights.limit())
@@ -197,17 +198,18 @@ impl Grid {
         let sizes: Vec<_> = pictures.iter().map(|picture| fit(picture, side)).collect();
         let box_width = sizes.iter().map(|size| size.0).fold(0.0, f64::max);
         let box_height = sizes.iter().map(|size| size.1).fold(0.0, f64::max);
-        let caption_width = pictures
-            .iter()
-            .map(|picture| text::widest(picture.caption.lines(), caption_size(picture)))
+        let captions = pictures.iter().map(|picture| translated(&picture.caption));
+        let captions: Vec<String> = captions.collect();
+        let with_captions = || pictures.iter().zip(&captions);
+        let caption_width = with_captions()
+            .map(|(picture, caption)| text::widest(caption.lines(), caption_size(picture)))
             .fold(0.0, f64::max);
         let cell = caption_width
             .min(share(CAPTIONED_ROW))
             .max(box_width)
             .ceil();
-        let captions: Vec<_> = pictures
-            .iter()
-            .map(|picture| text::wrap(&picture.caption, cell, caption_size(picture)))
+        let captions: Vec<_> = with_captions()
+            .map(|(picture, caption)| text::wrap(caption, cell, caption_size(picture)))
             .collect();
 
         let mut places = Vec::new();

@@ -1,10 +1,12 @@
 //! Pictures in rows with names: each layer's feature maps of a picture.
 
+use crate::colour_bar::Colours;
 use crate::image_grid::{BETWEEN, Palette, Picture, Place, Scale, check, draw, fit};
 use crate::sheet::{self, font};
 use crate::style::{MUTED, SMALL};
 use crate::text;
 use anyhow::{Result, ensure};
+use d2l_language::translated;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 use std::path::Path;
@@ -28,7 +30,7 @@ pub struct PictureRow {
 
 /// Draws the rows below one another and writes the SVG to `path`. Each row has its own colour scale, so that a layer of
 /// small numbers shows as much as one of large numbers. With [`Scale::Diverging`] the largest absolute value stands
-/// before the row; it is the strongest red, its opposite the strongest blue.
+/// before the row; a bar below the rows shows that it is the strongest red, and its opposite the strongest blue.
 ///
 /// # Errors
 ///
@@ -78,7 +80,13 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
         width = width.max(left - NEXT);
         top += height + BETWEEN;
     }
-    sheet::write(path, title, (width, top - BETWEEN), |sheet| {
+    let has_bar = rows.iter().any(|row| row.scale == Scale::Diverging);
+    let (bar_width, bar_height) = Colours::bar_size();
+    let (width, height) = match has_bar {
+        true => (width.max(start + bar_width), top + bar_height),
+        false => (width, top - BETWEEN),
+    };
+    sheet::write(path, title, (width, height), |sheet| {
         let style = font(SMALL, FontStyle::Normal, MUTED);
         for (((row, places), label), middle) in rows.iter().zip(&places).zip(&labels).zip(&middles)
         {
@@ -92,13 +100,17 @@ pub fn image_rows(path: &Path, title: &str, rows: &[PictureRow]) -> Result<()> {
                 draw(sheet, picture, &palette, place)?;
             }
         }
+        if has_bar {
+            let texts = ["−", "0", "+"].map(String::from);
+            Colours::about_zero([].into_iter()).draw_named_bar(sheet, (start, top), texts)?;
+        }
         Ok(())
     })
 }
 
 /// The lines of text before a row.
 fn label(row: &PictureRow) -> Vec<String> {
-    let mut lines: Vec<String> = row.label.lines().map(String::from).collect();
+    let mut lines: Vec<String> = translated(&row.label).lines().map(String::from).collect();
     if row.scale == Scale::Diverging {
         lines.push(format!(
             "±{}",

@@ -4,6 +4,7 @@ use crate::sheet::{Sheet, font, stroke};
 use crate::style::{DOT_RADIUS, INK, LABEL, LEADING, LINE_WIDTH, Marker};
 use crate::text;
 use anyhow::Result;
+use d2l_language::translated;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -46,7 +47,11 @@ impl Legend {
         let (mut x, mut y, mut row_height) = (0.0, 0.0, 0.0);
         let mut places = Vec::new();
         for entry in &entries {
-            let lines = text::wrap(&entry.name, width - SAMPLE - AFTER_SAMPLE, LABEL);
+            let lines = text::wrap(
+                &translated(&entry.name),
+                width - SAMPLE - AFTER_SAMPLE,
+                LABEL,
+            );
             let entry_width =
                 SAMPLE + AFTER_SAMPLE + text::widest(lines.iter().map(String::as_str), LABEL);
             if x > 0.0 && x + entry_width > width {

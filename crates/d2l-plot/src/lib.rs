@@ -2,8 +2,8 @@
 //!
 //! | figure | shows | function |
 //! |---|---|---|
-//! | curves | losses and scores over the epochs of one run or of several | [`curves`], [`CurvePlot`] |
-//! | scatter | data points with the lines fitted to them | [`scatter_with_fit`] |
+//! | curves | losses and scores over the epochs of one run or of several | [`curves`], [`CurvePlot`], [`panels`] for several metrics |
+//! | scatter | data points with the lines fitted to them | [`scatter_with_fit`], [`scatter`] for several sets |
 //! | contours | a loss over two parameters, with the paths of optimizers on it | [`contours`] |
 //! | image grid | pictures with their predicted classes, learned weights | [`image_grid`] |
 //! | image rows | feature maps, a row for each layer | [`image_rows`] |
@@ -51,10 +51,10 @@ mod surface;
 mod text;
 
 pub use contours::contours;
-pub use curves::{AxisScale, Curve, CurvePlot, Series, curves};
+pub use curves::{AxisScale, Curve, CurvePlot, Series, curves, panels};
 pub use heat_map::{Matrix, heat_map};
 pub use image_grid::{Picture, Scale, image_grid};
 pub use image_rows::{PictureRow, image_rows};
-pub use scatter::scatter_with_fit;
+pub use scatter::{scatter, scatter_with_fit};
 pub use sparkline::sparkline;
 pub use surface::Surface;

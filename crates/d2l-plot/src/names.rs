@@ -15,11 +15,11 @@ const AROUND: f64 = 3.0;
 /// The names of the rows or the columns, broken into lines that do not overlap.
 pub(crate) struct Names {
     lines: Vec<Vec<String>>,
-    /// Every how many of them one is written.
+    /// One name in this many is written.
     every: usize,
     /// Whether they are turned to read from bottom to top.
     turned: bool,
-    /// How far they reach from the matrix.
+    /// How far the names reach from the matrix.
     pub(crate) extent: f64,
 }
 
@@ -35,7 +35,7 @@ impl Names {
         Self { lines, every, turned: false, extent }
     }
 
-    /// Upright where each piece of a name fits below its column, else turned.
+    /// Upright if each piece of a name fits below its column, otherwise turned.
     pub(crate) fn of_columns(names: &[String], cell: f64) -> Self {
         let room = cell - AROUND;
         if names

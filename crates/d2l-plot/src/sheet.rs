@@ -2,9 +2,10 @@
 
 use crate::file;
 use crate::raster;
-use crate::style::{BOLD, FONTS, GAP, INK, MARGIN, MARKER_RADIUS, Marker, PAPER, TITLE};
+use crate::style::{BOLD, GAP, INK, MARGIN, MARKER_RADIUS, Marker, PAPER, TITLE, fonts};
 use crate::text;
 use anyhow::{Context, Result, ensure};
+use d2l_language::translated;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -18,7 +19,7 @@ const FINE: f64 = 10.0;
 /// plotters divides font sizes by this number when it writes SVG.
 const FONT_FACTOR: f64 = 1.24;
 
-/// A part of the page as plotters knows it.
+/// A part of the page in plotters' terms.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Pixels in plotters' unit.
@@ -34,7 +35,7 @@ pub(crate) fn stroke(colour: RGBColor, width: f64) -> ShapeStyle {
 /// A font of this size in pixels.
 pub(crate) fn font(size: f64, weight: FontStyle, colour: RGBColor) -> TextStyle<'static> {
     let size = size * FINE * FONT_FACTOR;
-    FontDesc::new(FontFamily::Name(FONTS), size, weight).color(&colour)
+    FontDesc::new(FontFamily::Name(fonts()), size, weight).color(&colour)
 }
 
 /// The part of the page below the title. Positions are pixels from its top left.
@@ -201,7 +202,8 @@ fn render(
     size: (f64, f64),
     paint: impl FnOnce(&Sheet) -> Result<()>,
 ) -> Result<String> {
-    let lines = text::wrap(title, size.0, TITLE * BOLD);
+    let title = translated(title);
+    let lines = text::wrap(&title, size.0, TITLE * BOLD);
     let heading = if lines.is_empty() {
         0.0
     } else {
@@ -242,7 +244,7 @@ fn render(
         page.1.ceil(),
         fine(page.0.ceil()),
         fine(page.1.ceil()),
-        escape(title),
+        escape(&title),
         images.borrow(),
     ))
 }

@@ -4,9 +4,10 @@
 //! Okabe and Ito chose to stay apart for colour-blind readers (*Color Universal Design*, 2008), without their yellow,
 //! which is too pale on white. Lines differ in their marker too, so that a black-and-white print can be read.
 
+use d2l_language::Language;
 use plotters::style::RGBColor;
 
-/// The page is white, whatever the page around it is, so that a figure reads the same in a dark one.
+/// The figure's page is white whatever surrounds it, so that a figure reads the same on a dark page.
 pub(crate) const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// Text.
 pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);
@@ -20,7 +21,7 @@ pub(crate) const CONTOUR: RGBColor = RGBColor(150, 150, 150);
 pub(crate) const GRID: RGBColor = RGBColor(226, 226, 226);
 /// Grid lines between two labelled ones, on a logarithmic axis.
 pub(crate) const FAINT_GRID: RGBColor = RGBColor(240, 240, 240);
-/// What the reader should look at first: a wrong prediction, a number that is none.
+/// The warning colour, for what the reader should see first: a wrong prediction, a number that is NaN.
 pub(crate) const WARNING: RGBColor = RGBColor(178, 34, 24);
 
 /// The lines of a chart, in order.
@@ -61,8 +62,21 @@ pub(crate) fn line_marker(index: usize) -> Marker {
     MARKERS[index % MARKERS.len()]
 }
 
-/// What the viewer has of these comes first. Text is laid out for the widest of them, so that none overlaps.
-pub(crate) const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+/// The viewer takes the first of these fonts that it has. Text is laid out for the widest of them, so that none
+/// overlaps.
+const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+/// The same with the Chinese fonts of macOS, Windows and Linux, for a figure in Chinese.
+const CHINESE_FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'PingFang SC', 'Microsoft YaHei', \
+    'Noto Sans CJK SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'DejaVu Sans', sans-serif";
+
+/// The fonts of a figure in the reader's language.
+pub(crate) fn fonts() -> &'static str {
+    match d2l_language::current() {
+        Language::English => FONTS,
+        Language::Chinese => CHINESE_FONTS,
+    }
+}
+
 /// Size of a figure's title.
 pub(crate) const TITLE: f64 = 15.0;
 /// Size of axis names and legends.
@@ -87,7 +101,7 @@ pub(crate) const THIN_LINE: f64 = 1.1;
 pub(crate) const THIN_FROM: usize = 200;
 /// Length of a dashed line's dashes and of the gaps between them.
 pub(crate) const DASHES: [f64; 2] = [6.0, 4.0];
-/// How much of its colour the band around a line has, and the line behind a smoothed one.
+/// The opacity of the band around a line, and of the line behind a smoothed one.
 pub(crate) const RANGE_OPACITY: f64 = 0.16;
 pub(crate) const BEHIND_OPACITY: f64 = 0.35;
 /// Width of axes, grid lines and frames.

@@ -13,7 +13,7 @@ use crate::{Implementation, PresetName};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Experiment")]
 pub struct Args {
-    /// By hand or with the library [default: concise, or scratch for a model that is built by hand only]
+    /// By hand or with the library [default: concise, or scratch for a model that is only written by hand]
     #[arg(long, value_enum)]
     pub implementation: Option<Implementation>,
     /// Which hyperparameters
@@ -75,7 +75,7 @@ pub struct Args {
         help_heading = "Data"
     )]
     pub data_dir: PathBuf,
-    /// Use the first N examples of each split only
+    /// Use the first N examples of each split only [default: all of them; some quick presets take fewer]
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = clap::value_parser!(u64).range(1..))]
     pub examples: Option<u64>,
     /// Take the examples in the order of the file, in every epoch
@@ -97,15 +97,15 @@ pub struct Args {
     /// Replace the run of this name
     #[arg(long, help_heading = "Run", conflicts_with = "resume")]
     pub overwrite: bool,
-    /// Continue the run of this name from its last checkpoint; without --name, the run with these flags that was
-    /// interrupted last. --epochs may have grown
+    /// Continue the run of this name from its last checkpoint; without --name, the last interrupted run with these
+    /// flags. --epochs may be larger than before
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
-    /// Save the run after so much time or so many steps: 30s, 5m, 200steps [default: after an epoch, once a second at
-    /// most]
+    /// Save the run each time this much time or this many steps have passed: 30s, 5m, 200steps [default: after an
+    /// epoch, at most once a second]
     #[arg(long, value_name = "TIME|STEPS", help_heading = "Run")]
     pub checkpoint_every: Option<Every>,
-    /// Log the loss and the learning rate of every Nth step too, beside the epochs
+    /// Also log the loss and the learning rate of every Nth step
     #[arg(long, value_name = "N", help_heading = "Run", value_parser = clap::value_parser!(u64).range(1..))]
     pub log_every: Option<u64>,
     /// Print the result only
@@ -113,12 +113,12 @@ pub struct Args {
     pub quiet: bool,
 }
 
-/// When a run is saved.
+/// How often a run is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
-    /// After so much time.
+    /// Each time this much time has passed.
     Time(Duration),
-    /// After so many steps.
+    /// Each time this many steps have passed.
     Steps(usize),
 }
 

@@ -21,7 +21,7 @@ pub struct Band {
     pub decimals: Option<i32>,
     /// The number of runs that the range comes from.
     pub runs: usize,
-    /// Whose runs they are: `book`, or `book and PyTorch`.
+    /// The source of these runs: `book`, or `book and PyTorch`.
     pub source: &'static str,
 }
 
@@ -75,7 +75,7 @@ impl Band {
         }
     }
 
-    /// The verdict on one value; `None` means that the run did not produce it.
+    /// The verdict on one value; `None` means that the run produced none.
     pub fn judge(&self, value: Option<f64>) -> BandResult {
         self.unjudged().judge(value)
     }

@@ -17,10 +17,10 @@
 //! ]
 //! ```
 //!
-//! A build is one official run of the book's notebooks. From 20 builds on, their extremes are the band. Of fewer builds
-//! the file lists the values, and `reference` names the file in `tests/reference/` with the results of the PyTorch
-//! reference, our PyTorch program for the model; [`Band::pooled`] makes the band of both. `device = "gpu"` marks an
-//! experiment that takes hours without one.
+//! A build is one official run of the book's notebooks. If there are 20 builds or more, their extremes are the band. If
+//! there are fewer, the file lists their values, and `reference` names the file in `tests/reference/` with the results
+//! of the PyTorch reference, our PyTorch program for the model; [`Band::pooled`] makes the band from both.
+//! `device = "gpu"` marks an experiment that takes hours without a GPU.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 use crate::{Band, Implementation, PresetName};
 
-/// So many values say how far results scatter; the range of fewer is too narrow to judge by. (Trained in PyTorch
+/// This many values show how far results scatter; the range of fewer is too narrow to judge by. (Trained in PyTorch
 /// itself, the book's English softmax regression lies within the range of seven builds in only 8 of 14 runs.)
 const ENOUGH: usize = 20;
 
@@ -48,7 +48,7 @@ pub struct Expected {
     pub implementation: Implementation,
     /// The experiment's preset.
     pub preset: PresetName,
-    /// What it should reach; empty if too few runs are known.
+    /// The results that it should reach; empty if too few runs are known.
     pub bands: Vec<Band>,
     /// Whether it takes hours without a GPU.
     pub wants_gpu: bool,
@@ -170,7 +170,7 @@ impl Entry {
         for entry in self.bands {
             let metric = format!("metric `{}`", entry.metric);
             let band = entry.read(reference.as_ref()).context(metric.clone())?;
-            // The book may print a number and draw it too.
+            // The book may both print a number and draw it.
             let is_it = |one: &Band| (&one.metric, one.decimals) == (&band.metric, band.decimals);
             ensure!(
                 !bands.iter().any(is_it),
@@ -254,7 +254,7 @@ mod tests {
         device = "gpu"
     "#;
 
-    /// One experiment with these lines behind its id.
+    /// One experiment with these lines after its id.
     fn with(lines: &str) -> Result<Bands> {
         Bands::parse(&format!(
             "[[experiment]]\nid = \"lenet concise en\"\n{lines}"

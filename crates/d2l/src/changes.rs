@@ -1,4 +1,5 @@
-//! The flags that changed a preset. They go into the run's name, and `--verify` refuses them: it judges presets only.
+//! The flags that changed a preset. They go into the run's name. `--verify` refuses them, because it judges presets
+//! only.
 
 use std::fmt::Display;
 
@@ -32,7 +33,7 @@ impl Change {
     }
 }
 
-/// Whether a character may stand in a run's name.
+/// Whether a run's name may contain a character.
 pub(crate) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Args as _, Command, FromArgMatches};
+use d2l_language::{left, right, translated};
 use d2l_log::{BandResult, Status};
 
 use crate::bands::Bands;
@@ -37,7 +38,7 @@ impl From<Outcome> for ExitCode {
 
 /// A chapter: its models, of which the first is trained if none is named, and the book's results for them.
 pub struct Chapter {
-    /// The chapter, as its package is called.
+    /// The chapter's name, which is that of its package.
     pub name: &'static str,
     /// One line for the help.
     pub about: &'static str,
@@ -144,17 +145,23 @@ impl Chapter {
             section,
         ]: [&str; 7]| {
             print(&format!(
-                "{model:<26}{implementation:<16}{preset:<8}{epochs:>6}{bands:>7}  {device:<8}{section}"
+                "{}{}{}{}{}  {}{section}",
+                left(model, 26),
+                left(implementation, 16),
+                left(preset, 8),
+                right(epochs, 6),
+                right(bands, 7),
+                left(device, 8),
             ));
         };
         row([
-            "model",
-            "implementation",
-            "preset",
-            "epochs",
-            "bands",
-            "device",
-            "section",
+            &translated("model"),
+            &translated("implementation"),
+            &translated("preset"),
+            &translated("epochs"),
+            &translated("bands"),
+            &translated("device"),
+            &translated("section"),
         ]);
         let models = self.models.iter();
         for model in models.filter(|one| model.is_none_or(|name| name == one.name)) {
@@ -212,7 +219,7 @@ fn train_each(
             };
             run.close_early(status, &format!("{error:#}"))?;
             if was_interrupted {
-                // Several seeds go on as a whole, each by its own name.
+                // Several seeds are resumed together, each run by its own name.
                 let run = run
                     .folder()
                     .and_then(Path::file_name)

@@ -1,7 +1,7 @@
 //! Saving and restoring a run. A run that was killed and resumed ends like an uninterrupted one, bit for bit.
 //!
-//! Whatever a resumed run reads is checked first: every file's checksum and whose run it is, the lines of the log, the
-//! shapes of all tensors. Only then is the log cut to the checkpoint.
+//! Everything that a resumed run reads is checked first: every file's checksum and the run that it belongs to, the
+//! lines of the log, the shapes of all tensors. Only then is the log cut to the checkpoint.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,14 +22,14 @@ use crate::{Scores, identity, usage};
 const FILE_NAME: &str = "checkpoint.safetensors";
 /// The checkpoint's metadata key whose value is the [`Progress`] as JSON.
 const PROGRESS: &str = "d2l.progress";
-/// The time that a crash may lose beside the current epoch.
+/// The time that a crash may lose in addition to the current epoch.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(1);
 const PARAMETER: &str = "parameter/";
 const STATE: &str = "state/";
 const ACCUMULATED: &str = "accumulated/";
 const CARRIED: &str = "carried/";
 
-/// Everything that the next step depends on beside the model's parameters and the optimizer.
+/// Everything that the next step depends on, apart from the model's parameters and the optimizer.
 pub(crate) struct Checkpoint {
     pub progress: Progress,
     pub length: Length,
@@ -39,9 +39,10 @@ pub(crate) struct Checkpoint {
     pub carried: Vec<Tensor>,
     /// With `--resume`: the checkpoint, until the loop reaches the fold in which it was written.
     pub resumed: Option<Resumed>,
-    /// Of how many steps one has a line in the log; `None` for a log of epochs alone.
+    /// One step in this many has a line in the log; `None` for a log of epochs alone.
     pub log_every: Option<usize>,
-    /// Whether training is over: the checkpoint holds its last step, and the parameters may be those of another.
+    /// Whether training is over: the checkpoint is at its last step, but the parameters may be those of an earlier
+    /// epoch.
     pub is_complete: bool,
     /// Parameters and buffers of the epoch with the lowest validation loss, until they are on the disk.
     pub best: Option<Tensors>,
@@ -60,12 +61,13 @@ pub(crate) struct Progress {
     /// Steps over the whole run.
     pub steps_done: usize,
     pub steps_in_epoch: usize,
-    /// Norm of the run's first gradient, which tells why a run diverges; JSON has no infinite one.
+    /// Norm of the run's first gradient, which tells why a run diverges. Not saved, because JSON has no infinite
+    /// number.
     #[serde(skip)]
     pub first_gradient_norm: Option<f64>,
     /// Examples whose gradients are accumulated for the optimizer's next step.
     pub accumulated: usize,
-    /// Steps of this process alone, over which the speed is measured.
+    /// Steps of this process alone, for measuring the speed.
     #[serde(skip)]
     pub steps_this_process: usize,
     /// Under `--precision f16`: the factor of the loss.
@@ -73,7 +75,7 @@ pub(crate) struct Progress {
     pub loss_scale: Option<LossScale>,
     /// Sums of the current epoch.
     pub train: Scores,
-    /// [`Checkpoint::log_every`], with which the run goes on.
+    /// [`Checkpoint::log_every`], for the resumed run.
     #[serde(default)]
     log_every: Option<usize>,
     /// The numbers from [`crate::Run::record_final`].
@@ -85,7 +87,7 @@ pub(crate) struct Progress {
 
 /// A checkpoint that has been read, with the epochs of the log up to it.
 pub(crate) struct Resumed {
-    /// The log's first line from now on.
+    /// The log's first line, for the resumed run.
     header: Header,
     progress: Progress,
     parameters: Tensors,
@@ -162,8 +164,8 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Whether a checkpoint is due after an epoch. Without `--checkpoint-every`, that is if the last one is a second old
-    /// or there is none: writing waits for the disk, which takes far longer than an epoch of the smallest models.
+    /// Whether a checkpoint is due after an epoch. Without `--checkpoint-every`, it is due if the last one is a second
+    /// old or there is none: writing waits for the disk, which takes far longer than an epoch of the smallest models.
     pub fn is_due(&self, every: Option<Every>) -> bool {
         match every {
             None => self.is_older_than(BETWEEN_CHECKPOINTS),
@@ -184,8 +186,8 @@ impl Checkpoint {
         self.saved.is_none_or(|saved| saved.elapsed() >= time)
     }
 
-    /// Reads the checkpoint of the run in `folder` and its log up to there. `asked` is the header of the flags; the run
-    /// may be longer now. Changes nothing on the disk.
+    /// Reads the checkpoint of the run in `folder` and its log up to there. `asked` is the header that the flags make;
+    /// it may ask for more epochs. Changes nothing on the disk.
     pub fn read(&mut self, folder: &Path, asked: &Header, device: &Device) -> Result<Header> {
         let shown = folder.display();
         let log_file = folder.join(d2l_log::FILE_NAME);
@@ -263,7 +265,7 @@ impl Checkpoint {
         self.accumulator
             .load_state(&params.parameters(), &resumed.accumulated)
             .with_context(file)?;
-        // All that was read fits. From here on the log is this process's.
+        // Everything that was read fits. From here on this process owns the log.
         let log = folder.join(d2l_log::FILE_NAME);
         recorder.log = Some(Writer::resume(
             &log,

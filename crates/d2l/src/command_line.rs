@@ -1,10 +1,10 @@
-//! The command with which this program was called, so that it can be shown and called again.
+//! The command that called this program, to be shown and called again.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// The command that resumes a run, ready to be pasted: this program's own, with `--resume` and the run's name. Without a
-/// name, as for several seeds, that of the call stays.
+/// The command that resumes a run, ready to be pasted: this program's own, with `--resume` and the run's name. If `run`
+/// is `None`, as for several seeds, the call's own `--name` stays.
 pub(crate) fn to_resume(run: Option<Cow<str>>) -> String {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let mut words = program();

@@ -15,7 +15,7 @@ pub struct Decoding {
     /// Draw among the N most likely tokens only [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub top_k: Option<usize>,
-    /// Draw among the most likely tokens only, as few as have the probability P together [default: 1] (Holtzman et al.
+    /// Draw only among the fewest most likely tokens whose probabilities add up to P [default: 1] (Holtzman et al.
     /// 2020, arXiv:1904.09751)
     #[arg(long, value_name = "P", value_parser = probability)]
     pub top_p: f64,
@@ -28,7 +28,7 @@ impl Decoding {
     /// Refuses flags that have no effect.
     ///
     /// # Errors
-    /// A usage error if `--top-k` or `--top-p` is given but nothing is drawn.
+    /// A usage error if `--top-k` or `--top-p` is given although nothing is drawn.
     pub fn check(&self) -> Result<()> {
         let flag = match (self.top_k, self.top_p < 1.0) {
             (Some(k), _) => format!("--top-k {k}"),
@@ -44,7 +44,7 @@ impl Decoding {
     /// The tokens that may be drawn, the most likely first, with their probabilities, for logits `[V]`.
     pub fn candidates(&self, logits: &[f32]) -> Vec<(u32, f64)> {
         let mut tokens: Vec<(u32, f64)> = (0..).zip(logits.iter().map(|&o| f64::from(o))).collect();
-        tokens.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: of equal logits the first token's stays first
+        tokens.sort_by(|a, b| b.1.total_cmp(&a.1)); // a stable sort: of equal logits, the first token's stays first
         let greedy = self.temperature == 0.0;
         tokens.truncate(if greedy {
             1
@@ -57,7 +57,7 @@ impl Decoding {
             *o = ((*o - largest) / temperature).exp();
         }
         normalize(&mut tokens);
-        let mut sum = 0.0; // of those in front of a token
+        let mut sum = 0.0; // of the tokens before this one
         let is_needed = |&&(_, p): &&(u32, f64)| {
             let needed = sum < self.top_p;
             sum += p;
@@ -79,7 +79,7 @@ impl Decoding {
                 return token;
             }
         }
-        candidates.last().map_or(0, |&(token, _)| token) // rounding left a rest
+        candidates.last().map_or(0, |&(token, _)| token) // rounding left a remainder
     }
 }
 

@@ -40,7 +40,7 @@ impl FromStr for DeviceChoice {
 }
 
 impl fmt::Display for DeviceChoice {
-    /// The device as a run's name and log have it.
+    /// The device as it is written in a run's name and log.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
@@ -52,13 +52,13 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// A device that answers.
+/// A device that has answered.
 pub(crate) struct Opened {
     /// The device itself.
     pub device: Device,
     /// What it is: never [`DeviceChoice::Auto`].
     pub choice: DeviceChoice,
-    /// The model of the GPU and its memory, if the driver tells.
+    /// The model of the GPU and its memory, if the driver reports them.
     pub gpu: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl DeviceChoice {
         self.answered(choice, device)
     }
 
-    /// The device that the choice came to. If it doesn't answer, `auto` takes the CPU and says so.
+    /// The device that was chosen. If it doesn't answer, `auto` takes the CPU and says so.
     fn answered(self, choice: Self, device: Result<Device>) -> Result<Opened> {
         match device {
             Ok(device) => Ok(Opened { gpu: driver::name(&device), device, choice }),
@@ -109,7 +109,7 @@ impl DeviceChoice {
     }
 }
 
-/// Why the GPU with the number `ordinal` can't be had, on a machine whose driver finds so many.
+/// Why GPU number `ordinal` can't be used, on a machine whose driver finds `gpus` of them.
 fn no_cuda(ordinal: usize, gpus: Option<usize>, cause: &str) -> anyhow::Error {
     match gpus {
         Some(1) if ordinal > 0 => {
@@ -123,7 +123,7 @@ fn no_cuda(ordinal: usize, gpus: Option<usize>, cause: &str) -> anyhow::Error {
     }
 }
 
-/// What the CUDA driver tells beyond what candle asks it.
+/// What the CUDA driver reports beyond what candle asks for.
 #[cfg(feature = "cuda")]
 mod driver {
     use candle_core::Device;
@@ -159,7 +159,7 @@ mod driver {
     }
 }
 
-/// The machine's memory in bytes; `None` if the system doesn't tell.
+/// The machine's memory in bytes; `None` if the system doesn't report it.
 pub fn memory_bytes() -> Option<u64> {
     let all = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = all.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -167,7 +167,7 @@ pub fn memory_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// The largest amount of memory that this process has held so far, in bytes; `None` if the system doesn't tell.
+/// The largest amount of memory that this process has held so far, in bytes; `None` if the system doesn't report it.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -211,7 +211,7 @@ mod tests {
         let said = |ordinal, gpus| no_cuda(ordinal, gpus, "invalid device").to_string();
         assert!(said(1, Some(1)).contains("this machine has 1 CUDA GPU, wanted cuda:0"));
         assert!(said(7, Some(4)).contains("has 4 CUDA GPUs, wanted cuda:0 to cuda:3"));
-        // The GPU is there, or nobody knows: only the driver's own words help.
+        // The GPU is there, or that is unknown: only the driver's own message helps.
         for gpus in [Some(2), Some(0), None] {
             assert!(said(0, gpus).contains("(invalid device)"), "{gpus:?}");
         }

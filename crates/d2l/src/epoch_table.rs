@@ -1,5 +1,6 @@
 //! The lines of the epochs on the terminal, aligned as a table and no wider than the screen.
 
+use d2l_language::{right, translated, width};
 use d2l_log::{Epoch, shown};
 use indicatif::HumanCount;
 
@@ -9,9 +10,6 @@ const LABEL: usize = 7;
 const NUMBER: usize = 8;
 /// Room before each column.
 const GAP: &str = "  ";
-/// What every epoch has besides its metrics.
-const SPEED: &str = "examples/s";
-const SECONDS: &str = "seconds";
 
 /// A table that grows by a line per epoch.
 pub(crate) struct EpochTable {
@@ -26,8 +24,8 @@ impl EpochTable {
         Self { width, metrics: Vec::new() }
     }
 
-    /// The epoch's line, behind a heading where one is needed. What the screen has no room for is left out from the
-    /// right; the log has it.
+    /// The epoch's line, after a heading if one is needed. Columns for which the screen has no room are left out from
+    /// the right; the log has them.
     pub fn lines(&mut self, epoch: &Epoch, epochs: usize) -> Vec<String> {
         let values = epoch.metrics();
         let names: Vec<String> = values.iter().map(|(name, _)| name.clone()).collect();
@@ -35,13 +33,13 @@ impl EpochTable {
         let mut lines = Vec::new();
         if names != self.metrics {
             lines.push(self.line("", columns.iter().map(Column::group).collect()));
-            let heads = columns.iter().map(|column| column.right(column.name));
-            lines.push(self.line("epoch", heads.collect()));
+            let heads = columns.iter().map(|column| column.right(&column.name));
+            lines.push(self.line(&translated("epoch"), heads.collect()));
             self.metrics = names.clone();
         }
         let label = match epoch.fold {
             None => format!("{}/{epochs}", epoch.epoch),
-            Some(fold) => format!("fold {fold}"),
+            Some(fold) => translated(&format!("fold {fold}")),
         };
         let speed = HumanCount(epoch.examples_per_second.round() as u64).to_string();
         let cells = values.iter().map(|(_, value)| shown(*value));
@@ -55,9 +53,9 @@ impl EpochTable {
     }
 
     fn line(&self, label: &str, cells: Vec<String>) -> String {
-        let mut line = format!("{label:>LABEL$}");
+        let mut line = right(label, LABEL);
         for cell in cells {
-            if line.chars().count() + cell.chars().count() > self.width {
+            if width(&line) + width(&cell) > self.width {
                 break;
             }
             line += &cell;
@@ -69,7 +67,7 @@ impl EpochTable {
 /// A column, and where it stands in its group: `train` has loss and accuracy side by side.
 struct Column<'a> {
     group: &'a str,
-    name: &'a str,
+    name: String,
     place: Place,
     width: usize,
 }
@@ -97,20 +95,20 @@ fn columns(metrics: &[String]) -> Vec<Column<'_>> {
         };
         let label = if place == Place::Alone { group } else { "" };
         let width = name.len().max(label.len()).max(NUMBER);
-        Column { group, name, place, width }
+        Column { group, name: name.to_string(), place, width }
     });
-    let of_all = [SPEED, SECONDS].map(|name| Column {
+    let of_all = [translated("examples/s"), translated("seconds")].map(|name| Column {
         group: "",
-        name,
         place: Place::Alone,
-        width: name.len(),
+        width: width(&name).max(NUMBER),
+        name,
     });
     of_metrics.chain(of_all).collect()
 }
 
 impl Column<'_> {
     fn right(&self, text: &str) -> String {
-        format!("{GAP}{text:>width$}", width = self.width)
+        format!("{GAP}{}", right(text, self.width))
     }
 
     /// The column's part of the line above the names: the group's name, and a rule over all of its columns.
@@ -197,6 +195,6 @@ mod tests {
             }
         }
         let lines = EpochTable::new(80).lines(&all, 10);
-        assert!(lines[1].ends_with(SPEED), "{}", lines[1]);
+        assert!(lines[1].ends_with("examples/s"), "{}", lines[1]);
     }
 }

@@ -7,7 +7,7 @@ use crate::{Chapter, Model};
 /// Each model of the workspace and its chapter, one per line; a test in `tests/` compares it with the chapters.
 const MODELS: &str = include_str!("../../models.txt");
 
-/// How similar two names must be for one to be meant by the other: clap's own bound.
+/// How similar a name must be to be suggested for another: clap's own bound.
 const SIMILAR: f64 = 0.7;
 
 /// The message in place of clap's `error`, if there is a better one.
@@ -29,8 +29,8 @@ pub(crate) fn explain(chapter: &Chapter, error: &clap::Error) -> Option<String> 
     }
 }
 
-/// The error for a model that the chapter doesn't have. Another chapter may have it, it may be a chapter, or the name is
-/// misspelled.
+/// The error for a model that the chapter doesn't have: another chapter may have it, it may be a chapter itself, or the
+/// name may be misspelled.
 fn unknown_model(chapter: &Chapter, name: &str) -> Option<String> {
     let own = chapter
         .models

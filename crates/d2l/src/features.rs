@@ -38,7 +38,6 @@ pub fn draw_features(
     let (Some(filters), Some(features)) = (run.figure("filters")?, run.figure("features")?) else {
         return Ok(());
     };
-    let model = run.settings.model;
     let [x, y] = images.splits.valid.batch(&[index], &run.settings.device)?;
     let (_, observations) = observed(|| network.forward(&x, Mode::Evaluate))?;
     let layers = observations.rows(&[&x]);
@@ -52,11 +51,17 @@ pub fn draw_features(
     let pictures = kernel_pictures(&weight)?;
     let title = match (pictures.len(), weight.dim(0)?) {
         (shown, count) if shown < count => {
-            format!("{model}: {shown} of {count} filters of {layer}")
+            format!("{shown} of {count} filters of {layer}")
         }
-        _ => format!("{model}: filters of {layer}"),
+        _ => format!("filters of {layer}"),
     };
-    d2l_plot::image_grid(&filters, &title, &pictures, IN_ROW, Scale::Diverging)?;
+    d2l_plot::image_grid(
+        &filters,
+        &run.title(&title),
+        &pictures,
+        IN_ROW,
+        Scale::Diverging,
+    )?;
 
     let mut rows = vec![PictureRow {
         label: "input".to_string(),
@@ -79,10 +84,10 @@ pub fn draw_features(
         .first()
         .and_then(|&class| images.class_names.get(class as usize));
     let title = format!(
-        "{model}: what its layers see of picture {index} ({})",
+        "what its layers see of picture {index} ({})",
         class.unwrap_or(&"?")
     );
-    d2l_plot::image_rows(&features, &title, &rows)
+    d2l_plot::image_rows(&features, &run.title(&title), &rows)
 }
 
 /// The weight of the first convolution of the layer `name`, if it has one: `[O, C, h, w]` with kernels of more than one
@@ -98,7 +103,7 @@ fn first_kernels(run: &Run, name: &str) -> Option<(String, Tensor)> {
     Some((layer, var.as_detached_tensor()))
 }
 
-/// One picture for each filter: in colour if it has three channels, otherwise of its first channel.
+/// One picture for each filter: in colour if the filter has three channels, otherwise its first channel.
 fn kernel_pictures(weight: &Tensor) -> Result<Vec<Picture>> {
     let (filters, channels, height, width) = weight.dims4()?;
     let shown = if channels == 3 { 3 } else { 1 };

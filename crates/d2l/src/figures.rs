@@ -32,11 +32,10 @@ pub fn draw_classification<M: Network>(
             *count += 1.0;
         }
     }
-    let model = run.settings.model;
     let matrix = Matrix { values: &counts, rows: &names, columns: &names };
     d2l_plot::heat_map(
         &confusion,
-        &format!("{model}: confusion matrix"),
+        &run.title("confusion matrix"),
         "true",
         "predicted",
         &matrix,
@@ -61,7 +60,7 @@ pub fn draw_classification<M: Network>(
         .collect();
     d2l_plot::image_grid(
         &predictions,
-        &format!("{model}: predictions"),
+        &run.title("predictions"),
         &pictures,
         6,
         Scale::Unit,

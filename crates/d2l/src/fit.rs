@@ -4,7 +4,7 @@ use anyhow::Result;
 use d2l_data::{Dataset, Splits};
 use d2l_nn::{Optimizer, State, no_grad};
 
-use crate::{Run, Scores, Task};
+use crate::{Run, Scores, Task, each_minibatch};
 
 /// Trains `task` on `data` for the epochs of the run's recipe.
 ///
@@ -15,15 +15,10 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
     optimizer: &mut O,
     run: &mut Run,
 ) -> Result<()> {
-    let (batch_size, device) = (run.settings.recipe.batch_size, run.settings.device.clone());
     run.start(data, optimizer)?;
     while run.next_epoch() {
         optimizer.set_learning_rate(run.learning_rate());
-        let batches = data
-            .train
-            .training_batches(run.order(), batch_size, run.draws(), &device);
-        for batch in batches {
-            let batch = batch?;
+        each_minibatch(&data.train, run, |batch, run| {
             let loss = task.training_loss(&batch, run.step(), run.scores())?;
             let examples = batch[0].dim(0)?;
             if let Some(mut gradients) = run.accumulate(run.backward(&loss)?, examples)?
@@ -31,8 +26,8 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             {
                 optimizer.step(&gradients)?;
             }
-            run.record_step(&loss, examples, optimizer)?;
-        }
+            run.record_step(&loss, examples, optimizer)
+        })?;
         let evaluation = Evaluation {
             valid: evaluate(task, &data.valid, run, optimizer)?,
             train_after: if run.settings.logs("train_after") {
@@ -42,9 +37,8 @@ pub fn fit<T: Task<N>, O: Optimizer + ?Sized, const N: usize>(
             },
         };
         run.record_epoch(&evaluation, optimizer)?;
-        run.examine(data, |set, rows| {
-            let batch = set.batch(rows, &device)?;
-            Ok(task.evaluate(&batch, &mut Scores::default())?)
+        run.examine(data, |batch| {
+            Ok(task.evaluate(batch, &mut Scores::default())?)
         })?;
     }
     run.finish()
@@ -59,8 +53,8 @@ pub struct Evaluation {
     pub train_after: Scores,
 }
 
-/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass. `state` is that of
-/// [`Run::start`], with which Ctrl-C saves the run here too.
+/// Scores of all examples of `data` in evaluation mode; nothing is recorded for a backward pass. `state` is the one
+/// given to [`Run::start`], with which Ctrl-C saves the run here too.
 pub fn evaluate<T: Task<N>, S: State + ?Sized, const N: usize>(
     task: &T,
     data: &Dataset<N>,

@@ -1,4 +1,4 @@
-//! The folder of a run: a new one, or that of the run to resume. Whoever has it has its [`Lock`].
+//! The folder of a run: a new one, or that of the run to resume. The process that has it holds its [`Lock`].
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,19 +17,19 @@ pub(crate) struct Folder {
     pub lock: Lock,
 }
 
-/// What became of an attempt to have a folder.
+/// The outcome of an attempt to take a folder.
 enum Claim {
     Ours(Lock),
-    /// A run is there already.
+    /// The folder already holds a run.
     Taken,
     /// Another process, which this names, writes there.
     Held(String),
-    /// Something else than a run is there.
+    /// The folder holds something other than a run.
     Foreign,
 }
 
 /// Makes the run's folder. `--name` must be free unless `--overwrite` is given. A default name that is taken gets `-2`,
-/// `-3`, …. A folder in which a run was killed before its log began is as good as none.
+/// `-3`, …. A folder in which a run was killed before its log began counts as free.
 pub(crate) fn create(args: &Args, chapter: &str, default_name: &str) -> Result<Folder> {
     let first = of_chapter(args, chapter).join(wanted_name(args, default_name)?);
     let runs = first.parent().unwrap_or(&first);
@@ -89,7 +89,8 @@ fn claim(folder: &Path, overwrite: bool) -> Result<Claim> {
     }
 }
 
-/// Whether a run may be here. A process that is killed at once leaves an empty folder, or a locked file alone.
+/// Whether a run may be here. A process that is killed at once leaves an empty folder, or one with only the lock's
+/// file.
 fn is_run(folder: &Path) -> bool {
     let holds = |name: &str| folder.join(name).is_file();
     let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
@@ -102,7 +103,7 @@ fn has_begun(folder: &Path) -> bool {
     log.is_ok_and(|bytes| bytes.contains(&b'\n'))
 }
 
-/// Removes everything but the locked file: the folder is never without its lock.
+/// Removes everything but the lock's file: the folder is never without its lock.
 fn empty(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -124,8 +125,8 @@ fn being_written(folder: &Path, holder: &str) -> String {
     )
 }
 
-/// The folder of the run to resume: `--name`; else, of the chapter's runs of the same experiment, the one that was
-/// interrupted last, or if none was, the one that finished last. `None` if there is none.
+/// The folder of the run to resume: the one named by `--name`; otherwise, among the chapter's runs of the same
+/// experiment, the last interrupted one, or if there is none, the last finished one. `None` if there is no such run.
 pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Option<Folder>> {
     let runs = of_chapter(args, &asked.chapter);
     if args.name.is_some() {
@@ -161,7 +162,7 @@ pub(crate) fn find(args: &Args, asked: &Header, default_name: &str) -> Result<Op
     }
 }
 
-/// The folders of a chapter's runs with what their logs are about. Left out are damaged logs: `runs list` names them.
+/// The folders of a chapter's runs, with the outlines of their logs. Damaged logs are left out; `runs list` names them.
 fn outlines(runs: &Path) -> impl Iterator<Item = (PathBuf, Outline)> {
     let folders = std::fs::read_dir(runs).into_iter().flatten().flatten();
     folders.filter_map(|folder| {
@@ -176,7 +177,7 @@ pub(crate) fn of_chapter(args: &Args, chapter: &str) -> PathBuf {
     args.runs_dir.join(chapter)
 }
 
-/// The name itself, then with `-2`, `-3`, … behind it.
+/// The name itself, then the name followed by `-2`, `-3`, ….
 fn numbered(folder: &Path, number: usize) -> PathBuf {
     let mut name = folder.as_os_str().to_os_string();
     if number > 1 {
@@ -195,7 +196,7 @@ fn wanted_name<'a>(args: &'a Args, default_name: &'a str) -> Result<&'a str> {
     Ok(name)
 }
 
-/// The error if there is no run to resume: what the run that comes nearest was started with.
+/// The error if there is no run to resume. It says with which flags the nearest run was started.
 pub(crate) fn nothing_to_resume(args: &Args, asked: &Header, default_name: &str) -> Result<Folder> {
     let runs = of_chapter(args, &asked.chapter);
     let first = runs.join(wanted_name(args, default_name)?);

@@ -57,8 +57,8 @@ fn mean<'a>(epochs: impl Iterator<Item = &'a Epoch>) -> Metrics {
 
 impl Run {
     /// Calls `train` once for each of `folds` folds of `data`, with fresh parameters each time, then records the folds'
-    /// results: `fold1.valid.loss`, … and their mean, `folds.valid.loss`. Training after this call is of another model,
-    /// for instance on all data.
+    /// results: `fold1.valid.loss`, … and their mean, `folds.valid.loss`. Training after this call trains another
+    /// model, for instance on all data.
     ///
     /// `data.valid` is not used.
     pub fn cross_validate<const N: usize>(
@@ -82,7 +82,7 @@ impl Run {
         }
         self.begin(None);
         self.record_folds();
-        self.recorder.draw_curves(self.settings.model)
+        self.draw_curves()
     }
 
     /// Returns to the first epoch with a new model: parameters and order of the examples are drawn anew for each fold.

@@ -1,22 +1,22 @@
-//! What goes wrong in a training without an error: parameters without a gradient, dead layers, a prediction that does
-//! not depend on the input. Also the likely cause of an error, when numbers are no longer finite.
+//! What goes wrong in training without an error: parameters without a gradient, dead layers, a prediction that does not
+//! depend on the input. Also the likely cause when a number is not finite.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
-use d2l_data::{Dataset, Splits};
+use d2l_data::Splits;
 use d2l_nn::{Layer, Observations, no_grad, observed};
 
 use crate::Run;
 
-/// Examples that are looked at: one that leaves a unit silent says little, this many tell.
+/// Number of examples for the check: a unit that is silent for one example says little, for this many it is telling.
 const EXAMPLES: usize = 64;
 
-/// Outputs closer to each other than this share of the largest are the same number, but for rounding.
+/// Outputs closer to each other than this share of the largest one count as equal: they differ by rounding only.
 const ROUNDING: f64 = 1e-6;
 
-/// A model whose first gradient has this norm is far from anything that a learning rate could mend.
+/// If a model's first gradient has this norm, no learning rate can help.
 const HUGE: f64 = 1e6;
 
 /// What has been noticed so far.
@@ -69,14 +69,14 @@ impl Health {
 impl Run {
     /// Warns of what is wrong after an epoch, each thing once: parameters whose gradient was 0 in every step, a layer
     /// whose outputs are all 0, a prediction that is the same for different inputs. `predict` computes, in evaluation
-    /// mode, for the rows of a set with which the held-out set begins, or the training set if nothing is held out. A
-    /// model by hand, which reports no layers, is judged by its gradients alone.
+    /// mode, a minibatch: the first rows of the held-out set, or of the training set if nothing is held out. A model
+    /// written by hand, which reports no layers, is judged by its gradients alone.
     ///
     /// [`fit`](crate::fit()) calls this. A prediction is made after the epochs 1, 2, 4, 8, … and the last.
     pub fn examine<T, const N: usize>(
         &mut self,
         data: &Splits<N>,
-        predict: impl FnOnce(&Dataset<N>, &[usize]) -> Result<T>,
+        predict: impl FnOnce(&[Tensor; N]) -> Result<T>,
     ) -> Result<()> {
         let names = || {
             let parameters = self.params.parameters().into_iter();
@@ -91,10 +91,10 @@ impl Run {
             };
             let count = set.len().min(self.settings.recipe.batch_size).min(EXAMPLES);
             let rows: Vec<usize> = (0..count).collect();
-            let (predicted, observations) = observed(|| Ok(no_grad(|| predict(set, &rows))))?;
+            let batch = set.batch(&rows, &self.settings.device)?;
+            let (predicted, observations) = observed(|| Ok(no_grad(|| predict(&batch))))?;
             predicted?;
-            let inputs = set.batch(&rows, &self.settings.device)?;
-            if let Some(input) = inputs.first() {
+            if let Some(input) = batch.first() {
                 warnings.extend(about_layers(&observations, input)?);
             }
         }
@@ -167,7 +167,7 @@ fn about_layers(observations: &Observations, input: &Tensor) -> Result<Vec<Strin
     Ok(warnings)
 }
 
-/// Whether all examples of a batch have the same numbers, but for rounding. False for fewer than two examples.
+/// Whether all examples of a batch have the same numbers, up to rounding. False for fewer than two examples.
 fn is_constant(x: &Tensor) -> Result<bool> {
     let examples = x.dim(0)?;
     if examples < 2 {
@@ -184,7 +184,7 @@ fn largest(x: &Tensor) -> Result<f64> {
     Ok(x.abs()?.max(0)?.to_dtype(DType::F64)?.to_scalar()?)
 }
 
-/// Tokens as numbers that have differences; other numbers as they are, since logits of many words take much memory.
+/// Tokens as numbers that can be subtracted; other numbers as they are, since logits of many words take much memory.
 fn floating(x: &Tensor) -> Result<Tensor> {
     Ok(match x.dtype().is_float() {
         true => x.clone(),

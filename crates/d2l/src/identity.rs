@@ -1,4 +1,4 @@
-//! What a run is, apart from its length: what a resumed run and every file that it reads must agree in.
+//! The identity of a run, which excludes its length: a resumed run and every file that it reads must agree in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) fn differences(logged: &Header, asked: &Header) -> Vec<String> {
     changed.map(say).collect()
 }
 
-/// A log's `null` is as good as a field that is missing.
+/// The header's fields. A `null` in a log counts as a missing field.
 fn fields(header: &Header) -> Map<String, Value> {
     let mut fields = header.recipe.clone();
     fields.remove(LENGTH);

@@ -10,8 +10,8 @@ use crate::Interrupted;
 /// Set by the first request.
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// A request within this time after the first is the same one: a key that was held down, or a shell that passes its own
-/// signal on.
+/// A request within this time after the first counts as the same one: a key that was held down, or a shell that passes
+/// its own signal on.
 const SAME: Duration = Duration::from_secs(1);
 
 /// Whether the program was asked to stop.
@@ -19,8 +19,8 @@ pub(crate) fn is_requested() -> bool {
     REQUESTED.load(Ordering::SeqCst)
 }
 
-/// An error if the program was asked to stop. Work that takes long after training calls it now and then, such as writing
-/// a text: training is saved by then.
+/// An error if the program was asked to stop. Long work after training, such as writing a text, calls this now and
+/// then; the training is saved by then.
 ///
 /// # Errors
 /// [`Interrupted`].
@@ -40,8 +40,8 @@ fn request(first: &mut Option<Instant>) {
     }
 }
 
-/// From here on requests are listened to: the interrupt (Ctrl-C), termination, and the end of the terminal. Those that
-/// were ignored when the program started stay ignored, as `nohup` and a shell's `&` have it.
+/// Starts to listen for requests: the interrupt (Ctrl-C), termination, and the end of the terminal. Signals that were
+/// ignored when the program started stay ignored, as `nohup` and a shell's `&` need it.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -68,7 +68,7 @@ fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// From here on Ctrl-C is listened to.
+/// Starts to listen for Ctrl-C.
 #[cfg(not(unix))]
 pub(crate) fn listen() -> Result<()> {
     let mut first = None;

@@ -10,6 +10,7 @@
 //! Shapes in this workspace use the book's letters: B batch, T time steps, D features, H hidden units, V vocabulary, C
 //! channels, K classes, N heads. The batch comes first.
 
+mod ahead;
 mod args;
 mod band;
 mod bands;
@@ -31,6 +32,7 @@ mod health;
 mod identity;
 mod interrupt;
 mod lock;
+mod loss_curve;
 mod loss_scale;
 mod memory;
 mod model;
@@ -48,7 +50,9 @@ mod task;
 mod terminal;
 pub mod testing;
 mod threads;
+mod widths;
 
+pub use ahead::each_minibatch;
 pub use args::{Args, Every};
 pub use band::Band;
 pub use bands::{Bands, Expected};
@@ -72,6 +76,7 @@ pub use task::{
     BinaryClassifier, Classifier, LanguageModel, Loss, Regressor, Task, next_token_loss,
 };
 pub use threads::on_computing_thread;
+pub use widths::Widths;
 
 pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;
@@ -79,7 +84,8 @@ pub use d2l_nn as nn;
 pub use d2l_plot as plot;
 pub use d2l_random as random;
 
-/// Keeps freed pages for the next step. The system's allocator returns the pages of large tensors to the operating
-/// system and faults them in again at every step, which doubles the time of a step of the multilayer perceptron.
+/// mimalloc keeps freed pages for the next step. The system's allocator returns the pages of large tensors to the
+/// operating system and faults them in again at every step, which doubles the time of a step of the multilayer
+/// perceptron.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

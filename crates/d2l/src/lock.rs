@@ -1,4 +1,4 @@
-//! One process at a time writes a run.
+//! A lock, so that only one process at a time writes a run.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// The locked file of a run's folder. It stays there; that it is locked ends with the process, however that ends.
+/// The locked file of a run's folder. The file stays there; its lock ends with the process, however the process ends.
 pub(crate) const FILE_NAME: &str = ".lock";
 
-/// A run's folder, for this process alone as long as this is held.
+/// Holds a run's folder for this process alone.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Locks a folder; or says who holds it: `process 4711, since 2026-11-30T08:00:00Z`.
+    /// Locks a folder, or says who holds it: `process 4711, since 2026-11-30T08:00:00Z`.
     pub fn take(folder: &Path) -> Result<Result<Self, String>> {
         let path = folder.join(FILE_NAME);
         let at = || format!("cannot lock {}", path.display());

@@ -1,7 +1,8 @@
-//! Gradients below the smallest number of f16 would become 0. So the loss is multiplied by a large factor before the
-//! backward pass, and the gradients are divided by it after, in f32. Micikevicius et al. 2018, arXiv:1710.03740.
+//! Loss scaling for f16: gradients below its smallest number would become 0. So the loss is multiplied by a large
+//! factor before the backward pass, and the gradients are divided by it after, in f32. Micikevicius et al. 2018,
+//! arXiv:1710.03740.
 //!
-//! The factor is as large as the gradients allow, by the rule and with the numbers of PyTorch's `torch.amp.GradScaler`.
+//! The factor is as large as the gradients allow. Rule and numbers are those of PyTorch's `torch.amp.GradScaler`.
 
 use anyhow::{Result, bail};
 use candle_core::backprop::GradStore;
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 const INITIAL: f64 = 65536.0;
 const GROWTH: f64 = 2.0;
 const STEPS_BEFORE_GROWTH: usize = 2000;
-/// If even the loss divided by so much has gradients that f16 cannot hold, the network has numbers that it cannot hold.
+/// If even a loss divided by this much has gradients too large for f16, the network itself has numbers too large for
+/// f16.
 const SMALLEST: f64 = 1.0 / INITIAL;
 
 /// The factor of the loss, and how long it has been right.
@@ -23,7 +25,7 @@ pub(crate) struct LossScale {
 }
 
 impl LossScale {
-    /// At the start of training in `precision`; the other types have the range of f32 and need none.
+    /// The scale at the start of training in `precision`; types other than f16 have the range of f32 and need none.
     pub fn of(precision: Precision) -> Option<Self> {
         (precision == Precision::F16).then_some(Self { factor: INITIAL, good_steps: 0 })
     }
@@ -43,8 +45,8 @@ impl LossScale {
         Ok(gradients)
     }
 
-    /// Adapts the factor to gradients that are finite or not. If they are not, the step is to be skipped, and the new
-    /// factor is returned.
+    /// Adapts the factor, depending on whether the gradients are finite. If they are not, the step must be skipped, and
+    /// the new factor is returned.
     ///
     /// # Errors
     /// If no factor helps.

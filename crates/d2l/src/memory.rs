@@ -11,14 +11,15 @@ use crate::{Recipe, usage};
 pub(crate) struct Memory {
     /// Parameters and buffers.
     parameters: u64,
-    /// As much again for the gradients, and what the optimizer remembers of each parameter.
+    /// As much again for the gradients, and the optimizer's state for each parameter.
     gradients_and_optimizer: u64,
-    /// What the layers compute for one example. A backward pass needs all of it.
+    /// The layers' outputs for one example. A backward pass needs all of them.
     outputs_per_example: u64,
 }
 
 impl Memory {
-    /// The estimate for a model that was observed in a pass over `examples` examples. By-hand models report no outputs.
+    /// The estimate for a model that was observed in a pass over `examples` examples. Models written by hand report no
+    /// outputs.
     pub fn of(
         recipe: &Recipe,
         params: &ParamStore,
@@ -39,8 +40,8 @@ impl Memory {
         self.outputs_per_example.saturating_mul(batch_size as u64)
     }
 
-    /// Refuses a training that needs more than `available` bytes even if each output's gradient took the place of
-    /// something else.
+    /// Refuses training that needs more than `available` bytes even if the outputs' gradients took no memory of their
+    /// own.
     pub fn check(&self, batch_size: usize, available: u64) -> Result<()> {
         let fixed = self.parameters + self.gradients_and_optimizer;
         let outputs = self.outputs(batch_size);

@@ -1,4 +1,4 @@
-//! A model as a chapter's list has it: its name, its experiments, its own flags, and the function that trains it.
+//! An entry of a chapter's list of models: its name, its experiments, its own flags, and the function that trains it.
 
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Command};
@@ -14,7 +14,7 @@ pub struct Model {
     pub name: &'static str,
     /// One line for the chapter's help.
     pub about: &'static str,
-    /// The experiments that it can be trained with, in order.
+    /// Its experiments, in order.
     pub experiments: Vec<Experiment>,
     /// Adds the flags of the model's options to a command.
     flags: fn(Command) -> Command,
@@ -30,7 +30,9 @@ pub struct Experiment {
     pub section: &'static str,
     /// How it is trained.
     pub recipe: Recipe,
-    /// The model's options as the preset has them.
+    /// How many of the first examples of each split it takes; `None` for all of them.
+    pub examples: Option<usize>,
+    /// The model's options with the preset's values.
     pub options: Map<String, Value>,
     /// Applies the flags' changes to the options, and gives the training with them.
     resolve: Box<Resolve>,
@@ -41,15 +43,15 @@ type Train = dyn Fn(&mut Run) -> Result<()> + Send + Sync;
 
 /// An experiment's options with the flags' changes.
 pub(crate) struct Resolved {
-    /// As they go into the log.
+    /// The options, as they go into the log.
     pub options: Map<String, Value>,
     /// The flags that changed them.
     pub changes: Vec<Change>,
-    /// Trains with them.
+    /// Trains the model with these options.
     pub train: Box<Train>,
 }
 
-/// The bounds of a model's options: clap reads them as flags, and their fields go into the log.
+/// The trait bounds of a model's options: clap reads them as flags, and their fields go into the log.
 pub trait Options: clap::Args + Clone + Serialize + Send + Sync + 'static {}
 
 impl<O: clap::Args + Clone + Serialize + Send + Sync + 'static> Options for O {}
@@ -169,6 +171,7 @@ impl Experiment {
             preset: preset.name,
             section: preset.section,
             recipe: preset.recipe.clone(),
+            examples: preset.examples,
             options: before,
             resolve: Box::new(resolve),
         }

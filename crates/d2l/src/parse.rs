@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 
 use serde::Serializer;
 
-/// No size is larger: products of a few of them can still be computed.
+/// The largest size that a flag accepts: products of a few such sizes can still be computed.
 const LARGEST: usize = 1 << 31;
 
-/// No network is deeper. A step through more layers takes so long that the program would seem to hang.
-const DEEPEST: usize = 1000;
+/// The largest depth that a flag accepts. A step through more layers takes so long that the program would seem to hang.
+pub(crate) const DEEPEST: usize = 1000;
 
-/// No picture is higher or wider. Convolutions of one larger picture would take gigabytes.
+/// The largest side of a picture that a flag accepts. Convolutions of one larger picture would take gigabytes.
 const LARGEST_SIDE: usize = 1024;
 
 /// Reads a count or a size that must not be 0.

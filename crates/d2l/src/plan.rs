@@ -8,7 +8,7 @@ use d2l_log::Data;
 pub struct Plan {
     /// The log's entry for the data set, if there is one.
     pub(crate) data: Option<Data>,
-    /// Built-in data take the place of a real set, so the book's bands say nothing about the result.
+    /// Whether built-in data take the place of a real set: the book's bands then say nothing about the result.
     pub(crate) on_builtin_data: bool,
     pub(crate) length: Length,
 }
@@ -16,7 +16,7 @@ pub struct Plan {
 /// The length of an epoch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
-    /// The minibatches that this number of examples makes.
+    /// As many minibatches as this number of examples makes.
     Examples(usize),
     /// This number of minibatches.
     Batches(usize),
@@ -59,7 +59,7 @@ impl Length {
         }
     }
 
-    /// Examples of an epoch, if they are counted.
+    /// Examples of an epoch; 0 if they are not counted.
     pub fn examples(self) -> usize {
         match self {
             Self::Examples(examples) => examples,

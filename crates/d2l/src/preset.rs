@@ -42,16 +42,22 @@ pub struct Preset<O = ()> {
     pub recipe: Recipe,
     /// The model's own options: its width, its dropout, its data. Each is a flag of the model.
     pub options: O,
+    /// How many of the first examples of each split it takes; `None` for all of them.
+    pub examples: Option<usize>,
 }
 
 impl<O> Preset<O> {
     /// An experiment of a model with options.
     pub const fn new(name: PresetName, section: &'static str, recipe: Recipe, options: O) -> Self {
-        Self { name, section, recipe, options }
+        Self { name, section, recipe, options, examples: None }
     }
-}
 
-impl<O> Preset<O> {
+    /// The same on the first `examples` examples of each split: where an epoch over all of them takes minutes.
+    pub const fn on_first(mut self, examples: usize) -> Self {
+        self.examples = Some(examples);
+        self
+    }
+
     /// The quick preset: a recipe with this number of epochs.
     pub const fn quick(
         epochs: usize,

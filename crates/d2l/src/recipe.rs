@@ -71,11 +71,11 @@ pub struct Recipe {
     /// plateau:factor=0.25 multiplies it after each epoch that doesn't lower the validation loss
     #[arg(long, value_parser = parse::<Schedule>)]
     pub schedule: Schedule,
-    /// Number of minibatches that make one step together, with their mean gradient. The rest of an epoch makes a step
-    /// too. The log counts minibatches
+    /// Number of minibatches whose mean gradient makes one step. The rest of an epoch makes a step too. The log counts
+    /// minibatches
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub accumulate: usize,
-    /// Scale the gradients down so that their common norm is at most this
+    /// Scale the gradients down so that the norm of all together is at most this
     #[arg(long, value_name = "NORM")]
     pub clip_norm: Option<f64>,
     /// Stop early, after N epochs without a lower validation loss, and keep the parameters of the best epoch (D2L zh
@@ -85,14 +85,14 @@ pub struct Recipe {
     /// Rule for the initial parameters (pytorch, normal:0.01, xavier, kaiming, zeros, …)
     #[arg(long, value_parser = parse::<Initializer>)]
     pub initializer: Initializer,
-    /// Numbers in which layers multiply: f32, bf16 or f16. Parameters, losses and everything else stay f32
+    /// Type of the numbers that layers multiply: f32, bf16 or f16. Parameters, losses and everything else stay f32
     #[arg(long, value_name = "TYPE", value_parser = parse::<Precision>)]
     #[serde(default, skip_serializing_if = "Precision::is_f32")]
     pub precision: Precision,
 }
 
 impl Recipe {
-    /// Plain SGD without extras: the base that the first chapters' presets change.
+    /// Plain SGD without extras: the base from which the first chapters' presets start.
     pub const SGD: Self = Self {
         epochs: 10,
         batch_size: 256,
@@ -109,7 +109,7 @@ impl Recipe {
         precision: Precision::F32,
     };
 
-    /// Refuses values that no training can use, with a usage error that names the flag.
+    /// Refuses values that make no sense for training, with a usage error that names the flag.
     pub fn validate(&self) -> Result<()> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if !positive(self.learning_rate) {
@@ -177,7 +177,7 @@ impl Recipe {
     }
 }
 
-/// Reads a flag's value. The message has all causes; clap alone would show only the first.
+/// Reads a flag's value. The message has all causes; clap itself would show only the first.
 fn parse<T: std::str::FromStr<Err = anyhow::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|cause| format!("{cause:#}"))
 }

@@ -7,10 +7,10 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use d2l_log::{BandResult, Best, End, Epoch, Metrics, Point, Record, Status, Writer};
 
+use crate::Band;
 use crate::folds::Folds;
 use crate::lock::Lock;
 use crate::terminal::Terminal;
-use crate::{Band, curves};
 
 /// The metric that decides which epoch is the best.
 const DECISIVE: &str = "valid.loss";
@@ -21,6 +21,10 @@ pub(crate) struct Recorder {
     /// The folder of log, parameters and figures, once the run has started.
     pub folder: Option<PathBuf>,
     pub log: Option<Writer>,
+    /// The name of the data; empty without any.
+    pub data: String,
+    /// The units of metrics that have one.
+    pub units: BTreeMap<&'static str, &'static str>,
     /// Keeps other processes from writing there.
     pub lock: Option<Lock>,
     /// The epochs of the current fold, or of the run if there are no folds.
@@ -29,7 +33,7 @@ pub(crate) struct Recorder {
     pub folds: Folds,
     /// Numbers that belong to no epoch.
     pub measured: Metrics,
-    /// The first of them that is not finite, as `name is NaN`; a checkpoint can hold finite ones alone.
+    /// The first of them that is not finite, as `name is NaN`; a checkpoint can hold only finite numbers.
     not_finite: Option<String>,
     /// Early stopping's patience; it decides which epoch's parameters are kept.
     patience: Option<usize>,
@@ -57,8 +61,8 @@ impl Epochs {
         self.all.push(epoch);
     }
 
-    /// The epoch whose parameters are kept: with early stopping the first that has the lowest validation loss; the last
-    /// without early stopping, and if nothing is held out.
+    /// The epoch whose parameters are kept: with early stopping, the first with the lowest validation loss; without it,
+    /// or if nothing is held out, the last.
     pub fn kept(&self, patience: Option<usize>) -> Option<&Epoch> {
         match patience.and(self.bests.get(DECISIVE)) {
             Some(best) => self.numbered(best.epoch),
@@ -100,13 +104,13 @@ impl FromIterator<Epoch> for Epochs {
     }
 }
 
-/// Reads of the wall clock; never part of a result.
+/// Readings of the wall clock; never part of a result.
 pub(crate) struct Clock {
     /// When the current epoch began.
     pub epoch: Instant,
     /// Seconds spent in training steps in this epoch, without evaluation and checkpoints.
     pub training: f64,
-    /// Seconds of the earlier process that this one continues.
+    /// Seconds of the earlier processes that this one continues.
     pub before: f64,
     pub run: Instant,
 }
@@ -124,6 +128,8 @@ impl Recorder {
         Self {
             terminal: Terminal::new(quiet),
             folder: None,
+            data: String::new(),
+            units: BTreeMap::new(),
             log: None,
             lock: None,
             epochs: Epochs::default(),
@@ -200,13 +206,9 @@ impl Recorder {
         self.write(Record::End(end))
     }
 
-    /// Draws the curves of all epochs so far; in a cross-validation, the mean over the folds.
-    pub fn draw_curves(&self, model: &str) -> Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        let epochs = [&self.folds.mean()[..], &self.epochs].concat();
-        curves::draw(&folder.join("figures"), model, &epochs)
+    /// All epochs so far; in a cross-validation, the mean over the folds, then those of a model without a fold.
+    pub fn all_epochs(&self) -> Vec<Epoch> {
+        [&self.folds.mean()[..], &self.epochs].concat()
     }
 
     /// A metric of the epochs so far: `valid.accuracy` of the epoch whose parameters are kept, `valid.accuracy.best`,
@@ -251,7 +253,7 @@ impl Recorder {
         }
     }
 
-    /// The epoch whose parameters the run keeps: the last, or with early stopping the one of the lowest validation
+    /// The epoch whose parameters the run keeps: the last, or with early stopping the one with the lowest validation
     /// loss.
     pub fn kept_epoch(&self) -> Option<&Epoch> {
         self.epochs.kept(self.patience)

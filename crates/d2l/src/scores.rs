@@ -1,4 +1,4 @@
-//! Sums of losses and hits over the batches of an epoch, and the means that the log shows.
+//! Sums of losses and correct predictions over the batches of an epoch, and the means that the log shows.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,8 @@ use candle_core::{DType, Result, Tensor};
 use d2l_log::Metrics;
 use d2l_nn::has_kernels;
 use serde::{Deserialize, Serialize};
+
+use crate::loss_curve::LossCurve;
 
 /// On a GPU, the values of this many batches are read together, because each read waits until the device has finished
 /// all its work.
@@ -21,6 +23,8 @@ pub(crate) const READ_EVERY: usize = 50;
 pub struct Scores {
     sums: BTreeMap<String, Sum>,
     window: Option<Window>,
+    #[serde(default)]
+    curve: Option<LossCurve>,
     first_non_finite: Option<usize>,
     #[serde(skip)]
     unread: Vec<Unread>,
@@ -91,6 +95,11 @@ impl Scores {
         Self { window: Some(window), ..Self::default() }
     }
 
+    /// The same scores, which also keep the loss by step.
+    pub(crate) fn with_curve(self) -> Self {
+        Self { curve: Some(LossCurve::default()), ..self }
+    }
+
     /// Adds a scalar that is the mean over a batch of `examples` examples, such as a loss.
     pub fn add_mean(&mut self, name: &'static str, mean: &Tensor, examples: usize) -> Result<()> {
         self.add_scalar(name, mean, Kind::Mean, examples)
@@ -117,7 +126,7 @@ impl Scores {
         self.add_scalar(name, mean, Kind::MeanLogarithm, examples)
     }
 
-    /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of hits.
+    /// Adds a scalar that is the sum over a batch of `examples` examples, such as the number of correct predictions.
     pub fn add_sum(&mut self, name: &'static str, sum: &Tensor, examples: usize) -> Result<()> {
         self.add(Unread { name, value: sum.detach(), kind: Kind::Sum, examples })
     }
@@ -135,6 +144,9 @@ impl Scores {
             }
             if let Some(window) = &mut self.window {
                 window.add(mean);
+            }
+            if let Some(curve) = &mut self.curve {
+                curve.add(mean);
             }
         }
     }
@@ -182,14 +194,14 @@ impl Scores {
         Ok(())
     }
 
-    /// The same, with what is still on the device.
+    /// A copy for which everything that is still on the device has been read.
     pub(crate) fn when_read(&self) -> Result<Self> {
         let mut scores = self.clone();
         scores.read()?;
         Ok(scores)
     }
 
-    /// Clears the sums for the next epoch, but not the window.
+    /// Clears the sums for the next epoch, but not the window and the curve.
     pub fn clear(&mut self) {
         self.sums.clear();
         self.first_non_finite = None;
@@ -221,6 +233,11 @@ impl Scores {
                 Shown::Root => mean.sqrt(),
             }
         })
+    }
+
+    /// The loss by step, if the scores keep it.
+    pub(crate) fn curve(&self) -> Option<&LossCurve> {
+        self.curve.as_ref()
     }
 
     /// Mean loss of the last complete window, if the scores keep one and it is complete.
@@ -328,5 +345,30 @@ mod tests {
             scores.add_value("loss", loss, 4);
         }
         assert_eq!(scores.first_non_finite(), Some(2));
+    }
+
+    /// A run of one epoch that is resumed draws the curve that it would have drawn.
+    #[test]
+    fn the_curve_outlives_the_epoch_and_a_checkpoint() -> anyhow::Result<()> {
+        let losses: Vec<f64> = (1..=500).map(|step| 1.0 / f64::from(step)).collect();
+        let mut whole = Scores::default().with_curve();
+        let mut first = Scores::default().with_curve();
+        losses
+            .iter()
+            .for_each(|&loss| whole.add_value("loss", loss, 10));
+        let (before, after) = losses.split_at(137);
+        before
+            .iter()
+            .for_each(|&loss| first.add_value("loss", loss, 10));
+        first.add_value("accuracy", 0.5, 10); // no loss
+        let mut resumed: Scores = serde_json::from_str(&serde_json::to_string(&first)?)?;
+        after
+            .iter()
+            .for_each(|&loss| resumed.add_value("loss", loss, 10));
+        resumed.clear();
+        assert_eq!(resumed.curve(), whole.curve());
+        assert_eq!(whole.curve().map(|curve| curve.points().len()), Some(125));
+        assert_eq!(Scores::default().curve(), None);
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What a run trains and how: the preset with the flags' changes. Nothing here changes during the run.
+//! What a run trains and how: the preset with the changes of the flags. Nothing here changes during the run.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{Args, Band, DeviceChoice, Implementation, PresetName, Recipe, usage}
 
 /// The resolved settings of a run.
 pub struct Settings {
-    /// The chapter, as its package is called.
+    /// The chapter's name, which is that of its package.
     pub chapter: &'static str,
     /// The chapter's model.
     pub model: &'static str,
@@ -38,9 +38,11 @@ pub struct Settings {
     gpu: Option<String>,
     /// The model's own options.
     options: Map<String, Value>,
+    /// How many of the first examples of each split are taken; `None` for all of them.
+    examples: Option<usize>,
     /// The flags that changed the preset.
     pub(crate) changes: Vec<Change>,
-    /// The results that are expected of the preset.
+    /// The expected results of the preset.
     pub(crate) bands: Vec<Band>,
     pub(crate) args: Args,
 }
@@ -57,15 +59,17 @@ impl Settings {
         recipe.validate()?;
         if !recipe.precision.is_f32() && experiment.implementation == Implementation::Scratch {
             usage!(
-                "--precision {}: a model by hand multiplies in f32 alone; wanted --implementation concise, if the model \
-                 has one",
+                "--precision {}: a model written by hand multiplies in f32 only; wanted --implementation concise, if the \
+                 model has one",
                 recipe.precision
             );
         }
         let of = |recipe| changes::fields(recipe);
         let mut changes = changes::between(&of(&experiment.recipe), &of(recipe));
-        if let Some(examples) = args.examples {
-            changes.push(Change::new("examples", examples));
+        let asked = args.examples.map(|examples| examples as usize);
+        let examples = asked.or(experiment.examples);
+        if let Some(asked) = asked.filter(|_| asked != experiment.examples) {
+            changes.push(Change::new("examples", asked));
         }
         if args.no_shuffle {
             changes.push(Change::new("no-shuffle", ""));
@@ -88,14 +92,15 @@ impl Settings {
             device_choice: opened.choice,
             gpu: opened.gpu,
             options: resolved.options.clone(),
+            examples,
             changes,
             bands: bands.to_vec(),
             args: args.clone(),
         })
     }
 
-    /// An empty store, whose initial values are drawn from `seed`. Parameters larger than half of the machine's memory are
-    /// refused: gradients take as much again.
+    /// An empty store, whose initial values are drawn from `seed`. It refuses parameters larger than half of the
+    /// machine's memory, because gradients take as much again.
     pub(crate) fn parameters(&self, seed: u64) -> ParamStore {
         let half = memory_bytes().map_or(u64::MAX, |memory| memory / 2);
         ParamStore::limited(seed, DType::F32, &self.device, half)
@@ -106,7 +111,7 @@ impl Settings {
         self.recipe.optimizer(params)
     }
 
-    /// The pictures of `set`, real or built-in as `--data` says, cut to `--examples`.
+    /// The pictures of `set`, real or built-in as `--data` says, cut to `--examples`, or to as many as the preset takes.
     pub fn images(&self, set: ImageSet) -> Result<ImageClasses> {
         self.load(|choice, folder| first_image_classes(set, choice, folder, self.limit()))
     }
@@ -120,7 +125,7 @@ impl Settings {
         Ok(loaded.data)
     }
 
-    /// The first `--examples` examples of each split; all of them without that flag.
+    /// The first `--examples` examples of each split; without that flag as many as the preset takes, or all of them.
     pub fn first_examples<const N: usize>(&self, splits: Splits<N>) -> Splits<N> {
         let limit = self.limit();
         Splits {
@@ -131,9 +136,7 @@ impl Settings {
     }
 
     fn limit(&self) -> usize {
-        self.args
-            .examples
-            .map_or(usize::MAX, |examples| examples as usize)
+        self.examples.unwrap_or(usize::MAX)
     }
 
     /// Refuses flags that have no effect on this implementation of the model.
@@ -148,7 +151,7 @@ impl Settings {
         }
     }
 
-    /// Whether the log has the further group `group`, such as `train_after`: the preset's bands ask for it.
+    /// Whether the log has the further group `group`, such as `train_after`, because the preset's bands need it.
     pub fn logs(&self, group: &str) -> bool {
         self.bands.iter().any(|band| band.group() == group)
     }
@@ -229,7 +232,7 @@ impl Settings {
     }
 }
 
-/// A name that every file system takes, also with a number behind it: the rest of a longer one becomes its digest.
+/// A name that every file system accepts, even with a number added. The end of a longer name is replaced by its digest.
 fn shortened(name: String) -> String {
     const LONGEST: usize = 200;
     if name.len() <= LONGEST {

@@ -1,4 +1,4 @@
-//! `--log-every N`: lines of the log for steps, which long epochs need.
+//! `--log-every N`: lines of the log for single steps, for long epochs.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::{Run, usage};
 
 impl Run {
-    /// `--log-every`, unless it would make the log too long to be read at a glance.
+    /// The value of `--log-every`; an error if it would make the log too long to be read quickly.
     pub(crate) fn lines_for_steps(&self) -> Result<Option<usize>> {
         let Some(every) = self.settings.args.log_every else {
             return Ok(None);
@@ -31,7 +31,7 @@ impl Run {
         Ok(Some(every))
     }
 
-    /// A resumed run goes on as its log began.
+    /// Makes sure that a resumed run logs as it began.
     pub(crate) fn check_log_every(&self, folder: &Path) -> Result<()> {
         let asked = self.settings.args.log_every;
         let before = self.checkpoint.log_every.map(|every| every as u64);
@@ -47,7 +47,7 @@ impl Run {
         Ok(())
     }
 
-    /// Writes the line of the step that has just been counted, if it has one.
+    /// Writes the line of the last counted step, if it gets one.
     pub(crate) fn log_step(&mut self, loss: &Tensor) -> Result<()> {
         let Checkpoint { progress, log_every, .. } = &self.checkpoint;
         if !log_every.is_some_and(|every| progress.steps_done.is_multiple_of(every)) {

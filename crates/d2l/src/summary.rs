@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
+use d2l_language::{left, right, translated};
 use d2l_nn::{Observations, ParamStore, ReceptiveField};
 use indicatif::HumanCount;
 
@@ -9,7 +10,7 @@ use crate::terminal::print;
 
 /// Prints a model's layers: name, output shape without the batch, number of parameters; for a model with kernels or
 /// pooling regions also the multiply-adds for one example and the receptive field. Parameters that no layer reports,
-/// such as those of a model by hand, follow with their own shapes.
+/// such as those of a model written by hand, follow with their own shapes.
 pub(crate) fn print_table(
     inputs: &[&Tensor],
     observations: &Observations,
@@ -18,23 +19,23 @@ pub(crate) fn print_table(
     let with_work = observations.has_windows();
     let line = |cells: [&str; 5]| {
         let [name, output, parameters, multiply_adds, field] = cells;
-        let line = format!("{name:<24}{output:<20}{parameters:>12}");
+        let line = left(name, 24) + &left(output, 20) + &right(parameters, 12);
         let line = match with_work {
-            true => format!("{line}{multiply_adds:>16}{field:>17}"),
+            true => line + &right(multiply_adds, 16) + &right(field, 17),
             false => line,
         };
         print(line.trim_end());
     };
     let count = |number: usize| HumanCount(number as u64).to_string();
     line([
-        "layer",
-        "output",
-        "parameters",
-        "multiply-adds",
-        "receptive field",
+        &translated("layer"),
+        &translated("output"),
+        &translated("parameters"),
+        &translated("multiply-adds"),
+        &translated("receptive field"),
     ]);
     for input in inputs {
-        line(["input", &shape(input), "", "", ""]);
+        line([&translated("input"), &shape(input), "", "", ""]);
     }
     let examples = match inputs.first() {
         Some(input) => input.dim(0)?.max(1),
@@ -63,7 +64,7 @@ pub(crate) fn print_table(
         line([&name, &dims, &count(parameter.elem_count()), "", ""]);
     }
     line([
-        "total",
+        &translated("total"),
         "",
         &count(params.parameter_count()),
         &count(total),
@@ -81,6 +82,6 @@ fn shape(tensor: &Tensor) -> String {
 fn seen(field: ReceptiveField) -> String {
     match field {
         ReceptiveField::Pixels(height, width) => format!("{height} x {width}"),
-        ReceptiveField::Whole => "all".to_string(),
+        ReceptiveField::Whole => translated("all"),
     }
 }

@@ -7,16 +7,16 @@ use crate::Scores;
 
 /// How a model learns from one kind of batch of `N` tensors.
 pub trait Task<const N: usize> {
-    /// Mean loss of a batch in training mode: a scalar that carries the graph. Adds to `scores` whatever else the
-    /// log shows of training; the loop itself adds the loss.
+    /// Mean loss of a batch in training mode: a scalar that carries the graph. Adds to `scores` the other training
+    /// metrics of the log; the loop itself adds the loss.
     fn training_loss(&self, batch: &[Tensor; N], step: Step, scores: &mut Scores)
     -> Result<Tensor>;
 
-    /// Adds a batch to `scores` in evaluation mode, the loss too.
+    /// Adds a batch to `scores` in evaluation mode, including the loss.
     fn evaluate(&self, batch: &[Tensor; N], scores: &mut Scores) -> Result<()>;
 }
 
-/// A loss: predictions and targets of a batch to the mean over its examples.
+/// A loss: maps predictions and targets of a batch to the mean over its examples.
 pub type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
 
 /// Regression from features `[B, D]` to targets `[B, 1]`.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use d2l_language::{left, translated};
 use d2l_log::{End, Epoch, Header, shown};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
@@ -12,11 +13,11 @@ use serde_json::Value;
 use crate::Scores;
 use crate::epoch_table::EpochTable;
 
-/// Width to keep to where nobody knows the screen's.
+/// The width to use if the screen's is unknown.
 const WIDTH: usize = 80;
-/// The width of what stands before a line of the heading: `recipe  `.
+/// The width of the label before a line of the heading: `recipe  `.
 const LABEL: usize = 8;
-/// A run that takes less time than this in all doesn't say how much.
+/// For a run that takes less time than this in all, no estimate of the remaining time is shown.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
 /// A longer run has no line for some epochs.
 const MOST_LINES: usize = 50;
@@ -36,9 +37,13 @@ pub(crate) struct Terminal {
 /// The first line that could not be written.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
-/// Writes a line to stdout. The log has the results, so an error of stdout, such as a full disk, ends no training; it is
+/// Writes a line to stdout, in the reader's language. The log has the results, so an error of stdout, such as a full disk, ends no training; it is
 /// an error when all is done.
 pub(crate) fn print(line: &str) {
+    print_as_it_is(&translated(line));
+}
+
+fn print_as_it_is(line: &str) {
     if let Err(error) = d2l_command::print(&format!("{line}\n")) {
         UNWRITTEN.get_or_init(|| format!("{error:#}"));
     }
@@ -67,10 +72,19 @@ impl Terminal {
 
     /// A line that `--quiet` silences.
     pub fn line(&self, line: &str) {
+        self.line_as_it_is(&translated(line));
+    }
+
+    /// A text that is no message, such as a generated one, behind a label in the reader's language.
+    pub fn labelled(&self, label: &str, text: &str) {
+        self.line_as_it_is(&format!("{}{text}", left(&translated(label), LABEL)));
+    }
+
+    fn line_as_it_is(&self, line: &str) {
         if !self.quiet {
             match &self.bar {
-                Some(bar) => bar.suspend(|| print(line)),
-                None => print(line),
+                Some(bar) => bar.suspend(|| print_as_it_is(line)),
+                None => print_as_it_is(line),
             }
         }
     }
@@ -103,8 +117,7 @@ impl Terminal {
             .filter_map(|(key, value)| setting(value).map(|value| format!("{key} {value}")))
             .collect();
         for (number, line) in wrapped(&recipe, self.width - LABEL).iter().enumerate() {
-            let label = if number == 0 { "recipe" } else { "" };
-            self.line(&format!("{label:<LABEL$}{line}"));
+            self.labelled(if number == 0 { "recipe" } else { "" }, line);
         }
         let gpu = header.gpu.as_ref().map(|gpu| format!(" ({gpu})"));
         self.line(&format!(
@@ -114,7 +127,7 @@ impl Terminal {
             header.seed
         ));
         if let Some(folder) = folder {
-            self.line(&format!("run     {}", folder.display()));
+            self.labelled("run", &folder.display().to_string());
         }
         self.line("");
     }
@@ -136,7 +149,7 @@ impl Terminal {
         {
             bar.set_style(style);
         }
-        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+        bar.set_prefix(translated(&format!("epoch {epoch}/{epochs}")));
         bar.set_position(done as u64);
         self.bar = Some(bar);
     }
@@ -146,7 +159,7 @@ impl Terminal {
         bar.inc(1);
         if !bar.is_hidden() && bar.position() % 10 == 0 {
             let loss = train.means().get("loss").copied().unwrap_or(f64::NAN);
-            bar.set_message(format!("loss {loss:.4}"));
+            bar.set_message(translated(&format!("loss {loss:.4}")));
         }
     }
 
@@ -212,7 +225,8 @@ impl Terminal {
         for (name, value) in last {
             let best = end.best.get(name).filter(|best| best.value != *value);
             let best =
-                best.map(|best| format!("   best {} in epoch {}", shown(best.value), best.epoch));
+                best.map(|best| format!("best {} in epoch {}", shown(best.value), best.epoch));
+            let best = best.map(|best| format!("   {}", translated(&best)));
             print(&format!(
                 "{name:<width$}{:>12}{}",
                 shown(*value),

@@ -1,4 +1,5 @@
-//! Tests of a chapter's model against PyTorch: same parameters, same batch, same loss, gradients and three steps.
+//! Tests of a chapter's model against PyTorch: with the same parameters and the same batch, the loss, the gradients and
+//! the parameters after three steps must be the same.
 //!
 //! The golden files are made by `scripts/pytorch/golden_models.py` and, those of single layers, by `golden_blocks.py`,
 //! which document them. [`read_checkpoint`] is for the fuzz target of checkpoints.
@@ -17,14 +18,14 @@ use serde_json::Value;
 use crate::Loss;
 pub use crate::checkpoint::read_checkpoint;
 
-/// Largest relative difference from PyTorch: both compute in f64, in another order.
+/// Largest relative difference from PyTorch: both compute in f64, but in different orders.
 const TOLERANCE: f64 = 1e-9;
 
 /// A norm below this is only rounding, such as the gradient of a bias before batch normalisation. The difference is
 /// then relative to this.
 const SMALLEST: f64 = 1e-6;
 
-/// The step in which a network with batch normalisation is trained; nothing else in a golden file depends on it.
+/// Training mode, for networks with batch normalisation; nothing else in a golden file depends on the step.
 const TRAINING: Mode = Mode::Train(Step { seed: 0, epoch: 1, step: 1 });
 
 /// Builds a model in f64, gives it the golden file's parameters and batch, and compares loss, gradients and the
@@ -107,7 +108,7 @@ fn read(file: &Path) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// With the kernels, and by the definitions that a GPU runs.
+/// Checks twice: with the kernels, and with the definitions that a GPU runs.
 fn check_golden<M>(
     golden: &Value,
     build: impl Fn(&ParamStore) -> Result<M>,
@@ -180,7 +181,7 @@ fn check_golden_once<M>(
     let mut sgd = Sgd::new(groups(&store), learning_rate, 0.0, false)?;
     for step in 1..=golden["steps"].as_u64().context("a number of steps")? {
         if step > 1 {
-            gradients = backward(&loss_now()?)?; // buffers move with every loss, so the first step's is not made twice
+            gradients = backward(&loss_now()?)?; // buffers change with every loss, so the first is not made twice
         }
         sgd.step(&gradients)?;
     }
@@ -213,7 +214,7 @@ pub struct LayerCase<'a> {
     pub name: &'a str,
     /// Heads of its attention.
     pub num_heads: usize,
-    /// `[B]`: how many keys each example sees; without, all.
+    /// `[B]`: how many keys each example sees; `None` for all.
     pub valid_lens: Option<Tensor>,
     /// Whether a query sees only the keys up to its own position.
     pub causal: bool,
@@ -331,8 +332,8 @@ fn numbers(what: &str, tensor: &Tensor, wanted: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Trains a model for some steps of Adam through the CPU kernels, and again through the definitions that a GPU runs: the
-/// losses must be equal but for rounding.
+/// Trains a model for some steps of Adam through the CPU kernels, and again through the definitions that a GPU runs:
+/// the losses must be equal up to rounding.
 ///
 /// # Errors
 /// Names the first step whose losses differ.

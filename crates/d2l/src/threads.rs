@@ -25,19 +25,19 @@ use anyhow::{Context, Result};
 const PRODUCTS: &str = "RAYON_NUM_THREADS";
 /// Sizes candle's pool for element-wise operations.
 const ELEMENT_WISE: &str = "CANDLE_NUM_THREADS";
-/// With these, errors of candle and of anyhow hold the places they come from, line by line.
+/// If these are set, errors of candle and of anyhow include a backtrace, line by line.
 const BACKTRACES: [&str; 2] = ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"];
 /// Milliseconds after which freed pages go back to the system; -1 for never.
 const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
 /// Sets the number of CPU threads of everything that computes; `None` takes it from the environment, or else uses all
-/// cores. Call it before the first tensor. Restarts this program if the environment has other values, and without those
-/// that make errors longer than a line, unless `debug` wants them.
+/// cores. Call it before the first tensor. Restarts this program if the environment has other values. Unless `debug` is
+/// set, it removes the variables that make errors longer than a line.
 pub(crate) fn set(threads: Option<u64>, debug: bool) -> Result<()> {
     const ENOUGH: u64 = 64;
     let given = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    // Many more threads than cores wait for one another most of the time.
+    // Many more threads than cores would mostly wait for one another.
     let given_threads = given(PRODUCTS).map(|threads| threads.clamp(1, cores.max(ENOUGH)));
     let threads = threads.or(given_threads).unwrap_or(cores);
     let is_set = |name: &str| std::env::var_os(name).is_some();
@@ -70,7 +70,7 @@ pub(crate) fn set(threads: Option<u64>, debug: bool) -> Result<()> {
     Err(cause).with_context(|| format!("cannot start {} anew", program.display()))
 }
 
-/// Runs `work` on one of the threads that compute, and waits for it.
+/// Runs `work` on one of the computing threads, and waits for it.
 pub fn on_computing_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     // As deep as a main thread's: candle walks its graph, and drops it, by recursion.
     const STACK: usize = 8 << 20;

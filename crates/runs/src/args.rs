@@ -1,4 +1,4 @@
-//! The command line: every command, and what all of them share. A command's own flags stand in its file.
+//! The command line: every command, and the flags that all of them share. A command's own flags are in its file.
 
 use crate::compare::Compare;
 use crate::list::List;
@@ -36,21 +36,21 @@ pub enum Command {
     Compare(Compare),
     /// Curves of several runs in one SVG, with a band over the seeds
     Plot(Plot),
-    /// All runs as one HTML page: table, interactive curves, figures
+    /// All runs as one HTML page: table, interactive curves and figures
     Report(crate::report::Args),
     /// Runs as CSV or as TensorBoard's event files
     Export(crate::export::Args),
     /// A log that another program wrote: CSV, JSON lines, TensorBoard
     Import(crate::import::Args),
-    /// Runs in progress, live in the terminal: curves, rate, time left
+    /// Runs in progress, live in the terminal: curves, speed, time left
     Watch(crate::watch::Args),
-    /// Runs with several settings and seeds, one after the other, and their comparison
+    /// Train several settings and seeds, one after the other, and compare them
     Sweep(crate::sweep::Args),
-    /// Results beside the book's bands: each seed's value, the median, the verdict; exits with 1 if one is outside
+    /// Results beside the book's bands: each seed's value, the median and the verdict; exits with 1 if one is outside
     Verify(Verify),
 }
 
-/// For whom the output is.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Tables for a reader

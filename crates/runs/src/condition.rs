@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-/// The longer ones first, so that `<=` is not read as `<`.
+/// The operators, the longer ones first, so that `<=` is not read as `<`.
 const OPERATORS: [(&str, Operator); 7] = [
     ("!=", Operator::NotEqual),
     ("<=", Operator::AtMost),
@@ -75,7 +75,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// If a number is to be below or above a text.
+    /// If a number is compared by size with a text.
     pub(crate) fn is_met(&self, fields: &Map<String, Value>) -> Result<bool> {
         let Some(found) = fields.get(&self.field) else {
             return Ok(self.operator == Operator::NotEqual);
@@ -137,7 +137,7 @@ mod tests {
             ("recipe.learning_rate>=0.1", true),
             ("recipe.learning_rate < 0.2", true),
             ("recipe.learning_rate<=0.05", false),
-            ("seed>20", false), // as a text, 3 comes behind 20
+            ("seed>20", false), // as a text, 3 comes after 20
             ("recipe.clip_norm=none", true),
             ("recipe.dropout=0.5", false),
             ("recipe.dropout!=0.5", true),

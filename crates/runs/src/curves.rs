@@ -12,7 +12,7 @@ pub enum Across {
     /// Epochs
     #[default]
     Epoch,
-    /// Steps; a log with a line for every so many steps has a point for each
+    /// Steps; a log with lines for single steps has a point for each
     Step,
     /// Seconds of training, without evaluation
     Seconds,
@@ -104,8 +104,8 @@ fn curve(name: String, repetitions: &[Points]) -> Option<Curve> {
     (length > 0).then_some(curve)
 }
 
-/// The curve with its points averaged over those before, as TensorBoard does it: each weighs `weight` times as much as
-/// the one after it, and the first are not pulled towards zero. The curve's own points stay behind it.
+/// The curve with each point averaged with those before it, as TensorBoard does it: each weighs `weight` times as much
+/// as the one after it, and the first are not pulled towards zero. The curve's own points are drawn behind it.
 pub(crate) fn smoothed(curve: Curve, weight: f64) -> Curve {
     let (mut sum, mut weights) = (0.0, 0.0);
     let smooth = |&(x, y): &(f64, f64)| {

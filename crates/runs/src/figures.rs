@@ -21,7 +21,7 @@ pub(crate) struct Figure {
 pub(crate) fn of(log: &Log) -> Result<Vec<Figure>> {
     let folder = log.path.parent().unwrap_or(Path::new("")).join(FOLDER);
     let mut figures = Vec::new();
-    // A run that was stopped has none.
+    // A run that was stopped has no figures.
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "svg") {

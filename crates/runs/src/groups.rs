@@ -1,4 +1,4 @@
-//! Runs put together: those that differ in their seed alone, or those that share the value of a field.
+//! Groups of runs: those that differ in their seed alone, or those that share the value of a field.
 
 use crate::condition::order;
 use crate::text;
@@ -17,7 +17,7 @@ pub(crate) struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// The fields that its runs have in common, and the word for those that they don't.
+    /// The fields that its runs have in common; fields in which they differ have a word in place of a value.
     pub(crate) fn setting(&self) -> Map<String, Value> {
         let mut settings = self.logs.iter().map(|log| log.setting());
         let mut common = settings.next().unwrap_or_default();
@@ -38,7 +38,7 @@ impl Group<'_> {
         common
     }
 
-    /// The fields in which its runs differ, beside the seed.
+    /// The fields in which its runs differ, besides the seed.
     pub(crate) fn varying(&self) -> Vec<String> {
         let setting = self.setting().into_iter();
         let varying = setting.filter(|(_, value)| value == VARIES);
@@ -57,16 +57,15 @@ impl Group<'_> {
             .iter()
             .map(|log| log.header.seed.to_string())
             .collect();
-        format!(
-            "seed{} {}",
-            if seeds.len() == 1 { "" } else { "s" },
-            seeds.join(", ")
-        )
+        match &seeds[..] {
+            [seed] => format!("seed {seed}"),
+            seeds => format!("seeds {}", seeds.join(", ")),
+        }
     }
 }
 
 /// The runs by their settings, in the order of the first runs; each group in the order of the seeds. A run that repeats
-/// another's seed too stands alone.
+/// another run's seed too is a group of its own.
 pub(crate) fn by_setting(logs: &[Log]) -> Vec<Group<'_>> {
     let mut groups: Vec<(Map<String, Value>, Group)> = Vec::new();
     for log in logs {

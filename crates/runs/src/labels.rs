@@ -1,12 +1,12 @@
-//! Short names for runs beside one another: what differs between them, and what they have in common.
+//! Short names for runs that are shown side by side: what differs between them, and what they have in common.
 
 use crate::text::field;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// The fields that say most, in this order; those of the recipe come after them, the others last.
+/// The fields that say most, in this order. The recipe's fields come after them, the others last.
 const FIRST: [&str; 5] = ["chapter", "model", "implementation", "preset", "device"];
-/// What follows from other fields.
+/// Fields that follow from others.
 const DERIVED: [&str; 2] = ["parameters", "data.sha256"];
 
 /// A label for each of some settings: the values of as few fields as tell all of them apart. Equal settings get equal

@@ -47,19 +47,33 @@ mod watch;
 
 use anyhow::Result;
 use args::Command;
+use serde::Serialize;
 use std::process::ExitCode;
 
 pub use args::Args;
 
-/// The output of a command, and the error with which it fails after printing, if it does.
+/// The output of a command, and the error with which it fails after printing, if there is one.
 struct Report {
     text: String,
+    /// Whether a program reads it, so that it must not depend on the reader's language.
+    is_data: bool,
     verdict: Result<()>,
+}
+
+impl Report {
+    /// A value as JSON, for programs.
+    fn json(value: &impl Serialize) -> Result<Self> {
+        Ok(Self::data(serde_json::to_string_pretty(value)? + "\n"))
+    }
+
+    fn data(text: String) -> Self {
+        Self { is_data: true, ..text.into() }
+    }
 }
 
 impl From<String> for Report {
     fn from(text: String) -> Self {
-        Self { text, verdict: Ok(()) }
+        Self { text, is_data: false, verdict: Ok(()) }
     }
 }
 
@@ -77,6 +91,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Report(report) => report::report(&args.runs_dir, report)?,
         Command::Verify(verify) => verify::verify(&args.runs_dir, verify)?,
     };
-    d2l_command::print(&report.text)?;
+    match report.is_data {
+        true => d2l_command::print(&report.text)?,
+        false => d2l_command::print_translated(&report.text)?,
+    }
     report.verdict.map(|()| ExitCode::SUCCESS)
 }

@@ -8,23 +8,24 @@ use crate::{Report, select};
 use anyhow::Result;
 use clap::ValueEnum;
 use d2l_command::{Colour, paint};
+use d2l_language::translated;
 use d2l_log::{Log, check_field, number_of_json, shown};
 use serde_json::{Map, Value};
 use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Only the runs of this chapter, as its package is called
+    /// Only the runs of this chapter, by the name of its package
     #[arg(long, value_name = "NAME")]
     pub chapter: Option<String>,
     /// Only the runs of this model
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Only the runs that ended like this; running holds those that were killed too
+    /// Only the runs that ended like this; running includes those that were killed
     #[arg(long, value_enum)]
     pub status: Option<Status>,
-    /// Only the runs with such a value, as in 'recipe.learning_rate>0.1': a field of the header or a metric, one of
-    /// = != < <= > >=, and a value; several times: all must hold
+    /// Only the runs that meet a condition, such as 'recipe.learning_rate>0.1': a field of the header or a metric, one
+    /// of = != < <= > >=, and a value; repeat it for several, which must all hold
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<Condition>,
     /// Sort by a field, smallest first; with a minus sign before it, as in -valid.accuracy, largest first
@@ -47,8 +48,8 @@ pub enum Status {
     Running,
 }
 
-/// The columns beside the run's name and those that the call asks for, as they stand in the table: the field, its
-/// heading, and its rank when there isn't room for all.
+/// The columns besides the run's name and those that the call asks for, in the table's order: the field, its heading,
+/// and its rank when there isn't room for all.
 const COLUMNS: [(&str, &str, usize); 9] = [
     ("started", "started", 6),
     ("status", "status", 0),
@@ -66,13 +67,13 @@ pub(crate) fn list(runs_dir: &Path, args: &List) -> Result<Report> {
     let held = logs.len();
     let runs = chosen(&logs, args)?;
     if args.format == Format::Json {
-        return Ok(text::json(&runs)?.into());
+        return Report::json(&runs);
     }
     if runs.is_empty() {
         let folder = runs_dir.display();
         return Ok(match held {
             0 => format!("{folder} holds no runs yet; train a chapter first\n"),
-            _ => format!("None of the {held} runs in {folder} is like that.\n"),
+            _ => format!("None of the {held} runs in {folder} meets the conditions.\n"),
         }
         .into());
     }
@@ -120,7 +121,7 @@ fn chosen(logs: &[Log], args: &List) -> Result<Vec<Map<String, Value>>> {
     Ok(runs)
 }
 
-/// The fields by which the call filters and sorts: they are shown, whatever else is.
+/// The fields by which the call filters and sorts. They are always shown.
 fn asked(args: &List) -> Vec<String> {
     let sort = args
         .sort
@@ -148,7 +149,7 @@ struct Column {
 
 impl Column {
     fn width(&self) -> usize {
-        let words = self.heading.split(' ').map(str::len);
+        let words = self.heading.split(' ').map(table::width);
         let cells = self.cells.iter().map(|cell| table::width(cell));
         words.chain(cells).max().unwrap_or_default()
     }
@@ -198,10 +199,12 @@ fn entries(runs: &[Map<String, Value>], asked: Vec<String>, width: usize) -> Str
     };
     match left_out.is_empty() {
         true => text,
-        false => format!(
-            "{text}left out for want of room: {}; --format json has every field\n",
-            left_out.join(", ")
-        ),
+        false => {
+            text + &format!(
+                "left out for lack of room: {}; --format json has every field\n",
+                left_out.join(", ")
+            )
+        }
     }
 }
 
@@ -219,7 +222,7 @@ fn below_names(table: &str, names: &[String]) -> String {
     text
 }
 
-/// Those of the usual columns in which a run has a value, and those that are asked for.
+/// The usual columns in which a run has a value, and the columns that the call asks for.
 fn columns(runs: &[Map<String, Value>], asked: Vec<String>) -> Vec<Column> {
     let usual = COLUMNS.iter().map(|(field, heading, rank)| {
         let rank = if asked.iter().any(|asked| asked == field) {
@@ -244,7 +247,7 @@ fn columns(runs: &[Map<String, Value>], asked: Vec<String>) -> Vec<Column> {
             .iter()
             .map(|run| cell(&field, run.get(&field)))
             .collect();
-        Column { heading, cells, rank }
+        Column { heading: translated(&heading), cells, rank }
     };
     all.map(column).collect()
 }
@@ -257,14 +260,14 @@ fn cell(field: &str, value: Option<&Value>) -> String {
     match (field, number_of_json(value)) {
         ("started", _) => minute(&text),
         ("status", _) => match text.as_str() {
-            "finished" => paint(Colour::Good, &text),
-            "failed" => paint(Colour::Bad, &text),
-            "running" => paint(Colour::Odd, text::RUNNING),
-            _ => paint(Colour::Odd, &text),
+            "finished" => paint(Colour::Good, &translated(&text)),
+            "failed" => paint(Colour::Bad, &translated(&text)),
+            "running" => paint(Colour::Odd, &translated(text::RUNNING)),
+            _ => paint(Colour::Odd, &translated(&text)),
         },
         ("seconds" | "examples_per_second", Some(value)) => quantity(value),
         ("peak_memory_bytes", Some(value)) => text::memory(value as u64),
-        // A metric; what the header holds is shown as it was given.
+        // A metric; the header's values are shown as they were given.
         (field, Some(value)) if is_metric(field) => shown(value),
         _ => text,
     }

@@ -1,10 +1,10 @@
-//! Writing files that nobody reads half-written.
+//! Writing files so that nobody reads a half-written one.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Writes a file under a temporary name and renames it; makes the folders that are missing.
+/// Writes a file under a temporary name and renames it. Creates missing folders.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let at = || format!("{} not written", path.display());
     if let Some(folder) = path.parent() {

@@ -8,6 +8,7 @@ use crate::{Report, text};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use d2l_command::{usage, warn};
+use d2l_language::translated;
 use d2l_log::{Log, metric_names};
 use d2l_plot::{AxisScale, Curve, CurvePlot};
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ const USUAL: [&str; 3] = ["valid.loss", "train_after.loss", "train.loss"];
 pub struct Plot {
     #[command(flatten)]
     pub runs: Runs,
-    /// What to draw, such as valid.loss or gradient_norm; several with commas between them
+    /// What to draw, such as valid.loss or gradient_norm; separate several with commas
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
     pub metrics: Vec<String>,
     /// What the horizontal axis counts
@@ -43,7 +44,7 @@ pub struct Plot {
     pub output: Option<PathBuf>,
 }
 
-/// How values are spread over an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scale {
     #[default]
@@ -96,18 +97,28 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
         warn(&warning);
     }
     let of_metrics = metrics.join(", ");
-    CurvePlot {
-        title: &title(&groups, &of_metrics, args.each),
-        x_label: args.by.label(),
-        y_label: &of_metrics,
-        x_scale: args.x_scale.into(),
-        y_scale: args.y_scale.into(),
-        curves: &drawn
-            .iter()
-            .map(|line| line.curve.clone())
-            .collect::<Vec<_>>(),
+    let title = title(&groups, &of_metrics, args.each);
+    let mut panels: Vec<(&str, Vec<Curve>)> = Vec::new();
+    for line in &drawn {
+        let quantity = quantity(&line.metric);
+        match panels.iter_mut().find(|(name, _)| *name == quantity) {
+            Some((_, curves)) => curves.push(line.curve.clone()),
+            None => panels.push((quantity, vec![line.curve.clone()])),
+        }
     }
-    .write(&output)?;
+    let plots = panels.iter().map(|(quantity, curves)| CurvePlot {
+        title: &title,
+        x_label: args.by.label(),
+        y_label: if metrics.len() == 1 {
+            &of_metrics
+        } else {
+            quantity
+        },
+        x_scale: args.x_scale.into(),
+        y_scale: y_scale(args.y_scale, quantity),
+        curves,
+    });
+    d2l_plot::panels(&output, &title, &plots.collect::<Vec<_>>())?;
     let bars = |Line { curve, .. }: &Line| {
         text::bars(
             &curve
@@ -122,21 +133,27 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     let lines = drawn
         .iter()
         .map(|line| format!("{:<width$}  {}\n", bars(line), line.name));
-    Ok(format!(
-        "{note}{}{} written\n",
-        lines.collect::<String>(),
-        output.display()
-    )
-    .into())
+    let written = format!("{} written\n", output.display());
+    Ok(format!("{note}{}{written}", lines.collect::<String>()).into())
 }
 
-/// A line of the figure, and its full name; the legend may need less.
+/// The scale that was asked for; without a wish the metric's own.
+fn y_scale(asked: Scale, metric: &str) -> AxisScale {
+    match asked {
+        Scale::Auto => AxisScale::of_metric(metric),
+        asked => asked.into(),
+    }
+}
+
+/// A line of the figure, its metric, and its full name; the legend needs less.
 struct Line {
+    metric: String,
     curve: Curve,
     name: String,
 }
 
-/// The runs by setting. If each is to have its line and there is but one setting, its seeds take the settings' place.
+/// The runs by setting. If each run gets its own line and there is only one setting, the seeds take the place of
+/// settings.
 fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
     let settings = by_setting(logs);
     if !each || settings.len() > 1 {
@@ -148,57 +165,82 @@ fn groups(logs: &[Log], each: bool) -> Vec<Group<'_>> {
     alone.collect()
 }
 
-/// A line for each setting and metric, or for each of its runs; one colour per setting. What has no line is named in
-/// `missing`.
+/// A line for each setting and metric, or for each of its runs; one colour per setting. `missing` names whatever gets
+/// no line.
 fn lines(
     groups: &[Group],
     metrics: &[String],
     args: &Plot,
     missing: &mut Vec<String>,
 ) -> Vec<Line> {
+    let mut parts: Vec<&str> = metrics.iter().map(|metric| part(metric)).collect();
+    parts.sort_unstable();
+    parts.dedup();
     let mut lines = Vec::new();
-    for ((colour, group), name) in groups.iter().enumerate().zip(names(groups)) {
-        for (index, metric) in metrics.iter().enumerate() {
+    for ((colour, group), setting) in groups.iter().enumerate().zip(names(groups)) {
+        for metric in metrics {
             let name = match (groups.len(), metrics.len()) {
-                (_, 1) => name.clone(),
+                (_, 1) => setting.clone(),
                 (1, _) => metric.clone(),
-                _ => format!("{name}: {metric}"),
+                _ => format!("{setting}: {metric}"),
+            };
+            // The panel says the rest of the metric.
+            let short = match (groups.len(), parts.len()) {
+                (_, 1) => setting.clone(),
+                (1, _) => part(metric).to_string(),
+                _ => format!("{setting}, {}", part(metric)),
             };
             let mut found = Vec::new();
+            let line = |curve: Curve, which: &str| {
+                let folds = curve.name.strip_prefix(&short).unwrap_or_default();
+                let name = format!("{name}{folds}{which}");
+                Line { metric: metric.clone(), curve, name }
+            };
             if args.each && group.logs.len() > 1 {
                 for log in &group.logs {
-                    let one = curves(&[log], metric, args.by, &name);
-                    let seed = log.header.seed;
-                    found.extend(one.into_iter().map(|curve| {
-                        let name = format!("{}, seed {seed}", curve.name);
-                        Line { curve, name }
-                    }));
+                    let one = curves(&[log], metric, args.by, &short).into_iter();
+                    let seed = format!(", seed {}", log.header.seed);
+                    found.extend(one.map(|curve| line(curve, &seed)));
                 }
-                // The legend has the setting once.
+                // The legend names the setting once.
                 for line in found.iter_mut().skip(1) {
                     line.curve.name.clear();
                 }
             } else {
-                let all = curves(&group.logs, metric, args.by, &name).into_iter();
-                found.extend(all.map(|curve| Line { name: curve.name.clone(), curve }));
+                let all = curves(&group.logs, metric, args.by, &short).into_iter();
+                found.extend(all.map(|curve| line(curve, "")));
             }
             if found.is_empty() {
                 missing.push(format!("{} has no {metric}", group.name));
             }
-            // With one setting, the metrics have a colour each.
+            let index = parts.iter().position(|one| *one == part(metric));
+            let index = index.unwrap_or_default();
+            // With one setting, training and validation have a colour each.
             let colour = if groups.len() == 1 { index } else { colour };
             let dashed = groups.len() > 1 && index % 2 == 1;
-            lines.extend(found.into_iter().map(|Line { curve, name }| {
-                let curve = Curve { colour, dashed, ..curve };
+            lines.extend(found.into_iter().map(|line| {
+                let curve = Curve { colour, dashed, ..line.curve };
                 let curve = match args.smooth > 0.0 {
                     true => smoothed(curve, args.smooth),
                     false => curve,
                 };
-                Line { curve, name }
+                Line { curve, ..line }
             }));
         }
     }
     lines
+}
+
+/// `valid` of `valid.loss`; nothing of `gradient_norm`.
+fn part(metric: &str) -> &str {
+    metric.split_once('.').map_or("", |(part, _)| part)
+}
+
+/// `loss` of `valid.loss`: metrics of one quantity share a panel.
+fn quantity(metric: &str) -> &str {
+    metric
+        .split_once('.')
+        .map_or(metric, |(_, quantity)| quantity)
 }
 
 /// What distinguishes each group from the others; its first run's name if nothing does.
@@ -229,7 +271,7 @@ fn described(groups: &[Group]) -> Vec<Map<String, Value>> {
     }
 }
 
-/// What the figure shows: what its runs have in common, the metric, and what a line stands for.
+/// The figure's title: what its runs have in common, the metric, and what a line stands for.
 fn title(groups: &[Group], metrics: &str, each: bool) -> String {
     let common = match groups {
         [group] if group.logs.len() == 1 => group.name.clone(),
@@ -245,10 +287,20 @@ fn title(groups: &[Group], metrics: &str, each: bool) -> String {
         seeds if each => format!(", {} seeds", seeds_of(groups, seeds)),
         seeds => format!(", mean and range of {} seeds", seeds_of(groups, seeds)),
     };
+    let (on, meaning) = (translated("on"), translated(&meaning));
+    let data = data_of(groups).map_or(String::new(), |data| format!(" {on} {data}"));
     match common.as_str() {
-        "" => format!("{metrics}{meaning}"),
-        common => format!("{common}: {metrics}{meaning}"),
+        "" => format!("{metrics}{data}{meaning}"),
+        common => format!("{common}{data}: {metrics}{meaning}"),
     }
+}
+
+/// The data of all runs, if they are the same.
+fn data_of<'a>(groups: &'a [Group]) -> Option<&'a str> {
+    let logs = groups.iter().flat_map(|group| &group.logs);
+    let mut names = logs.map(|log| log.header.data.as_ref().map(|data| data.name.as_str()));
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)?
 }
 
 /// `3`, or `up to 3` if some settings have fewer.

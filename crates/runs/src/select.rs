@@ -9,7 +9,7 @@ use d2l_log::{Log, check_field};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The number of settings that are taken if no run is named: as many as fit side by side.
+/// The number of settings that are shown if no run is named: as many as fit side by side.
 const MOST: usize = 8;
 /// One letter each.
 pub(crate) const LETTERS: usize = 26;
@@ -19,7 +19,8 @@ pub(crate) const LETTERS: usize = 26;
 pub struct Runs {
     /// <chapter>/<run>, <run>, or paths; none: the runs of the newest run's chapter
     pub runs: Vec<String>,
-    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    /// Only the runs that meet a condition, such as 'recipe.learning_rate>0.1'; repeat it for several, which must all
+    /// hold
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<Condition>,
 }
@@ -59,13 +60,13 @@ pub(crate) fn select(runs_dir: &Path, wanted: &Runs) -> Result<Selection> {
     Ok(Selection { logs, note })
 }
 
-/// The named runs, in that order; without names all of the newest run's chapter, oldest first. Of these those that meet
-/// the conditions.
+/// The named runs, in that order; without names, all runs of the newest run's chapter, oldest first. Only runs that
+/// meet the conditions.
 pub(crate) fn choose(runs_dir: &Path, wanted: &Runs) -> Result<Vec<Log>> {
     met(named(runs_dir, &wanted.runs)?, &wanted.conditions)
 }
 
-/// The named runs, in that order; without names all runs, oldest first. Of these those that meet the conditions.
+/// The named runs, in that order; without names, all runs, oldest first. Only runs that meet the conditions.
 pub(crate) fn all(runs_dir: &Path, names: &[String], conditions: &[Condition]) -> Result<Vec<Log>> {
     let logs = match names {
         [] => list(runs_dir)?,
@@ -138,7 +139,7 @@ pub(crate) fn list(runs_dir: &Path) -> Result<Vec<Log>> {
     Ok(listing.logs)
 }
 
-/// Says what was passed over in a log, if anything was.
+/// Prints a warning about what was passed over in a log, if anything was.
 pub(crate) fn remark(log: &Log) {
     if let Some(remarks) = &log.remarks {
         warn(&format!("{}: {remarks}", log.name));

@@ -5,6 +5,7 @@ use crate::table::{Table, spread, spread_note};
 use crate::text::{self, bars, count, field, memory, minute, optional, quantity, status, width};
 use crate::{Report, select, verify};
 use anyhow::Result;
+use d2l_language::{left, translated};
 use d2l_log::{Log, flattened, metric_names, shown};
 use serde_json::json;
 use std::path::Path;
@@ -22,14 +23,14 @@ pub struct Show {
     pub format: Format,
 }
 
-/// Where the values of the header begin.
+/// The column at which the values of the header begin.
 const INDENT: usize = 12;
 
 pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
     let log = Log::find(runs_dir, &args.run)?;
     select::remark(&log);
     if args.format == Format::Json {
-        return Ok(text::json(&json!({
+        return Report::json(&json!({
             "run": log.name,
             "path": log.path,
             "status": log.status(),
@@ -38,8 +39,7 @@ pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
             "steps": log.steps,
             "epochs": log.epochs,
             "end": log.end,
-        }))?
-        .into());
+        }));
     }
     let mut text = header(&log);
     match log.epochs.is_empty() {
@@ -69,7 +69,7 @@ pub(crate) fn show(runs_dir: &Path, args: &Show) -> Result<Report> {
     Ok(text.into())
 }
 
-/// What was trained, on what, how.
+/// What was trained, on which data, and how.
 fn header(log: &Log) -> String {
     let header = &log.header;
     let recipe = flattened(&header.recipe).into_iter();
@@ -110,7 +110,7 @@ fn header(log: &Log) -> String {
             vec![format!(
                 "{}, {}",
                 header.device,
-                count(header.threads, "thread")
+                translated(&count(header.threads, "thread"))
             )],
         ),
         ("seed", vec![header.seed.to_string()]),
@@ -126,13 +126,14 @@ fn header(log: &Log) -> String {
     for (name, values) in lines {
         for (index, value) in values.iter().enumerate() {
             let name = if index == 0 { name } else { "" };
-            text += &format!("{name:<INDENT$}{value}\n");
+            let name = left(&translated(name), INDENT);
+            text += &format!("{name}{}\n", translated(value));
         }
     }
     text
 }
 
-/// Names and values, as many to a line as fit.
+/// Names and values, as many as fit in a line.
 fn pairs(fields: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (name, value) in fields {
@@ -186,13 +187,13 @@ fn epochs(log: &Log, all: bool) -> String {
     table.render() + &spread_note(rows.len(), log.epochs.len())
 }
 
-/// A line of bars per metric; over the steps too, where the log has them.
+/// A line of bars per metric, and one over the steps if the log has them.
 fn curves(log: &Log) -> String {
     let mut table =
         Table::of_words(["metric", "first", "last", "best", "in epoch", "curve"].map(String::from));
     if !log.steps.is_empty() {
         let losses: Vec<f64> = log.steps.iter().map(|step| step.loss).collect();
-        let name = format!("loss of {}", count(losses.len(), "step"));
+        let name = translated(&format!("loss of {}", count(losses.len(), "step")));
         let [first, last] =
             [losses.first(), losses.last()].map(|loss| optional(loss.copied(), shown));
         table.row([

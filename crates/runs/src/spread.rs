@@ -14,7 +14,7 @@ pub(crate) struct Spread {
     pub(crate) samples: Vec<Option<Sample>>,
     /// The group with the best mean.
     pub(crate) best: usize,
-    /// For each group Welch's interval of its mean minus the best one, if it can be stated.
+    /// For each group, Welch's interval of its mean minus the best one, if it can be computed.
     pub(crate) intervals: Vec<Option<(f64, f64)>>,
 }
 

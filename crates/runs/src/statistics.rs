@@ -1,4 +1,4 @@
-//! How much repetitions scatter, and whether two settings differ by more than that.
+//! The scatter of repetitions, and whether two settings differ by more than that.
 
 use anyhow::{Context, Result};
 use statrs::distribution::{ContinuousCDF, StudentsT};

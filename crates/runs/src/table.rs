@@ -1,19 +1,20 @@
 //! Tables, on the terminal and in markdown.
 
 use comfy_table::{CellAlignment, ColumnConstraint, presets};
+use d2l_language::translated;
+pub(crate) use d2l_language::width;
 use std::ops::Range;
-use unicode_width::UnicodeWidthStr;
 
 /// Space between columns.
 pub(crate) const GAP: u16 = 2;
-/// The largest number of rows of which all are printed.
+/// The largest number of rows for which all are printed.
 const MANY: usize = 24;
 /// The number of evenly spread rows that are printed of a longer table.
 const SPREAD: usize = 16;
 
 /// A table whose first column names the rows.
 ///
-/// Numbers are right-aligned; headings have one word in a line. A table that is too wide is split into parts below one
+/// Numbers are right-aligned; headings are in the reader's language and have one word in a line. A table that is too wide is split into parts below one
 /// another, each with the first column.
 pub(crate) struct Table(comfy_table::Table);
 
@@ -29,7 +30,8 @@ impl Table {
     }
 
     fn new(headings: impl IntoIterator<Item = String>, first: CellAlignment) -> Self {
-        let mut headings: Vec<String> = headings.into_iter().collect();
+        let headings = headings.into_iter().map(|heading| translated(&heading));
+        let mut headings: Vec<String> = headings.collect();
         for heading in headings.iter_mut().skip(1) {
             *heading = heading.replace(' ', "\n");
         }
@@ -72,7 +74,7 @@ impl Table {
         parts.join("\n")
     }
 
-    /// The columns of each part, beside the first.
+    /// The columns of each part, besides the first.
     fn parts(&self, most: usize) -> Vec<Range<usize>> {
         let widths = self.0.column_max_content_widths();
         let width = |column: usize| usize::from(widths.get(column).copied().unwrap_or_default());
@@ -102,11 +104,6 @@ impl Table {
         // A part with only short headings starts with empty lines, which the other parts need.
         format!("{}\n", self.0.trim_fmt().trim_start_matches('\n'))
     }
-}
-
-/// The room that a text takes on a terminal.
-pub(crate) fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
 }
 
 /// A table in markdown.

@@ -4,6 +4,6 @@
 pub(crate) const RUNS: &str = "runs.csv";
 pub(crate) const EPOCHS: &str = "epochs.csv";
 pub(crate) const STEPS: &str = "steps.csv";
-/// The columns of a single step's values, which are apart from those of an epoch.
+/// The columns of a single step's values, separate from those of an epoch.
 pub(crate) const STEP_LOSS: &str = "step.loss";
 pub(crate) const STEP_RATE: &str = "step.learning_rate";

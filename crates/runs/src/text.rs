@@ -1,14 +1,12 @@
 //! Numbers, times and names as text.
 
-use anyhow::Result;
 use d2l_log::{Log, Place};
-use serde::Serialize;
 use serde_json::Value;
 
-/// Width that all output but names keeps to where nobody knows the reader's.
+/// The width of all output but names if the reader's terminal has no known width.
 const WIDTH: usize = 100;
 
-/// How a run without an end is called: its log can't tell which.
+/// The word for a run without an end: its log can't tell whether it is running or was killed.
 pub(crate) const RUNNING: &str = "running or killed";
 
 /// The text for a missing value.
@@ -20,14 +18,9 @@ const BARS: usize = 32;
 /// Values longer than this are cut in their middle.
 const LONGEST: usize = 24;
 
-/// The width to keep to.
+/// The width of the output.
 pub(crate) fn width() -> usize {
     d2l_command::screen_width(WIDTH)
-}
-
-/// A value as JSON, for programs.
-pub(crate) fn json(value: &impl Serialize) -> Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// A distance between metrics, of which only the size matters.
@@ -58,7 +51,7 @@ pub(crate) fn bars(values: &[f64]) -> String {
     d2l_plot::sparkline(&shown)
 }
 
-/// Bytes in the unit that reads best.
+/// Bytes in the most readable unit.
 pub(crate) fn memory(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),

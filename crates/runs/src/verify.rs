@@ -6,6 +6,7 @@ use crate::table::{Table, markdown};
 use crate::text::{count, optional, quantity};
 use anyhow::{Result, anyhow};
 use d2l_command::{Colour, paint, usage, warn};
+use d2l_language::translated;
 use d2l_log::{BandResult, Judged, Log, judged, shown};
 use std::path::Path;
 
@@ -61,16 +62,17 @@ pub(crate) fn verify(runs_dir: &Path, args: &Verify) -> Result<Report> {
         );
     }
     let experiments = experiments(&logs);
-    if args.markdown {
-        text += &rows(&experiments);
-    } else {
-        let sections = experiments.iter().map(|logs| section(logs));
-        text += &sections.collect::<Vec<_>>().join("\n");
-    }
-    Ok(Report { text, verdict: verdict(&experiments) })
+    let report = match args.markdown {
+        true => Report::data(rows(&experiments)),
+        false => {
+            let sections = experiments.iter().map(|logs| section(logs));
+            Report::from(text + &sections.collect::<Vec<_>>().join("\n"))
+        }
+    };
+    Ok(Report { verdict: verdict(&experiments), ..report })
 }
 
-/// Gives a run that finished the verdicts of another run's bands, and one that did not finish none.
+/// Gives a finished run the verdicts of another run's bands, and an unfinished one none.
 fn judge_by(log: &mut Log, owner: &Log) {
     let is_finished = log.status() == owner.status();
     let bands = owner.verdicts().iter().filter(|_| is_finished);
@@ -180,9 +182,9 @@ pub(crate) fn table(logs: &[&Log]) -> Table {
     for judged in judged(logs) {
         let Judged { result, values } = judged;
         let verdict = match (result.value, result.within) {
-            (None, _) => paint(Colour::Odd, "not measured"),
-            (_, true) => paint(Colour::Good, "within"),
-            (_, false) => paint(Colour::Bad, "outside"),
+            (None, _) => paint(Colour::Odd, &translated("not measured")),
+            (_, true) => paint(Colour::Good, &translated("within")),
+            (_, false) => paint(Colour::Bad, &translated("outside")),
         };
         let mut cells = vec![result.metric];
         cells.extend(values.iter().map(|value| optional(*value, shown)));

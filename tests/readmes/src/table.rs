@@ -309,7 +309,7 @@ mod tests {
     fn what_has_not_been_run_is_said() -> Result<()> {
         let words = Words::of(Language::English)?;
         assert_eq!(ours(&words, None, false), "not run");
-        assert_eq!(ours(&words, None, true), "not run: wants a GPU");
+        assert_eq!(ours(&words, None, true), "not run: needs a GPU");
         Ok(())
     }
 

@@ -33,14 +33,14 @@ const ALL: usize = 1500;
 const ANGLE: usize = 1;
 const THICKNESS: usize = 4;
 
-/// Learning rates to compare with the run's own, as shares of the largest that works: one that crawls along the valley,
-/// and one that leaves it.
+/// Learning rates to compare with the run's own, as shares of the largest one that works: one that crawls along the
+/// valley, and one that leaves it.
 const TOO_SMALL: f64 = 0.09;
 const TOO_LARGE: f64 = 1.05;
 /// Steps with each of these.
 const STEPS: usize = 10;
 
-/// Gradient descent on two features in the chapter's list.
+/// The entry in the chapter's list: gradient descent on two features.
 pub fn model() -> Model {
     let about =
         "Gradient descent drawn on the surface of the loss (D2L zh 11.2-11.3, en 12.2-12.3)";
@@ -61,7 +61,7 @@ impl TwoWeights {
         Ok(Self { w: params.builder().get_with_hints((2, 1), "w", weight)? })
     }
 
-    /// The two weights, where the model stands on the surface.
+    /// The two weights: the model's place on the surface.
     pub fn place(&self) -> Result<(f64, f64)> {
         let w: Vec<f32> = self.w.flatten_all()?.to_vec1()?;
         let at = |index: usize| w.get(index).copied().map_or(f64::NAN, f64::from);
@@ -76,7 +76,7 @@ impl Network for TwoWeights {
     }
 }
 
-/// Trains, and draws the path, also if training diverged.
+/// Trains, and draws the path even if training diverged.
 fn train(run: &mut Run, _: &()) -> Result<()> {
     let data = two_features(data(run)?)?;
     let [x, _] = data.train.batch(&[0], &run.settings.device)?;
@@ -192,7 +192,7 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
     if recipe.batch_size < ALL {
         name += &format!(", batches of {}", recipe.batch_size);
     }
-    // The first is drawn below the others: it is the longest.
+    // The first path is drawn below the others, because it is the longest.
     let paths = [
         line(
             format!("η = {large}, too large"),
@@ -213,7 +213,7 @@ fn draw(run: &Run, bowl: &Bowl, minimum: (f64, f64), path: &[(f64, f64)]) -> Res
     let surface = Surface::around(&seen, |w1, w2| bowl.height(w1, w2))?;
     contours(
         &figure,
-        &format!("{}: steps on the loss over two weights", run.settings.model),
+        &run.title("steps on the loss over two weights"),
         "weight of the angle of attack",
         "weight of the thickness",
         &surface,

@@ -1,9 +1,9 @@
 //! Linear regression on measured data: how loud an airfoil is in the wind.
 //!
-//! D2L zh 11.5, en 12.5, where the data compare optimizers. 1,500 measurements in a wind tunnel: frequency, angle of
-//! attack, chord length, speed of the air and thickness of the boundary layer, and the sound level to predict. All six
-//! are standardized, to mean 0 and standard deviation 1. There is no validation set: `valid.loss` is that of the same
-//! 1,500 examples after an epoch, as in the book's curves.
+//! D2L zh 11.5, en 12.5, where optimizers are compared on these data. The data are 1,500 measurements in a wind tunnel:
+//! frequency, angle of attack, chord length, speed of the air and thickness of the boundary layer, and the sound level
+//! to predict. All six are standardized, to mean 0 and standard deviation 1. There is no validation set: `valid.loss`
+//! is the loss of the same 1,500 examples after an epoch, as in the book's curves.
 //!
 //! This file trains on all five features. [`descent`] takes two of them and draws each step on the surface of the
 //! loss, [`bowl`].
@@ -35,7 +35,7 @@ const CONCISE: Recipe = Recipe {
     ..BY_HAND
 };
 
-/// Linear regression on the five features in the chapter's list.
+/// The entry in the chapter's list: linear regression on all five features.
 pub fn model() -> Model {
     let about =
         "Linear regression on measured data: the noise of an airfoil (D2L zh 11.5, en 12.5)";
@@ -64,8 +64,8 @@ fn data(run: &Run) -> Result<Splits<2>> {
     Ok(settings.first_examples(settings.load(d2l::data::airfoil)?.splits))
 }
 
-/// Logs `half_squared_loss`, which the book's curves show, of the learned parameters and of the closed form:
-/// ½ (ŷ − y)², the mean over all examples. `weight` holds 5 numbers and `bias` 1, in any shape.
+/// Logs `half_squared_loss`, which the book's curves show, for the learned parameters and for the closed form: ½ (ŷ −
+/// y)², the mean over all examples. `weight` holds 5 numbers and `bias` 1, in any shape.
 fn report(run: &mut Run, data: &Splits<2>, weight: &Tensor, bias: &Tensor) -> Result<()> {
     let numbers = |tensor: &Tensor| -> Result<Vec<f64>> {
         let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;

@@ -1,7 +1,7 @@
 //! Weight decay with the library: the optimizer adds λw to the weight's gradient. D2L zh 4.5.4, en 3.7.4.
 //!
-//! The model is that of linear regression, [`crate::concise`]. Its loss has no ½, so only the loss's part of the
-//! gradient is twice that of [`super::scratch`]: the same λ weighs half as much.
+//! The model is that of linear regression, [`crate::concise`]. Its loss has no ½, so the loss's part of the gradient,
+//! but not the penalty's, is twice that of [`super::scratch`]: the same λ weighs half as much.
 
 use anyhow::Result;
 use candle_core::Tensor;
@@ -17,7 +17,7 @@ const ZH: Recipe = Recipe {
     initializer: Initializer::NormalBias { std: 1.0 },
     ..super::ZH
 };
-/// The book asks for N(0, 0.01²), but of a layer that has no shape yet, so PyTorch's default stays in force.
+/// The book asks for N(0, 0.01²), but its layer has no shape at that point, so PyTorch's default stays in effect.
 const EN: Recipe = Recipe { initializer: Initializer::PytorchDefault, ..super::EN };
 /// Without weight decay. The English edition has no such experiment.
 pub(super) const LAMBDA0: &[Preset<Options>] = &[

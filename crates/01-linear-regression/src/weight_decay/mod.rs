@@ -32,10 +32,10 @@ const fn lambda3(mut recipe: Recipe) -> Recipe {
     recipe
 }
 
-/// What the editions differ in beside their recipes.
+/// The options in which the editions differ, besides their recipes.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Whether the validation loss has the penalty in it, as in the English edition's curves. The Chinese edition shows
+    /// Whether the validation loss includes the penalty, as in the English edition's curves. The Chinese edition shows
     /// the squared loss alone.
     #[arg(skip)]
     pub penalty_in_evaluation: bool,
@@ -46,7 +46,7 @@ impl Options {
     const PENALIZED_LOSS: Self = Self { penalty_in_evaluation: true };
 }
 
-/// The two models in the chapter's list.
+/// The entries in the chapter's list: two models.
 pub fn models() -> Vec<Model> {
     vec![
         Model::new(
@@ -66,7 +66,7 @@ pub fn models() -> Vec<Model> {
     ]
 }
 
-/// Features of an example, so also weights: ten times as many as there are examples to learn from.
+/// Number of features, and so of weights: ten times as many as there are examples to learn from.
 const FEATURES: usize = 200;
 /// Each of the weights that made the data; the norm of all is 0.141.
 const TRUE_WEIGHT: f64 = 0.01;
@@ -127,6 +127,6 @@ fn draw_weights(run: &Run, mut weight: Vec<f32>) -> Result<()> {
             points: vec![(1.0, TRUE_WEIGHT), (FEATURES as f64, TRUE_WEIGHT)],
         },
     ];
-    let title = format!("{}: weights", run.settings.model);
+    let title = run.title("weights");
     plot::curves(&path, &title, "weights in order of size", "weight", &series)
 }

@@ -44,7 +44,7 @@ pub struct WeightDecay {
     pub model: LinearRegression,
     /// λ, the factor of the penalty.
     pub lambda: f64,
-    /// Whether the loss that evaluation reports has the penalty in it.
+    /// Whether the loss that evaluation reports includes the penalty.
     pub penalty_in_evaluation: bool,
 }
 
@@ -92,7 +92,7 @@ pub(super) fn train(run: &mut Run, data: &Splits<2>, options: &Options) -> Resul
         lambda: recipe.weight_decay,
         penalty_in_evaluation: options.penalty_in_evaluation,
     };
-    // The loss has all of the weight decay in it: none is left for the optimizer.
+    // The loss includes the whole weight decay: none is left for the optimizer.
     let plain = Recipe { weight_decay: 0.0, ..recipe.clone() };
     let mut optimizer = Sgd::new(&run.params, &plain)?;
     fit(&task, data, &mut optimizer, run)?;

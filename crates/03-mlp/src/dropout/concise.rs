@@ -29,42 +29,42 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 5.6", EN, Options::EN),
 ];
 
-/// H₁ = drop(ReLU(XW₁ᵀ + b₁)), H₂ = drop(ReLU(H₁W₂ᵀ + b₂)), O = H₂W₃ᵀ + b₃.
+/// Hₗ = drop(ReLU(Hₗ₋₁Wₗᵀ + bₗ)) for each hidden layer l, O = HWᵀ + b. The book's has two hidden layers.
 pub struct DropoutMlp {
-    hidden1: Linear,
-    dropout1: Dropout,
-    hidden2: Linear,
-    dropout2: Dropout,
+    hidden: Vec<(Linear, Dropout)>,
     output: Linear,
 }
 
 impl DropoutMlp {
-    /// Two hidden layers of `num_hiddens` units, which are dropped with `probabilities`. Parameters are drawn by
-    /// `initializer`.
+    /// Hidden layers of `num_hiddens` units, one for each of the `probabilities` with which they are dropped. Parameters
+    /// are drawn by `initializer`.
     pub fn new(
         [num_inputs, num_hiddens, num_outputs]: [usize; 3],
-        [p1, p2]: [f64; 2],
+        probabilities: &[f64],
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
         let vb = params.builder();
-        Ok(Self {
-            hidden1: linear(num_inputs, num_hiddens, initializer, vb.pp("hidden1"))?,
-            dropout1: Dropout::new(p1, "dropout1")?,
-            hidden2: linear(num_hiddens, num_hiddens, initializer, vb.pp("hidden2"))?,
-            dropout2: Dropout::new(p2, "dropout2")?,
-            output: linear(num_hiddens, num_outputs, initializer, vb.pp("output"))?,
-        })
+        let mut hidden = Vec::new();
+        let mut inputs = num_inputs;
+        for (number, &p) in (1..).zip(probabilities) {
+            let vb = vb.pp(format!("hidden{number}"));
+            let dropout = Dropout::new(p, format!("dropout{number}"))?;
+            hidden.push((linear(inputs, num_hiddens, initializer, vb)?, dropout));
+            inputs = num_hiddens;
+        }
+        let output = linear(inputs, num_outputs, initializer, vb.pp("output"))?;
+        Ok(Self { hidden, output })
     }
 }
 
 impl Network for DropoutMlp {
     /// `[B, C, S, S] -> [B, K]`: logits. Units are dropped in training only.
     fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        let h1 = relu(&self.hidden1.forward(&x.flatten_from(1)?)?)?; // [B, H]
-        let h1 = self.dropout1.forward_t(&h1, mode)?;
-        let h2 = relu(&self.hidden2.forward(&h1)?)?;
-        let h2 = self.dropout2.forward_t(&h2, mode)?;
-        self.output.forward(&h2)
+        let mut h = x.flatten_from(1)?; // [B, D]
+        for (hidden, dropout) in &self.hidden {
+            h = dropout.forward_t(&relu(&hidden.forward(&h)?)?, mode)?; // [B, H]
+        }
+        self.output.forward(&h)
     }
 }

@@ -1,4 +1,4 @@
-//! Dropout: two hidden layers whose units are dropped at random in training, so that none can rely on another.
+//! Dropout: hidden layers, two or more, whose units are dropped at random in training, so that none can rely on another.
 //!
 //! D2L zh 4.6, en 5.6; Srivastava et al. 2014.
 //!
@@ -11,30 +11,33 @@ use anyhow::Result;
 use d2l::data::ImageSet;
 use d2l::nn::{Mode, Network};
 use d2l::{
-    Classifier, Implementation, Model, Run, as_text, at_least_one, draw_classification, fit,
+    Classifier, Implementation, Model, Run, as_text, at_least_one, depth, draw_classification, fit,
     probability,
 };
 use serde::Serialize;
 
 use crate::NUM_HIDDENS;
 
-/// Dropout in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Dropout: two hidden layers whose units are dropped at random (D2L zh 4.6, en 5.6)";
     Model::new("dropout", about, train, scratch::PRESETS, concise::PRESETS)
 }
 
-/// What the book's exercises change.
+/// The options, which the book's exercises change.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Model")]
 pub struct Options {
+    /// Hidden layers
+    #[arg(long, value_name = "N", value_parser = depth)]
+    pub num_layers: usize,
     /// Units of each hidden layer
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub num_hiddens: usize,
     /// Probability that a unit of the first hidden layer is dropped
     #[arg(long, value_name = "P", value_parser = probability)]
     pub dropout1: f64,
-    /// Probability that a unit of the second hidden layer is dropped
+    /// Probability that a unit of the second hidden layer, or of one behind it, is dropped
     #[arg(long, value_name = "P", value_parser = probability)]
     pub dropout2: f64,
     /// Data set
@@ -46,6 +49,7 @@ pub struct Options {
 impl Options {
     /// zh 4.6.4.2.
     pub const ZH: Self = Self {
+        num_layers: 2,
         num_hiddens: NUM_HIDDENS,
         dropout1: 0.2,
         dropout2: 0.5,
@@ -53,6 +57,13 @@ impl Options {
     };
     /// en 5.6.2.1.
     pub const EN: Self = Self { dropout1: 0.5, ..Self::ZH };
+
+    /// For each hidden layer.
+    fn probabilities(&self) -> Vec<f64> {
+        let first = std::iter::once(self.dropout1);
+        let all = first.chain(std::iter::repeat(self.dropout2));
+        all.take(self.num_layers).collect()
+    }
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {
@@ -62,16 +73,16 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
         options.num_hiddens,
         images.class_names.len(),
     ];
-    let probabilities = [options.dropout1, options.dropout2];
+    let probabilities = options.probabilities();
     let (initializer, params) = (&run.settings.recipe.initializer, &run.params);
     let network: Box<dyn Network> = match run.settings.implementation {
         Implementation::Scratch => {
             let new = scratch::DropoutMlp::new;
-            Box::new(new(sizes, probabilities, initializer, params)?)
+            Box::new(new(sizes, &probabilities, initializer, params)?)
         }
         Implementation::Concise => {
             let new = concise::DropoutMlp::new;
-            Box::new(new(sizes, probabilities, initializer, params)?)
+            Box::new(new(sizes, &probabilities, initializer, params)?)
         }
     };
     let [x, _] = images.splits.train.batch(&[0], &run.settings.device)?;

@@ -27,60 +27,55 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 5.6", EN, Options::EN),
 ];
 
-/// H₁ = drop(ReLU(XW₁ + b₁)), H₂ = drop(ReLU(H₁W₂ + b₂)), O = H₂W₃ + b₃.
+/// Hₗ = drop(ReLU(Hₗ₋₁Wₗ + bₗ)) for each hidden layer l, O = HW + b. The book's has two hidden layers.
 pub struct DropoutMlp {
-    w1: Tensor,
-    b1: Tensor,
-    w2: Tensor,
-    b2: Tensor,
-    w3: Tensor,
-    b3: Tensor,
-    probabilities: [f64; 2],
+    /// Weight and bias of each layer; the output layer is the last.
+    layers: Vec<(Tensor, Tensor)>,
+    probabilities: Vec<f64>,
 }
 
 impl DropoutMlp {
-    /// Two hidden layers of `num_hiddens` units, which are dropped with `probabilities`. Parameters are drawn by
-    /// `initializer`.
+    /// Hidden layers of `num_hiddens` units, one for each of the `probabilities` with which they are dropped. Parameters
+    /// are drawn by `initializer`.
     pub fn new(
         [num_inputs, num_hiddens, num_outputs]: [usize; 3],
-        probabilities: [f64; 2],
+        probabilities: &[f64],
         initializer: &Initializer,
         params: &ParamStore,
     ) -> Result<Self> {
         let parameters = params.builder();
-        let weight = |name: &str, rows: usize, columns: usize| {
+        let mut layers = Vec::new();
+        let mut rows = num_inputs;
+        for number in 1..=probabilities.len() + 1 {
+            let is_last = number > probabilities.len();
+            let columns = if is_last { num_outputs } else { num_hiddens };
             let rule = initializer.weight(rows, columns);
-            parameters.get_with_hints((rows, columns), name, rule)
-        };
-        let bias = |name: &str, rows: usize, columns: usize| {
-            parameters.get_with_hints(columns, name, initializer.bias(rows))
-        };
-        Ok(Self {
-            w1: weight("w1", num_inputs, num_hiddens)?,
-            b1: bias("b1", num_inputs, num_hiddens)?,
-            w2: weight("w2", num_hiddens, num_hiddens)?,
-            b2: bias("b2", num_hiddens, num_hiddens)?,
-            w3: weight("w3", num_hiddens, num_outputs)?,
-            b3: bias("b3", num_hiddens, num_outputs)?,
-            probabilities,
-        })
+            let w = parameters.get_with_hints((rows, columns), &format!("w{number}"), rule)?;
+            let rule = initializer.bias(rows);
+            let b = parameters.get_with_hints(columns, &format!("b{number}"), rule)?;
+            layers.push((w, b));
+            rows = columns;
+        }
+        Ok(Self { layers, probabilities: probabilities.to_vec() })
     }
 }
 
 impl Network for DropoutMlp {
     /// `[B, C, S, S] -> [B, K]`: logits. Units are dropped in training only.
     fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        let [p1, p2] = self.probabilities;
-        let x = x.flatten_from(1)?; // [B, D]
-        let mut h1 = relu(&x.matmul(&self.w1)?.broadcast_add(&self.b1)?)?; // [B, H]
-        if let Mode::Train(step) = mode {
-            h1 = dropout(&h1, p1, "dropout1", step)?;
+        let mut h = x.flatten_from(1)?; // [B, D]
+        let mut probabilities = (1..).zip(&self.probabilities);
+        for (w, b) in &self.layers {
+            h = h.matmul(w)?.broadcast_add(b)?;
+            let Some((number, &p)) = probabilities.next() else {
+                break; // the output layer
+            };
+            h = relu(&h)?; // [B, H]
+            if let Mode::Train(step) = mode {
+                h = dropout(&h, p, &format!("dropout{number}"), step)?;
+            }
         }
-        let mut h2 = relu(&h1.matmul(&self.w2)?.broadcast_add(&self.b2)?)?;
-        if let Mode::Train(step) = mode {
-            h2 = dropout(&h2, p2, "dropout2", step)?;
-        }
-        h2.matmul(&self.w3)?.broadcast_add(&self.b3)
+        Ok(h)
     }
 }
 

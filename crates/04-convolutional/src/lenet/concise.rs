@@ -4,12 +4,12 @@ use anyhow::Result;
 use candle_core::{Module, Tensor};
 use d2l::PresetName::{En, Zh};
 use d2l::nn::{
-    Conv2d, Conv2dConfig, Initializer, Linear, Mode, Network, ParamStore, Pool2d, avg_pool2d,
-    conv2d, linear, max_pool2d, relu, sigmoid,
+    Conv2d, Conv2dConfig, Dropout, Initializer, Linear, Mode, Network, ParamStore, Pool2d,
+    avg_pool2d, conv2d, linear, max_pool2d, relu, sigmoid,
 };
 use d2l::{Preset, Recipe};
 
-use super::{Activation, CHANNELS, HIDDENS, Options, Pooling, last_side};
+use super::{Activation, Options, Pooling};
 use crate::pictures::Shape;
 
 const ZH: Recipe = Recipe {
@@ -27,12 +27,11 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 7.6", EN, Options::BOOK),
 ];
 
-/// Convolution, activation and pooling, twice; then three dense layers.
+/// Convolution, activation and pooling, again and again (the book's has two of each); then dense layers.
 pub struct LeNet {
-    conv1: Conv2d,
-    conv2: Conv2d,
-    dense1: Linear,
-    dense2: Linear,
+    convolutions: Vec<Conv2d>,
+    dense: Vec<Linear>,
+    dropout: Vec<Dropout>,
     output: Linear,
     activation: Activation,
     pooling: Pooling,
@@ -40,6 +39,9 @@ pub struct LeNet {
 
 impl LeNet {
     /// For square pictures; the book's are grey, of 28 × 28 pixels.
+    ///
+    /// # Errors
+    /// If a kernel or a pooling region is larger than what is left of the pictures.
     pub fn new(
         shape: Shape,
         options: &Options,
@@ -47,16 +49,30 @@ impl LeNet {
         params: &ParamStore,
     ) -> Result<Self> {
         let vb = params.builder();
-        let (valid, same) = (Conv2dConfig::default(), Conv2dConfig::default().padding(2));
-        let [c1, c2] = CHANNELS;
-        let [h1, h2] = HIDDENS;
-        let flat = c2 * last_side(shape.side)?.pow(2);
+        let (mut convolutions, mut dense, mut dropout) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut inputs, mut padding) = (shape.channels, options.padding());
+        for (number, &channels) in (1..).zip(options.channels.iter()) {
+            let (size, config) = (
+                options.kernel_size,
+                Conv2dConfig::default().padding(padding),
+            );
+            let vb = vb.pp(format!("conv{number}"));
+            convolutions.push(conv2d(inputs, channels, size, config, init, vb)?);
+            (inputs, padding) = (channels, 0); // the first alone has padding
+        }
+        let mut width = inputs * options.last_side(shape.side)?.pow(2);
+        for (number, &units) in (1..).zip(options.hiddens.iter()) {
+            dense.push(linear(width, units, init, vb.pp(format!("dense{number}")))?);
+            if options.dropout > 0.0 {
+                dropout.push(Dropout::new(options.dropout, format!("dropout{number}"))?);
+            }
+            width = units;
+        }
         Ok(Self {
-            conv1: conv2d(shape.channels, c1, 5, same, init, vb.pp("conv1"))?,
-            conv2: conv2d(c1, c2, 5, valid, init, vb.pp("conv2"))?,
-            dense1: linear(flat, h1, init, vb.pp("dense1"))?,
-            dense2: linear(h1, h2, init, vb.pp("dense2"))?,
-            output: linear(h2, shape.classes, init, vb.pp("output"))?,
+            convolutions,
+            dense,
+            dropout,
+            output: linear(width, shape.classes, init, vb.pp("output"))?,
             activation: options.activation,
             pooling: options.pooling,
         })
@@ -64,8 +80,8 @@ impl LeNet {
 }
 
 impl Network for LeNet {
-    /// `[B, C, S, S] -> [B, K]`: logits.
-    fn forward(&self, x: &Tensor, _: Mode) -> candle_core::Result<Tensor> {
+    /// `[B, C, S, S] -> [B, K]`: logits. The shapes are the book's.
+    fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
         let activate = match self.activation {
             Activation::Sigmoid => sigmoid,
             Activation::Relu => relu,
@@ -74,9 +90,18 @@ impl Network for LeNet {
             Pooling::Avg => avg_pool2d(h, &Pool2d::new(2), true),
             Pooling::Max => max_pool2d(h, &Pool2d::new(2)),
         };
-        let h = pool(&activate(&self.conv1.forward(x)?)?)?; // [B, 6, 14, 14]
-        let h = pool(&activate(&self.conv2.forward(&h)?)?)?; // [B, 16, 5, 5]
-        let h = activate(&self.dense1.forward(&h.flatten_from(1)?)?)?;
-        self.output.forward(&activate(&self.dense2.forward(&h)?)?)
+        let mut h = x.clone();
+        for conv in &self.convolutions {
+            h = pool(&activate(&conv.forward(&h)?)?)?; // [B, 6, 14, 14], then [B, 16, 5, 5]
+        }
+        h = h.flatten_from(1)?; // [B, 400]
+        let mut dropout = self.dropout.iter();
+        for dense in &self.dense {
+            h = activate(&dense.forward(&h)?)?; // [B, 120], then [B, 84]
+            if let Some(dropout) = dropout.next() {
+                h = dropout.forward_t(&h, mode)?;
+            }
+        }
+        self.output.forward(&h)
     }
 }

@@ -1,15 +1,17 @@
 //! LeNet, the first convolutional network in wide use: two convolutions, two pooling layers, three dense layers,
 //! sigmoids. D2L zh 6.6, en 7.6; LeCun et al. 1998, "Gradient-based learning applied to document recognition".
 //!
-//! Two of the book's exercises are flags: ReLU instead of the sigmoid, and max-pooling instead of average pooling.
+//! The book's exercises are flags: ReLU instead of the sigmoid, max-pooling instead of average pooling, larger kernels,
+//! more or fewer channels and layers, dropout.
 
 pub mod concise;
 pub mod scratch;
 
 use anyhow::Result;
-use d2l::{Implementation, Model, Run};
+use d2l::{Implementation, Model, Run, Widths, at_least_one, probability, usage};
 use serde::Serialize;
 
+use crate::layers::Kernel;
 use crate::pictures::{self, Pictures};
 
 /// LeNet in the chapter's list.
@@ -28,6 +30,18 @@ pub struct Options {
     /// What becomes of each 2 × 2 region
     #[arg(long, value_enum)]
     pub pooling: Pooling,
+    /// Side of the convolutions' kernels
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub kernel_size: usize,
+    /// Channels of each convolution; another number of them makes another depth
+    #[arg(long, value_name = "N,N,…")]
+    pub channels: Widths,
+    /// Units of each hidden dense layer; none for no such layer
+    #[arg(long, value_name = "N,N,…")]
+    pub hiddens: Widths,
+    /// Probability that a unit of a hidden dense layer is dropped
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub dropout: f64,
     /// What it is trained on.
     #[command(flatten)]
     #[serde(flatten)]
@@ -39,6 +53,10 @@ impl Options {
     pub const BOOK: Self = Self {
         activation: Activation::Sigmoid,
         pooling: Pooling::Avg,
+        kernel_size: 5,
+        channels: Widths::new(&CHANNELS),
+        hiddens: Widths::new(&HIDDENS),
+        dropout: 0.0,
         pictures: Pictures::BOOK,
     };
 }
@@ -63,15 +81,41 @@ pub enum Pooling {
     Max,
 }
 
-/// Channels of the two convolutions.
+/// Channels of the book's two convolutions.
 pub(crate) const CHANNELS: [usize; 2] = [6, 16];
 
-/// Units of the two hidden dense layers.
+/// Units of the book's two hidden dense layers.
 pub(crate) const HIDDENS: [usize; 2] = [120, 84];
 
-/// The side behind the second pooling layer: 5 of 28. The first convolution pads by 2, the second loses 4.
-fn last_side(side: usize) -> Result<usize> {
-    crate::layers::large_enough(side, (side / 2).saturating_sub(4) / 2)
+impl Options {
+    /// Rows and columns of zeros around the picture, in front of the first convolution: as many as leave its size
+    /// unchanged. The other convolutions have no padding.
+    fn padding(&self) -> usize {
+        (self.kernel_size - 1) / 2
+    }
+
+    /// The side of the pictures behind the last pooling layer: 5 of 28.
+    ///
+    /// # Errors
+    /// If a kernel or a pooling region has no room in what the layers in front of it leave.
+    fn last_side(&self, side: usize) -> Result<usize> {
+        let kernel = Kernel::new(self.kernel_size);
+        let mut left = side;
+        for number in 1..=self.channels.len() {
+            let padding = if number == 1 { self.padding() } else { 0 };
+            let convolved = kernel.padding(padding).positions(left);
+            if convolved < 2 {
+                usage!(
+                    "found {left} × {left} pixels in front of conv{number}, which with --kernel-size {} leaves \
+                     {convolved} × {convolved} of them and its pooling layer nothing; wanted larger pictures, a smaller \
+                     --kernel-size or fewer --channels",
+                    self.kernel_size
+                );
+            }
+            left = convolved / 2;
+        }
+        Ok(left)
+    }
 }
 
 fn train(run: &mut Run, options: &Options) -> Result<()> {

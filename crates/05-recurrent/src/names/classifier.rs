@@ -167,7 +167,7 @@ fn classify(network: &NameClassifier, name: &str, names: &Names, run: &Run) -> R
     let letters = name_letters(name);
     for (language, p) in most_likely(network, &letters, &run.settings.device)? {
         let language = names.languages.get(language).map_or("?", String::as_str);
-        run.say(&format!("name    {letters:<16} {language:<12} {p:.3}"));
+        run.say_text("name", &format!("{letters:<16} {language:<12} {p:.3}"));
     }
     Ok(())
 }

@@ -202,7 +202,7 @@ fn write(network: &NameGenerator, names: &Names, writing: &NameWriting, run: &Ru
             .map(|place| network.name(number, place, &writing.decoding, run))
             .collect::<Result<Vec<_>>>()?;
         let written = written.join(", ");
-        run.say(&format!("names   {language:<12} {written}"));
+        run.say_text("names", &format!("{language:<12} {written}"));
         writeln!(text, "{language}: {written}")?;
     }
     let Some(folder) = run.folder() else {

@@ -16,19 +16,19 @@ use crate::encoder::EncoderEnd;
 use crate::figures;
 use crate::translation::{self, LossKind};
 
-/// The model in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Translation with attention to each word (D2L zh 10.4, en 11.4)";
     Model::new("bahdanau", about, train, scratch::PRESETS, concise::PRESETS)
 }
 
-/// What the model leaves open.
+/// The model's options.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// Where the encoder's state is taken
+    /// After which position the encoder's state is taken
     #[arg(long, value_enum, help_heading = "Model")]
     pub encoder_end: EncoderEnd,
-    /// What all translation models have.
+    /// The options of all translation models.
     #[command(flatten)]
     #[serde(flatten)]
     pub translation: translation::Options,

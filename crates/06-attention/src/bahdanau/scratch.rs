@@ -5,7 +5,7 @@
 //!
 //! n = tanh(W_in x + b_in + r ∘ (W_hn h + b_hn)),   h' = (1 - z) ∘ n + z ∘ h
 //!
-//! Names and initial values of the parameters are those of [`super::concise`], so that one can go on from the other.
+//! Names and initial values of the parameters are those of [`super::concise`], so that one can continue from the other.
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -21,7 +21,7 @@ use crate::mask::masked_softmax;
 use crate::score::{Additive, product};
 use crate::translation;
 
-/// The experiments. The book trains it with PyTorch's layers, so these have no bands.
+/// The experiments. They have no bands, because the book trains with PyTorch's layers.
 pub const PRESETS: &[Preset<Options>] = &[Preset::quick(
     20,
     "zh 10.4",
@@ -29,7 +29,7 @@ pub const PRESETS: &[Preset<Options>] = &[Preset::quick(
     Options::ZH,
 )];
 
-/// A layer of gated recurrent units. The gates r, z, n stand one below the other.
+/// A layer of gated recurrent units. The gates r, z, n are stacked along the rows.
 struct GruLayer {
     w_ih: Tensor,
     w_hh: Tensor,
@@ -47,7 +47,7 @@ impl GruLayer {
     ) -> Result<Self> {
         let rows = 3 * num_hiddens;
         let weight = |inputs, name: &str| {
-            // PyTorch's rule goes by the units, whatever the inputs.
+            // PyTorch's rule depends on the number of units, whatever the inputs.
             let fan_in = match init {
                 Initializer::PytorchDefault => num_hiddens,
                 _ => inputs,
@@ -79,7 +79,7 @@ impl GruLayer {
     }
 }
 
-/// Layers, with dropout behind each but the last.
+/// Layers, with dropout after each but the last.
 struct Layers {
     layers: Vec<GruLayer>,
     dropouts: Vec<Dropout>,

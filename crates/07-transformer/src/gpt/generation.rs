@@ -1,7 +1,7 @@
-//! The model writes: it reads what it has written so far, and the next token is drawn.
+//! Writing text: the model reads what it has written so far, and the next token is drawn.
 //!
 //! Keys and values of the tokens so far stay in a cache, so that a step computes those of one token only. Positions are
-//! learned up to the end of the context. When it is full, the model goes on from the second half of it.
+//! learned up to the end of the context. When the context is full, the model continues from its second half.
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
@@ -28,7 +28,7 @@ pub fn generate(
     let mut draws = Stream::once(seed, Purpose::Sample, "text").rng();
     let mut tokens = prompt.to_vec();
     let mut caches = model.caches();
-    // What the caches hold are the tokens from `first` to `read`.
+    // The caches hold the tokens from `first` to `read`.
     let (mut first, mut read) = (0, 0);
     for _ in 0..count {
         check_interrupt()?;

@@ -1,7 +1,8 @@
-//! The logit lens: what the model would say after each block. nostalgebraist 2020, "interpreting GPT: the logit lens".
+//! The logit lens: what the model would predict after each block. nostalgebraist 2020, "interpreting GPT: the logit
+//! lens".
 //!
-//! A block adds to what comes in, so that every position of every block can be read as if it were the last one's. The first
-//! rows mostly repeat the token itself; the answer forms from block to block.
+//! A block adds to its input, so the output of every block can be read as if it were the last one's. The first rows
+//! mostly repeat the token itself; the answer forms from block to block.
 
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
@@ -12,12 +13,12 @@ use d2l::plot::{Matrix, heat_map};
 use super::network::Gpt;
 use super::tokens::Tokens;
 
-/// What one layer would say at one position.
+/// What one layer would predict at one position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guess {
     /// The most likely next token.
     pub token: u32,
-    /// The probability of the token that really follows.
+    /// The probability of the token that actually follows.
     pub right: f64,
 }
 

@@ -1,4 +1,4 @@
-//! GPT: a Transformer's blocks alone, which learn to continue a text. Radford et al. 2019; D2L en 11.9.3.
+//! GPT: a Transformer's decoder alone, which learns to continue a text. Radford et al. 2019; D2L en 11.9.3.
 //!
 //! Reading order: [`network`], [`tokens`], [`generation`], [`lens`], [`repeats`].
 
@@ -48,7 +48,7 @@ const SMALL: Recipe = Recipe {
     },
     ..QUICK
 };
-/// For a GPU. Early stopping, since a text of 160,000 characters is short for ten million parameters.
+/// For a GPU. It stops early, since a text of 160,000 characters is short for ten million parameters.
 const FULL: Recipe = Recipe { epochs: 40, batch_size: 64, patience: Some(5), ..SMALL };
 /// The experiments.
 pub const PRESETS: &[Preset<Options>] = &[
@@ -57,7 +57,7 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(Full, "en 11.9", FULL, Options::FULL),
 ];
 
-/// GPT in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "GPT: a language model of Transformer blocks (D2L en 11.9)";
     Model::new("gpt", about, train, &[], PRESETS)
@@ -66,20 +66,20 @@ pub fn model() -> Model {
 /// The model's options.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
-    /// What it learns to continue
+    /// What the model learns to continue
     #[arg(long, value_enum, help_heading = "Data")]
     pub text: What,
-    /// Tokens are N byte pairs, which are learned from the text, instead of characters
+    /// Use N byte pairs, learned from the text, as tokens instead of characters
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub byte_pairs: Option<usize>,
-    /// Tokens that it sees at most, and tokens of a text window
+    /// Largest number of tokens that the model sees, and length of a text window
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Data")]
     pub context: usize,
-    /// Numbers of a position
+    /// Numbers per position
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_hiddens: usize,
-    /// Heads of an attention
+    /// Heads of each attention layer
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_heads: usize,
     /// Blocks
@@ -88,7 +88,7 @@ pub struct Options {
     /// Probability of dropout
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Model")]
     pub dropout: f64,
-    /// What is left out.
+    /// The parts that are left out.
     #[command(flatten)]
     #[serde(flatten)]
     pub breaks: BreakOptions,
@@ -104,7 +104,7 @@ pub struct Options {
 pub enum What {
     /// The Time Machine, or the built-in story
     TimeMachine,
-    /// Random tokens that are repeated: the trained model has an induction head, which is looked for and drawn
+    /// Random tokens that are repeated: the trained model has an induction head, which is found and drawn
     Repeats,
 }
 
@@ -115,13 +115,13 @@ pub struct Writing {
     /// The text that the trained model continues [default: The]
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
-    /// Tokens that it writes [default: 200]
+    /// Number of tokens to write [default: 200]
     #[arg(long, value_name = "N")]
     pub num_predictions: usize,
-    /// How each is chosen.
+    /// How each token is chosen.
     #[command(flatten)]
     pub decoding: Decoding,
-    /// Show what each layer of the trained model makes of this text
+    /// Show what each layer of the trained model would predict for this text
     #[arg(long, value_name = "TEXT")]
     pub lens: Option<String>,
 }
@@ -221,7 +221,7 @@ fn train_on_text(run: &mut Run, options: &Options) -> Result<()> {
     let (count, decoding) = (writing.num_predictions, &writing.decoding);
     let written = generate(&task.network, &prompt, count, decoding, place)?;
     let written = text.tokens.decode(&written)?;
-    run.say(&format!("text    {written}"));
+    run.say_text("text", &written);
     if let Some(folder) = run.folder() {
         let file = folder.join("generated.txt");
         std::fs::write(&file, format!("{written}\n"))
@@ -233,7 +233,7 @@ fn train_on_text(run: &mut Run, options: &Options) -> Result<()> {
     }
 }
 
-/// Trains on random tokens that are repeated, then looks for the induction head.
+/// Trains on random tokens that are repeated, then finds the induction head.
 fn train_on_repeats(run: &mut Run, options: &Options) -> Result<()> {
     run.settings
         .refuse(&["byte-pairs"], "random tokens are no text")?;

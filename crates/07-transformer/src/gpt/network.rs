@@ -1,9 +1,9 @@
 //! The network: embeddings, blocks that look back, and the logits of the next token. Radford et al. 2019, "Language models
 //! are unsupervised multitask learners".
 //!
-//! Tokens and positions are embedded and added; blocks with a causal mask, normalized in front of each layer; a last
-//! normalization and a linear layer give the logits of the next token at every position. GPT-2 has biases in attention and
-//! uses the embedding's weight in the output layer again; this network does neither.
+//! Tokens and positions are embedded and added. Blocks with a causal mask follow, normalized before each layer. A last
+//! normalization and a linear layer give the logits of the next token at every position. GPT-2 has biases in attention
+//! and reuses the embedding's weight in the output layer; this network does neither.
 
 use attention::heads::Cache;
 use attention::mask::Mask;
@@ -22,17 +22,17 @@ use crate::encoder::{EncoderBlock, encoder_blocks};
 pub struct Size {
     /// Tokens of the vocabulary.
     pub vocab_size: usize,
-    /// Tokens that it sees at most.
+    /// Largest number of tokens that it sees.
     pub context: usize,
-    /// Numbers of a position.
+    /// Numbers per position.
     pub num_hiddens: usize,
     /// Numbers between the two dense layers of a block.
     pub ffn_hiddens: usize,
-    /// Heads of an attention.
+    /// Heads of each attention layer.
     pub num_heads: usize,
     /// Blocks.
     pub num_layers: usize,
-    /// Probability of dropout: of the embedding, of attention weights, and in front of each sum.
+    /// Probability of dropout: on the embedding, on attention weights, and before each sum.
     pub dropout: f64,
 }
 
@@ -104,11 +104,11 @@ impl Gpt {
         vec![Cache::default(); self.blocks.len()]
     }
 
-    /// Tokens `[B, T]`, which follow those in the caches, to logits `[B, T, V]`. The caches take the tokens in. Without
-    /// any caches the tokens are all there is.
+    /// Tokens `[B, T]`, which follow those in the caches, to logits `[B, T, V]`. The tokens are added to the caches.
+    /// Without caches, the tokens have no past.
     ///
     /// # Errors
-    /// Where there are more tokens than the context has room for.
+    /// If the context has no room for so many tokens.
     pub fn forward_from(&self, x: &Tensor, caches: &mut [Cache], mode: Mode) -> Result<Tensor> {
         let mut caches = caches.iter_mut();
         let first = caches.as_slice().first().map_or(Ok(0), Cache::len)?;
@@ -119,8 +119,8 @@ impl Gpt {
         self.logits(&h)
     }
 
-    /// What the model would say after the embedding and after each block: logits `[B, T, V]` for each. nostalgebraist
-    /// 2020, "interpreting GPT: the logit lens".
+    /// What the model would predict after the embedding and after each block: logits `[B, T, V]` for each.
+    /// nostalgebraist 2020, "interpreting GPT: the logit lens".
     pub fn logit_lens(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         let mut h = self.embed(x, 0, Mode::Evaluate)?;
         let mut logits = vec![self.logits(&h)?];

@@ -1,15 +1,15 @@
-//! Induction heads: how a Transformer finds what followed a token the last time. Elhage et al. 2021, "A mathematical
-//! framework for Transformer circuits"; Olsson et al. 2022, arXiv:2209.11895.
+//! Induction heads: how a Transformer finds the token that followed the same token the last time. Elhage et al. 2021,
+//! "A mathematical framework for Transformer circuits"; Olsson et al. 2022, arXiv:2209.11895.
 //!
 //! A sequence is a row of different random tokens, repeated until the window is full:
 //!
 //! r_1 … r_p r_1 … r_p r_1 …
 //!
-//! The length p of the row is random too, so that positions don't say where to look. From the second round on each token
-//! is known: the one behind the earlier place of its predecessor. One layer cannot find it. Its query knows the current
-//! token, its keys know theirs, but no key knows which token stood in front of it. Two layers can: a head of the first
-//! writes at every position which token came before it, and a head of the second looks for the position whose predecessor
-//! is the current token. That is the induction head.
+//! The length p of the row is random too, so that positions don't say where to look. From the second round on, each
+//! token can be known: it is the one after the earlier place of its predecessor. One layer cannot find it: its query
+//! knows the current token and its keys know theirs, but no key knows which token came before it. Two layers can: a
+//! head of the first notes at every position which token came before it, and a head of the second looks for the
+//! position whose predecessor is the current token. That is the induction head.
 
 use anyhow::{Result, ensure};
 use candle_core::{D, DType, Tensor};
@@ -44,11 +44,10 @@ pub fn sequence(stream: Stream, length: usize) -> (Vec<u32>, usize) {
     (tokens.collect(), p)
 }
 
-/// The sequences in windows of `context` tokens, and for each token the one that follows it, or `UNKNOWN` in the first
-/// round.
+/// The sequences in windows of `context` tokens, with the next token of each token, or `UNKNOWN` in the first round.
 ///
 /// # Errors
-/// Where the windows are too short for two rounds.
+/// If the windows are too short for two rounds.
 pub fn splits(seed: u64, context: usize) -> Result<Splits<2>> {
     ensure!(
         context >= 8,
@@ -80,7 +79,7 @@ pub fn splits(seed: u64, context: usize) -> Result<Splits<2>> {
     })
 }
 
-/// Prediction of the tokens that can be known: their cross-entropy, and how many are right.
+/// Prediction of the tokens that can be known: their cross-entropy and accuracy.
 pub struct Repeats(pub Gpt);
 
 impl Repeats {
@@ -124,9 +123,9 @@ pub struct Head {
     pub layer: usize,
     /// Counted from 0.
     pub head: usize,
-    /// Its attention to the position behind the earlier place of the same token.
+    /// Its attention to the position after the earlier place of the same token.
     pub induction: f64,
-    /// Its attention to the position in front of its own.
+    /// Its attention to the position before its own.
     pub previous: f64,
 }
 
@@ -189,9 +188,9 @@ fn round(tokens: &[u32]) -> usize {
     again.map_or(tokens.len(), |place| place + 1)
 }
 
-/// Finds the induction head of a trained model, says so and draws it: `figures/induction-scores.svg` has the scores of all
-/// heads, `figures/induction-head.svg` the attention of the best over a held-out sequence, and
-/// `figures/previous-token-head.svg` that of the head that looks most at the token in front.
+/// Finds the induction head of a trained model, prints and draws it: `figures/induction-scores.svg` has the scores of
+/// all heads, `figures/induction-head.svg` the attention of the best one over a held-out sequence, and
+/// `figures/previous-token-head.svg` that of the head that looks most at the token before.
 pub fn find(model: &Gpt, splits: &Splits<2>, run: &mut Run) -> Result<()> {
     let rows: Vec<usize> = (0..splits.valid.len().min(LOOKED_AT)).collect();
     let [x, _] = splits.valid.batch(&rows, &run.settings.device)?;

@@ -10,20 +10,20 @@ use d2l::usage;
 
 /// The part of the text that a model is trained on; the rest is held out.
 const TRAINED: f64 = 0.9;
-/// Windows to train on start at every quarter of one.
+/// Training windows start a quarter of a window apart.
 const STARTS: usize = 4;
 
-/// What the numbers of tokens stand for.
+/// The meaning of the tokens' numbers.
 #[derive(Clone, Debug)]
 pub enum Tokens {
     /// Every character of the text.
     Characters(Vocabulary),
-    /// Bytes, and what was often seen side by side.
+    /// Bytes, and sequences of bytes that often occur together.
     BytePairs(Box<BytePairs>),
 }
 
 impl Tokens {
-    /// The characters of `text`, or so many byte pairs that are learned from `trained`, a part of it.
+    /// The characters of `text`, or byte pairs that are learned from `trained`, a part of it.
     pub fn new(text: &str, trained: &str, byte_pairs: Option<usize>) -> Result<Self> {
         Ok(match byte_pairs {
             Some(count) => Self::BytePairs(Box::new(BytePairs::train(trained, count)?)),
@@ -34,7 +34,7 @@ impl Tokens {
         })
     }
 
-    /// How many there are.
+    /// The number of tokens.
     pub fn count(&self) -> usize {
         match self {
             Self::Characters(vocabulary) => vocabulary.len(),
@@ -55,10 +55,10 @@ impl Tokens {
         }
     }
 
-    /// [`Tokens::encode`] for what the reader gives with `flag`.
+    /// [`Tokens::encode`] for a text that the reader gives with `flag`.
     ///
     /// # Errors
-    /// A usage error where it is empty or has a character that the text does not have.
+    /// A usage error if it is empty or has a character that the model's text does not have.
     pub fn encode_flag(&self, flag: &str, text: &str) -> Result<Vec<u32>> {
         if text.is_empty() {
             usage!("--{flag}: found nothing, wanted a character at least");
@@ -94,7 +94,7 @@ impl Tokens {
 
 /// The text, cut into windows.
 pub struct Text {
-    /// What its numbers stand for.
+    /// The meaning of its numbers.
     pub tokens: Tokens,
     /// Windows of tokens, and for each token the one that follows it.
     pub splits: Splits<2>,
@@ -103,11 +103,11 @@ pub struct Text {
 }
 
 impl Text {
-    /// The Time Machine, or the built-in story, in windows of `context` tokens. Of the first nine tenths, in which they
-    /// overlap, a model is trained; on the rest, where they lie side by side, it is tested.
+    /// The Time Machine, or the built-in story, in windows of `context` tokens. A model is trained on the first nine
+    /// tenths, where the windows overlap, and tested on the rest, where they lie side by side.
     ///
     /// # Errors
-    /// Where a part of the text is shorter than a window.
+    /// If a part of the text is shorter than a window.
     pub fn load(settings: &Settings, context: usize, byte_pairs: Option<usize>) -> Result<Self> {
         let RawText { text, provenance } = settings.load(time_machine_text)?;
         let characters = text.chars().count();

@@ -43,7 +43,7 @@ pub fn draw(run: &Run, translation: &Translation) -> Result<()> {
     Ok(())
 }
 
-/// Each head's weights `[queries, keys]`, row by row, of `[1, N, Q, K]`. What lies behind them is padding.
+/// Each head's weights `[queries, keys]`, row by row, from `[1, N, Q, K]`. The rest is padding.
 fn heads(weights: &Tensor, queries: usize, keys: usize) -> Result<Vec<Vec<f64>>> {
     let counted = weights.get(0)?.narrow(1, 0, queries)?.narrow(2, 0, keys)?;
     let rows: Vec<Vec<f32>> = counted.flatten_from(1)?.to_vec2()?;
@@ -70,7 +70,7 @@ fn grid(layers: &[Vec<Vec<f64>>], queries: usize, keys: usize) -> Vec<f64> {
     values
 }
 
-/// The tokens so many times, with empty names between.
+/// The tokens, repeated, with empty names between the repetitions.
 fn repeated(tokens: &[String], times: usize) -> Vec<String> {
     let gap = vec![String::new(); GAP];
     let all = vec![tokens; times];

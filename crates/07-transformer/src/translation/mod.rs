@@ -1,6 +1,6 @@
 //! The Transformer of the paper, from English to French. D2L zh 10.7, en 11.7; Vaswani et al. 2017, arXiv:1706.03762.
 //!
-//! Reading order: [`network`], [`figures`]. Options, losses, loop and reading out are those of all translation models, in
+//! Reading order: [`network`], [`figures`]. Options, losses, loop and decoding are those of all translation models, in
 //! [`attention::translation`].
 
 pub mod figures;
@@ -24,39 +24,39 @@ pub const PRESETS: &[Preset<Options>] = &[
     Preset::new(En, "en 11.7", EN, Options::EN),
 ];
 
-/// The model in the chapter's list.
+/// The entry in the chapter's list.
 pub fn model() -> Model {
     let about = "Translation by the Transformer (D2L zh 10.7, en 11.7)";
     Model::new("translation", about, train, &[], PRESETS)
 }
 
-/// What the model leaves open.
+/// The model's options.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub struct Options {
     /// Numbers between the two dense layers of a block
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub ffn_hiddens: usize,
-    /// Heads of an attention
+    /// Heads of each attention layer
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
     pub num_heads: usize,
-    /// How the decoder works outside of training
+    /// How the decoder works outside training
     #[arg(long, value_enum, help_heading = "Model")]
     pub evaluation: Evaluation,
-    /// What is left out.
+    /// The parts that are left out.
     #[command(flatten)]
     #[serde(flatten)]
     pub breaks: BreakOptions,
-    /// What all translation models have.
+    /// The options of all translation models.
     #[command(flatten)]
     #[serde(flatten)]
     pub translation: translation::Options,
 }
 
-/// How the decoder works outside of training.
+/// How the decoder works outside training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evaluation {
-    /// As in training: a token sees those before it, and has the position at which it stands
+    /// As in training: a token sees those before it, and has its own position
     Training,
     /// As in the book's code: a held-out translation is read without a causal mask, and while a sentence is written, each
     /// of its tokens has position 0

@@ -1,7 +1,7 @@
 //! The network: an encoder for the source, a decoder for the target.
 //!
-//! Both embed tokens as vectors, multiply them by √H, so that they are as long as what is added to them, and add the
-//! positional encoding. The encoder's blocks see the whole sentence, the decoder's see what was written so far and the
+//! Both embed tokens as vectors, multiply them by √H, so that they are about as long as the positional encoding, and
+//! add this encoding. The encoder's blocks see the whole sentence; the decoder's see the target so far and the
 //! encoder's outputs.
 
 use attention::encoder_decoder::{OF_EMBEDDINGS, Sizes, State, Translator};
@@ -25,11 +25,11 @@ struct Embedded {
     scale: f64,
 }
 
-/// What becomes of the vectors of tokens.
+/// What is done to the vectors of tokens.
 enum Position {
     /// Their positions are added, and numbers dropped.
     Added(PositionalEncoding),
-    /// Without their positions a sequence is a set. Numbers are dropped all the same.
+    /// No positions are added, so a sequence is a set. Numbers are dropped as well.
     Unknown(Dropout),
 }
 
@@ -64,16 +64,16 @@ impl Embedded {
     }
 }
 
-/// What the Transformer has beside what all translation models have.
+/// The Transformer's options besides those of all translation models.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
     /// Numbers between the two dense layers of a block.
     pub ffn_hiddens: usize,
-    /// Heads of an attention.
+    /// Heads of each attention layer.
     pub num_heads: usize,
-    /// How the decoder works outside of training.
+    /// How the decoder works outside training.
     pub evaluation: Evaluation,
-    /// What is left out.
+    /// The parts that are left out.
     pub breaks: Breaks,
 }
 

@@ -1,5 +1,5 @@
-//! The models of the chapters on attention, at the sizes of both editions. Without dropout: PyTorch would drop other
-//! numbers, and the losses could not agree.
+//! The models of the chapters on attention, at the sizes of both editions. They have no dropout, because PyTorch would drop
+//! other numbers, and the losses could not agree.
 
 use anyhow::Result;
 use attention::bahdanau::concise::Bahdanau;
@@ -82,7 +82,7 @@ impl Edition {
         Ok(Tensor::from_iter(lens, &Device::Cpu)?)
     }
 
-    /// `[B, T]`, padded behind the lengths.
+    /// `[B, T]`, padded after the lengths.
     fn targets(self, lens: &Tensor) -> Result<Tensor> {
         let targets = self.tokens(1, CLASS_SALT)?;
         let steps = Tensor::arange(0, self.steps, &Device::Cpu)?.unsqueeze(0)?;

@@ -1,4 +1,4 @@
-//! What is measured, one function per row. The PyTorch reference of a row, with its batch and its count of operations,
+//! The rows of the table, one function each. The PyTorch reference of a row, with its batch and its count of operations,
 //! has the same name in `scripts/bench/rows.py`.
 //!
 //! - `models`: training steps of the chapters' models, and evaluations
@@ -59,6 +59,15 @@ pub const ROWS: &[Row] = &[
     row("gru-1024x32x32", || language_model(Cell::Gru, 1024, 32, 32)),
     row("lstm-1024x32x32", || {
         language_model(Cell::Lstm, 1024, 32, 32)
+    }),
+    row("rnn-by-hand-32x35x512", || {
+        by_hand(recurrent::rnn::network, 32, 35, 512)
+    }),
+    row("gru-by-hand-32x35x256", || {
+        by_hand(recurrent::gru::network, 32, 35, 256)
+    }),
+    row("lstm-by-hand-32x35x256", || {
+        by_hand(recurrent::lstm::network, 32, 35, 256)
     }),
     row("names-classifier", names_classifier),
     row("word-lm", word_lm),

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use candle_core::{DType, Device, Shape, Tensor};
-use convolutional::alexnet::AlexNet;
+use convolutional::alexnet::{self, AlexNet};
 use convolutional::densenet::DenseNet;
 use convolutional::googlenet::GoogLeNet;
 use convolutional::lenet::{self, concise::LeNet};
@@ -11,9 +11,10 @@ use convolutional::pictures::{self, Enlarged};
 use convolutional::resnet::{self, ResNet18};
 use d2l::nn::testing::{filled, hash};
 use d2l::nn::{Adam, Initializer, Network, ParamGroup, ParamStore, Sgd, cross_entropy, mse_loss};
-use d2l::{Loss, next_token_loss};
+use d2l::{Implementation, Loss, next_token_loss};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
+use recurrent::experiment::Build;
 use recurrent::language_model::Recurrent;
 use recurrent::rnn_model::{Cell, RnnModel};
 use recurrent::structure::Structure;
@@ -178,7 +179,8 @@ pub(super) fn evaluate_resnet18(shape: (usize, usize, usize, usize)) -> Result<B
 pub(super) fn alexnet() -> Result<Box<dyn Work>> {
     by_sgd(
         |params| {
-            let model = AlexNet::new(pictures(3, 64), &Initializer::Kaiming, params)?;
+            let options = alexnet::Options::book(Enlarged::STORED);
+            let model = AlexNet::new(pictures(3, 64), &options, &Initializer::Kaiming, params)?;
             Ok(WithoutDropout(model))
         },
         cross_entropy,
@@ -234,9 +236,31 @@ pub(super) fn language_model(
 ) -> Result<Box<dyn Work>> {
     let params = ParamStore::new(0, &Device::Cpu);
     let network = rnn_model(cell, hiddens, &params)?;
+    trained_on_text(network, params, tokens(batch, steps)?)
+}
+
+/// The models by hand of D2L zh 8.5, 9.1, 9.2, en 9.5, 10.1, 10.2. Gradients clipped to norm 1.
+pub(super) fn by_hand(
+    build: Build,
+    batch: u32,
+    steps: u32,
+    hiddens: usize,
+) -> Result<Box<dyn Work>> {
+    let params = ParamStore::new(0, &Device::Cpu);
+    let sizes = (VOCABULARY as usize, Structure::new(hiddens, 1));
+    let init = Initializer::PytorchDefault;
+    let network = build(Implementation::Scratch, sizes, &init, &params)?;
+    trained_on_text(network, params, tokens(batch, steps)?)
+}
+
+fn trained_on_text(
+    network: Box<dyn Recurrent>,
+    params: ParamStore,
+    tokens: [Tensor; 2],
+) -> Result<Box<dyn Work>> {
     let group = ParamGroup::new(params.parameters());
     let sgd = Box::new(Sgd::new(vec![group], 1.0, 0.0, false)?);
-    let loss = on_batch(network, next_token_loss, tokens(batch, steps)?);
+    let loss = on_batch(network, next_token_loss, tokens);
     Ok(Box::new(Training::new(loss, params, sgd, Some(1.0))))
 }
 

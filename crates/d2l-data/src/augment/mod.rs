@@ -1,5 +1,5 @@
-//! Random changes of training pictures that don't change their class, so that a network sees no picture twice. D2L
-//! zh 13.1, en 14.1.
+//! Random changes of training pictures that keep their class, so that a network sees no picture twice. D2L zh 13.1, en
+//! 14.1.
 //!
 //! Each change is one of torchvision's, computed on pictures of bytes as Pillow does, to the last bit: [`flip`]
 //! mirrors, [`crop`] shifts, [`Jitter`] changes colours ([`colour`]). The changes of a picture are a function of the
@@ -28,14 +28,14 @@ impl Augmentation {
     /// No changes.
     pub const NOTHING: Self = Self { crop: None, flip: false, colour: None };
 
-    /// The padding that CIFAR-10 is cropped with since He et al. 2016, <https://arxiv.org/abs/1512.03385>, section 4.2.
+    /// The usual padding for crops of CIFAR-10, from He et al. 2016, <https://arxiv.org/abs/1512.03385>, section 4.2.
     pub const PADDING: usize = 4;
 }
 
 impl std::str::FromStr for Augmentation {
     type Err = anyhow::Error;
 
-    /// Reads words with commas between them: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
+    /// Reads words separated by commas: `flip`, `crop` (with a padding of 4), `colour` (the book's jitter).
     fn from_str(words: &str) -> Result<Self> {
         let mut augmentation = Self::default();
         for word in words.split(',') {

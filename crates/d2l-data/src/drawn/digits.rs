@@ -29,9 +29,9 @@ pub(crate) fn picture(label: u8, dice: &mut Dice) -> Picture {
     canvas.develop(blur, grain, dice)
 }
 
-/// How one handwriting departs from the model of a digit.
+/// How one handwriting differs from the model of a digit.
 struct Hand {
-    /// Pixels that every point may be off by itself.
+    /// How far each point may be off by itself, in pixels.
     wobble: f32,
     /// Bends to the right and down, and the parts of a digit that grow to the right and down.
     bend: [f32; 2],

@@ -1,7 +1,7 @@
 //! Built-in names in place of the surnames: eight invented languages, each with its own syllables and endings.
 //!
-//! A language is recognised by them, but not always: they share some. Each name has its own generator, fixed for all
-//! runs.
+//! They tell the languages apart, but not always: languages share some of them. Each name has its own generator, fixed
+//! for all runs.
 
 use d2l_random::{Purpose, Stream};
 

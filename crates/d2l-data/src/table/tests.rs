@@ -20,7 +20,7 @@ fn message(result: Result<impl Sized>) -> String {
 
 #[test]
 fn cells_keep_their_text_and_missing_ones_are_none() -> Result<()> {
-    // With a byte order mark, CRLF, quotes, an empty line and no line end behind the last row.
+    // With a byte-order mark, CRLF, quotes, an empty line and no line end after the last row.
     let table = parse("\u{feff}a,b\r\n1,\"x, \"\"y\"\"\"\r\n\r\nNA,\r\n-2.5e1,N A")?;
     assert_eq!(table.columns(), ["a", "b"]);
     assert_eq!(table.len(), 3);

@@ -19,18 +19,18 @@ const FILES: Published<2> = Published {
     twin: "drawn-houses",
 };
 
-/// The largest number of words in a column: ten times as many as in any published one. Without a limit, features of a
-/// damaged file would take memory as the square of its size.
+/// The largest number of words in a column: ten times as many as in any published one. Without a limit, the memory for
+/// features of a damaged file would grow with the square of its size.
 const MOST_WORDS: usize = 256;
 
-/// The edition whose features are made. The editions differ in the words that mean a missing value, and so by one
+/// The edition whose features are made. The editions differ in the words that mean a missing value, and thus in one
 /// feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HouseEdition {
-    /// zh 4.10, printed with a pandas before 2.0: `NA`, the empty cell and other words are missing, but not `None`. 331
+    /// zh 4.10, run with a pandas before 2.0: `NA`, the empty cell and other words are missing, but not `None`. 331
     /// features; `None` in `MasVnrType`, no masonry veneer, is a word like others.
     Zh,
-    /// en 5.7, printed with a later pandas, which reads the text `None` as missing too. 330 features; they don't
+    /// en 5.7, run with a later pandas, which reads the text `None` as missing too. 330 features; they don't
     /// distinguish houses without veneer from houses whose veneer is unknown.
     En,
 }

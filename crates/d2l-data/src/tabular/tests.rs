@@ -1,4 +1,4 @@
-//! The preparation of small made-up tables, compared with pandas; the built-in sets. `tests/real.rs` tests the
+//! The preparation of small made-up tables, compared with pandas; the built-in sets. `tests/real/` tests the
 //! published files.
 
 use super::*;

@@ -21,8 +21,8 @@ const BYTES: usize = 256;
 pub struct BytePairs(TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, ByteLevel, ByteLevel>);
 
 impl BytePairs {
-    /// Learns up to `vocab_size` tokens from `text`, the bytes among them; fewer if the text has no more neighbours to
-    /// join. The same text gives the same tokens: of equally frequent pairs the one of smaller ids comes first.
+    /// Learns up to `vocab_size` tokens from `text`, including the bytes; fewer if the text has no more neighbours to
+    /// join. The same text gives the same tokens: of equally frequent pairs, the one with the smaller ids comes first.
     ///
     /// # Errors
     /// If `vocab_size` is below 256.

@@ -9,9 +9,9 @@ use super::RawText;
 use crate::splits::digest;
 use crate::{Provenance, Source};
 
-/// No text is longer, in bytes: its tokens take four bytes each, and more words than these take days to read.
+/// The largest text, in bytes: its tokens take four bytes each, and a model would need days to read a longer one.
 const LARGEST: u64 = 1 << 30;
-/// Some editors write it in front of a text in UTF-8.
+/// The byte-order mark, which some editors write before a text in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The text of a file in UTF-8. Its name is the file's.

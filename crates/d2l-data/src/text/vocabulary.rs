@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The book's name for a token that is not in the vocabulary.
 const UNKNOWN: &str = "<unk>";
 
-/// Tokens and their numbers, which count from 0. Every other token has the number of `<unk>`.
+/// Tokens and their numbers, which count from 0. A token that is not in the vocabulary has the number of `<unk>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     /// By number.

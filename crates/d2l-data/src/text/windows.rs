@@ -33,8 +33,8 @@ pub fn sequential_partition(
 
 /// Random sampling: the starts of each minibatch's text windows. zh 8.3.4.1.
 ///
-/// From `offset` on the text is cut into adjacent text windows. `permutation` takes their number and gives their order.
-/// Windows that don't fill a minibatch are left out.
+/// From `offset` on, the text is cut into adjacent text windows. `permutation` is given their number and returns their
+/// order. Windows that don't fill a minibatch are left out.
 pub fn random_partition(
     tokens: usize,
     batch_size: usize,

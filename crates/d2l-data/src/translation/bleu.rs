@@ -59,7 +59,7 @@ pub struct CorpusBleu {
     pub brevity_penalty: f64,
     /// Tokens of all predictions.
     pub prediction_len: usize,
-    /// Tokens of one reference for each prediction: the nearest in length, and of two equally near the shorter.
+    /// Tokens of one reference for each prediction: the one nearest in length, or of two equally near ones the shorter.
     pub reference_len: usize,
 }
 

@@ -42,7 +42,7 @@ fn builtin(edition: TextEdition) -> Result<ParallelText> {
 
 #[test]
 fn punctuation_is_a_token_of_its_own() {
-    // A point at the start and one behind a space stay as they are.
+    // A point at the start and one after a space stay as they are.
     assert_eq!(normalize("Oh...  No .5 ?!"), "oh . . .  no .5 ? !");
     assert_eq!(normalize(".5 À\u{a0}ÉTÉ\u{202f}!"), ".5 à été !");
     assert_eq!(normalize(""), "");

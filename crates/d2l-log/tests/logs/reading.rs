@@ -138,7 +138,7 @@ fn an_editors_marks_and_line_ends_change_nothing() -> Result<()> {
     Ok(())
 }
 
-/// The status stands in the last line that is whole, behind which an editor or a crash may have left something.
+/// The status is in the last line that is whole, after which an editor or a crash may have left something.
 #[test]
 fn an_outline_passes_over_what_a_log_passes_over() -> Result<()> {
     let text = lines()?.join("\n");

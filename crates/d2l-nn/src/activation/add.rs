@@ -50,7 +50,7 @@ impl Sum {
         let z = if kernel::has_kernel(x) && y.device().is_cpu() {
             graph::apply(self, &[x, y])?
         } else {
-            self.composed(&graph::input(x), &graph::input(y))?
+            self.composed(x, y)?
         };
         match self.rectified {
             true => report_function("add_relu", &[x, y], &z, Sees::Same),
@@ -61,11 +61,21 @@ impl Sum {
 
     /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-        let sum = (x + y)?;
-        match self.rectified {
-            true => Relu.composed(&sum),
-            false => Ok(sum),
-        }
+        let forward = |inputs: &[Tensor]| {
+            let [x, y] = exactly(inputs)?;
+            let sum = (x + y)?;
+            match self.rectified {
+                true => Ok((Relu.composed(&sum)?, [])),
+                false => Ok((sum, [])),
+            }
+        };
+        graph::define(self.name(), &[x, y], forward, move |known| {
+            let dz = match self.rectified {
+                true => Relu.composed_gradient(known.dy, known.y)?,
+                false => known.dy.clone(),
+            };
+            Ok(vec![Some(dz.clone()), Some(dz)])
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 use candle_core::{Result, Tensor};
 
 use super::Activation;
+use crate::constants::zeros_as;
 use crate::kernel::Real;
 
 /// x above 0, `alpha` · (e^x - 1) elsewhere, element by element. PyTorch's default for alpha is 1.
@@ -36,9 +37,17 @@ impl Activation for Elu {
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let positive = x.detach().gt(0.0)?;
+        let zeros = zeros_as(x)?;
+        let positive = x.detach().gt(&zeros)?;
         // Zeros for the positive ones, so that e^x does not overflow there.
-        let below = positive.where_cond(&x.zeros_like()?.detach(), x)?;
+        let below = positive.where_cond(&zeros, x)?;
         positive.where_cond(x, &((below.exp()? - 1.0)? * self.alpha)?)
+    }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let zeros = zeros_as(x)?;
+        let positive = x.gt(&zeros)?;
+        let below = positive.where_cond(&zeros, x)?;
+        positive.where_cond(dy, &(dy * (below.exp()? * self.alpha)?)?)
     }
 }

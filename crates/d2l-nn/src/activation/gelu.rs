@@ -45,6 +45,12 @@ impl Activation for Gelu {
         // candle's own gradient of GELU has six digits; that of erf is exact.
         x * (((x * FRAC_1_SQRT_2)?.erf()? + 1.0)? * 0.5)?
     }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let below = (x * FRAC_1_SQRT_2)?.erf()?.affine(0.5, 0.5)?;
+        let density = ((x.sqr()? * -0.5)?.exp()? * (0.5 * FRAC_2_PI.sqrt()))?;
+        dy * (below + (x * density)?)?
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -83,5 +89,15 @@ impl Activation for GeluTanh {
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         let u = ((x * ((x.sqr()? * CUBIC)? + 1.0)?)? * FRAC_2_PI.sqrt())?;
         x * ((u.tanh()? + 1.0)? * 0.5)?
+    }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let scale = FRAC_2_PI.sqrt();
+        let square = (x.sqr()? * CUBIC)?;
+        let tanh = ((x * (&square + 1.0)?)? * scale)?.tanh()?;
+        // ½ (1 + tanh u) + ½ x (1 - tanh² u) u'
+        let half = tanh.affine(0.5, 0.5)?;
+        let slope = (x * square.affine(3.0 * scale, scale)?)?;
+        dy * (half + (tanh.sqr()?.affine(-0.5, 0.5)? * slope)?)?
     }
 }

@@ -5,6 +5,7 @@
 use candle_core::{Result, Tensor};
 
 use super::Activation;
+use crate::constants::zeros_as;
 use crate::kernel::Real;
 
 /// x above 0, `slope` · x elsewhere, element by element. PyTorch's default slope is 0.01.
@@ -40,6 +41,12 @@ impl Activation for LeakyRelu {
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        x.detach().gt(0.0)?.where_cond(x, &(x * self.slope)?)
+        x.detach()
+            .gt(&zeros_as(x)?)?
+            .where_cond(x, &(x * self.slope)?)
+    }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        x.gt(&zeros_as(x)?)?.where_cond(dy, &(dy * self.slope)?)
     }
 }

@@ -56,6 +56,9 @@ trait Activation: Copy + Send + Sync + 'static {
 
     /// The definition in candle's own operations: the kernel's reference, and what other devices run.
     fn composed(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// φ' dy in candle's own operations, where φ' is computed from y or from x.
+    fn composed_gradient(&self, dy: &Tensor, known: &Tensor) -> Result<Tensor>;
 }
 
 /// φ of every element, by the kernel if there is one.
@@ -63,10 +66,23 @@ fn apply<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
         graph::apply(Elements(function), &[x])?
     } else {
-        function.composed(&graph::input(x))?
+        defined(x, function)?
     };
     report_function(A::NAME, &[x], &y, Sees::Same);
     Ok(y)
+}
+
+/// φ of every element, by the definition.
+fn defined<A: Activation>(x: &Tensor, function: A) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((function.composed(x)?, []))
+    };
+    graph::define(A::NAME, &[x], forward, move |known| {
+        let [x] = exactly(known.inputs)?;
+        let of = if A::FROM_OUTPUT { known.y } else { x };
+        Ok(vec![Some(function.composed_gradient(known.dy, of)?)])
+    })
 }
 
 /// φ of every element, in one pass over memory.

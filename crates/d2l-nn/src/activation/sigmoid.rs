@@ -32,4 +32,8 @@ impl Activation for Sigmoid {
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         candle_nn::ops::sigmoid(x)
     }
+
+    fn composed_gradient(&self, dy: &Tensor, y: &Tensor) -> Result<Tensor> {
+        dy * (y * y.affine(-1.0, 1.0)?)?
+    }
 }

@@ -34,4 +34,10 @@ impl Activation for Silu {
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         x * candle_nn::ops::sigmoid(x)?
     }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let sigmoid = candle_nn::ops::sigmoid(x)?;
+        let rest = sigmoid.affine(-1.0, 1.0)?;
+        dy * (sigmoid * ((x * rest)? + 1.0)?)?
+    }
 }

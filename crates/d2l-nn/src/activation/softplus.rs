@@ -5,6 +5,7 @@
 use candle_core::{Result, Tensor};
 
 use super::Activation;
+use crate::constants::zeros_as;
 use crate::kernel::Real;
 
 /// ln(1 + e^x), element by element.
@@ -31,9 +32,14 @@ impl Activation for Softplus {
     }
 
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let above = x.detach().gt(0.0)?; // not |x|, whose gradient at 0 is 1 in candle
-        let positive = above.where_cond(x, &x.zeros_like()?.detach())?;
+        let zeros = zeros_as(x)?;
+        let above = x.detach().gt(&zeros)?; // not |x|, whose gradient at 0 is 1 in candle
+        let positive = above.where_cond(x, &zeros)?;
         let negative = above.where_cond(&x.neg()?, x)?;
         positive + (negative.exp()? + 1.0)?.log()?
+    }
+
+    fn composed_gradient(&self, dy: &Tensor, x: &Tensor) -> Result<Tensor> {
+        dy * candle_nn::ops::sigmoid(x)?
     }
 }

@@ -32,4 +32,8 @@ impl Activation for Tanh {
     fn composed(&self, x: &Tensor) -> Result<Tensor> {
         x.tanh()
     }
+
+    fn composed_gradient(&self, dy: &Tensor, y: &Tensor) -> Result<Tensor> {
+        dy * y.sqr()?.affine(-1.0, 1.0)?
+    }
 }

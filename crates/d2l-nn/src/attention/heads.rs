@@ -5,7 +5,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::exchange::exchange;
-use crate::graph;
+use crate::graph::{self, exactly};
 use crate::kernel;
 use crate::observe::report_path;
 
@@ -22,7 +22,7 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
         let d = width / heads;
         exchange(x, [steps, heads, d], (batch, heads, steps, d))?
     } else {
-        split(&graph::input(x), heads)?
+        split(x, heads)?
     };
     report_path(&[x], &y);
     Ok(y)
@@ -37,7 +37,7 @@ pub fn join_heads(x: &Tensor) -> Result<Tensor> {
     let y = if kernel::has_kernel(x) {
         exchange(x, [heads, steps, d], (batch, steps, heads * d))?
     } else {
-        join(&graph::input(x))?
+        join(x)?
     };
     report_path(&[x], &y);
     Ok(y)
@@ -45,6 +45,16 @@ pub fn join_heads(x: &Tensor) -> Result<Tensor> {
 
 /// The definition of [`split_heads`] in candle's own operations: what other devices run.
 fn split(x: &Tensor, heads: usize) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((apart(x, heads)?, []))
+    };
+    graph::define("split_heads", &[x], forward, |known| {
+        Ok(vec![Some(together(known.dy)?)])
+    })
+}
+
+fn apart(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, steps, _) = x.dims3()?;
     x.reshape((batch, steps, heads, ()))?
         .transpose(1, 2)?
@@ -53,6 +63,17 @@ fn split(x: &Tensor, heads: usize) -> Result<Tensor> {
 
 /// The definition of [`join_heads`] in candle's own operations: what other devices run.
 fn join(x: &Tensor) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((together(x)?, []))
+    };
+    let heads = x.dim(1)?;
+    graph::define("join_heads", &[x], forward, move |known| {
+        Ok(vec![Some(apart(known.dy, heads)?)])
+    })
+}
+
+fn together(x: &Tensor) -> Result<Tensor> {
     x.transpose(1, 2)?.flatten_from(2)
 }
 

@@ -16,11 +16,14 @@ mod tests;
 
 pub use heads::{join_heads, split_heads};
 
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use d2l_kernels::attention::Sizes;
 
-use crate::graph;
+use crate::constants::{positions, zeros_as};
+use crate::graph::{self, exactly};
+use crate::matmul::with_transposed;
+use crate::softmax::over_seen;
 use crate::{Dropout, Mode, kernel, matmul, precision};
 
 /// Options of [`scaled_dot_product_attention`]. All given masks apply together. Masks get no gradient.
@@ -99,8 +102,7 @@ pub fn scaled_dot_product_attention(
     }
     // In 16 bits the two products round, and the softmax between them doesn't.
     if options.wants_weights || !kernel::has_kernel(q) || precision::narrows(q) {
-        let [q, k, v] = [q, k, v].map(graph::input);
-        return composed(&q, &k, &v, sizes, options);
+        return composed(q, k, v, sizes, options);
     }
     Ok((op::run(q, k, v, sizes, options)?, None))
 }
@@ -124,40 +126,69 @@ fn composed(
     sizes: Sizes,
     options: AttentionOptions,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    let Sizes { batch, heads, queries, keys, d, .. } = sizes;
-    let (dtype, device) = (q.dtype(), q.device());
-    let shape = (batch, heads, queries, keys);
-    let mut scores = (matmul(q, &k.t()?)? * (1.0 / (d as f64).sqrt()))?;
-    let mut seen = Tensor::ones(shape, DType::U8, device)?;
-    let position = Tensor::arange(0, keys as u32, device)?.reshape((1, 1, 1, keys))?;
-    if let Some(lens) = options.valid_lens {
-        let per_query = lens.elem_count() / batch;
-        let lens = lens.detach().reshape((batch, 1, per_query, 1))?;
-        seen = (seen * position.broadcast_lt(&lens)?.broadcast_as(shape)?)?;
+    let mut scores = scaled(&with_transposed(q, k)?, 1.0 / (sizes.d as f64).sqrt())?;
+    if let Some(mask) = options.mask.filter(|mask| mask.dtype() != DType::U8) {
+        scores = plus(&scores, mask)?;
     }
-    if options.causal {
-        let query = Tensor::arange(0, queries as u32, device)?.reshape((1, 1, queries, 1))?;
-        seen = (seen * position.broadcast_le(&query)?.broadcast_as(shape)?)?;
-    }
-    if let Some(mask) = options.mask {
-        let mask = additive(mask, dtype)?.broadcast_as(shape)?.contiguous()?;
-        let finite = mask.gt(f64::NEG_INFINITY)?;
-        scores = (scores + finite.where_cond(&mask, &mask.zeros_like()?)?)?;
-        seen = (seen * finite)?;
-    }
-    // Finite, so that a row without any key contains no ∞ - ∞.
-    let lowest = if dtype == DType::F16 { -6e4f32 } else { -1e30 };
-    let lowest = Tensor::full(lowest, shape, device)?.to_dtype(dtype)?;
-    let scores = seen.where_cond(&scores, &lowest)?;
-    let shifted = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?;
-    let exponentials = (shifted.exp()? * seen.to_dtype(dtype)?)?;
-    let sums = exponentials.sum_keepdim(D::Minus1)?;
-    let sums = (&sums + sums.detach().eq(0.0)?.to_dtype(dtype)?)?;
-    let weights = exponentials.broadcast_div(&sums)?;
+    let seen = seen(sizes, options, q.device())?;
+    let weights = over_seen("attention weights", &scores, seen.as_ref())?;
     let used = match options.dropout {
         Some((dropout, mode)) => dropout.forward_t(&weights, mode)?,
         None => weights.clone(),
     };
     let output = matmul(&used, v)?;
     Ok((output, options.wants_weights.then_some(weights)))
+}
+
+/// c x
+fn scaled(x: &Tensor, factor: f64) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok(((x * factor)?, []))
+    };
+    graph::define("scaled", &[x], forward, move |known| {
+        Ok(vec![Some((known.dy * factor)?)])
+    })
+}
+
+/// The scores plus a mask, which gets no gradient; what isn't seen is left out by [`seen`], or -∞ would be added to it.
+fn plus(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let mask = mask.detach().broadcast_as(scores.shape())?;
+    let finite = mask.gt(f64::NEG_INFINITY)?;
+    let mask = finite.where_cond(&mask, &zeros_as(&mask)?)?;
+    let forward = |inputs: &[Tensor]| {
+        let [scores] = exactly(inputs)?;
+        Ok(((scores + &mask)?, []))
+    };
+    graph::define("masked scores", &[scores], forward, |known| {
+        Ok(vec![Some(known.dy.clone())])
+    })
+}
+
+/// Where a query sees a key: u8, to be broadcast to `[B, heads, Q, K]`; nothing if all see all.
+fn seen(sizes: Sizes, options: AttentionOptions, device: &Device) -> Result<Option<Tensor>> {
+    let Sizes { batch, queries, keys, .. } = sizes;
+    let key = || positions(keys, device)?.reshape((1, 1, 1, keys));
+    let mut all: Vec<Tensor> = Vec::new();
+    if let Some(lens) = options.valid_lens {
+        let per_query = lens.elem_count() / batch;
+        let lens = lens.detach().reshape((batch, 1, per_query, 1))?;
+        all.push(key()?.broadcast_lt(&lens)?);
+    }
+    if options.causal {
+        let query = positions(queries, device)?.reshape((1, 1, queries, 1))?;
+        all.push(key()?.broadcast_le(&query)?);
+    }
+    if let Some(mask) = options.mask {
+        let mask = mask.detach();
+        all.push(match mask.dtype() {
+            DType::U8 => mask,
+            _ => mask.gt(f64::NEG_INFINITY)?,
+        });
+    }
+    let both = |seen: Tensor, other: Tensor| seen.broadcast_mul(&other);
+    all.into_iter()
+        .map(Ok)
+        .reduce(|a, b| both(a?, b?))
+        .transpose()
 }

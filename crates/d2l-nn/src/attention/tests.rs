@@ -1,6 +1,6 @@
 //! Tests of attention; PyTorch's numbers are in `tests/golden_recurrent.rs`.
 
-use candle_core::{DType, Device, Var};
+use candle_core::{D, DType, Device, Var};
 
 use super::*;
 use crate::Step;

@@ -64,8 +64,7 @@ fn correlated(
             None => graph::apply(op, &[x, weight]),
         };
     }
-    let [x, weight] = [x, weight].map(graph::input);
-    add_bias(composed::convolution(&geometry, &x, &weight)?, bias)
+    add_bias(composed::convolution(geometry, x, weight)?, bias)
 }
 
 fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, filters: usize) -> Result<()> {
@@ -89,7 +88,7 @@ fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, filters: usize) -> 
 
 fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match bias {
-        Some(bias) => y.broadcast_add(&graph::input(bias).reshape((1, (), 1, 1))?),
+        Some(bias) => composed::plus_bias(&y, bias),
         None => Ok(y),
     }
 }

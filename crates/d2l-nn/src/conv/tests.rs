@@ -64,10 +64,10 @@ fn the_definitions_have_right_gradients_too() -> anyhow::Result<()> {
             variable(&weight, 2, DType::F64)?,
         ];
         let [x, weight] = &inputs;
-        let f = || weighted(&composed::convolution(&geometry, x, weight)?);
+        let f = || weighted(&composed::convolution(geometry, x, weight)?);
         check_gradients(&inputs, f, 1e-7)?;
         let y = variable(&shape(geometry.output_dims()), 3, DType::F64)?;
-        let f = || weighted(&composed::transposed(&geometry, &y, weight)?);
+        let f = || weighted(&composed::transposed(geometry, &y, weight)?);
         check_gradients(&[y.clone(), weight.clone()], f, 1e-7)?;
     }
     Ok(())
@@ -174,7 +174,7 @@ fn kernels_and_definitions_agree() -> anyhow::Result<()> {
             let bias = variable(&weight[..1], 3, dtype)?;
             let weight = variable(&weight, 2, dtype)?;
             let found = convolve(&x, &weight, Some(&bias), &config)?;
-            let wanted = composed::convolution(&geometry, &x, &weight)?;
+            let wanted = composed::convolution(geometry, &x, &weight)?;
             let wanted = add_bias(wanted, Some(&bias))?;
             let upstream = filled(found.shape(), 5, 1.0, dtype, &CPU)?;
             let found_gradients = crate::backward(&(&found * &upstream)?.sum_all()?)?;

@@ -152,6 +152,5 @@ fn spread(geometry: Geometry, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if kernel::has_kernel(x) {
         return graph::apply(op::Transposed(geometry), &[x, weight]);
     }
-    let [x, weight] = [x, weight].map(graph::input);
-    composed::transposed(&geometry, &x, &weight)
+    composed::transposed(geometry, x, weight)
 }

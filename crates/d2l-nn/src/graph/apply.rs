@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::op::BackpropOp;
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::custom::from_token;
 use super::no_grad::tracks;
@@ -44,15 +44,14 @@ fn typed<T: Number, O: Operation>(
     let outputs = read(&inputs, |inputs| {
         operation.forward::<T>(inputs, is_recorded)
     })?;
-    let values = |(values, shape)| (T::to_cpu_storage_owned(values), shape);
+    let values = |(values, shape)| (Storage::Cpu(T::to_cpu_storage_owned(values)), shape);
     let (y, further) = (values(outputs.y), outputs.further.into_iter().map(values));
     if is_recorded {
         let kept = Once::new(outputs.kept);
         return record(Recorded { operation, kept }, inputs, y, further);
     }
-    let constant = |(storage, shape)| {
-        Tensor::from_storage(Storage::Cpu(storage), shape, BackpropOp::none(), false)
-    };
+    let constant =
+        |(storage, shape)| Tensor::from_storage(storage, shape, BackpropOp::none(), false);
     Ok((constant(y), further.map(constant).collect()))
 }
 
@@ -165,10 +164,9 @@ impl<T: Number, O: Operation> GoesBack for Recorded<T, O> {
 }
 
 /// The storage of a tensor, and its shape.
-pub(super) type Values = (CpuStorage, Shape);
+pub(super) type Values = (Storage, Shape);
 
-/// The output `y` of a recorded operation and those besides it, as tensors. To candle each comes from a token: a
-/// variable of its own.
+/// The output `y` of a recorded operation and those besides it, as tensors. To candle each comes from a token.
 pub(super) fn record(
     operation: impl GoesBack + 'static,
     inputs: Vec<Tensor>,

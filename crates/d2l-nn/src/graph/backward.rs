@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Result, Tensor, TensorId};
+use candle_core::{Result, Tensor, TensorId};
 
 use super::node::{self, Node};
 use super::walk::{self, Arrival, Walks};
@@ -26,19 +26,11 @@ use crate::kernel;
 pub fn backward(loss: &Tensor) -> Result<GradStore> {
     let mut pass = Pass::default();
     pass.run(loss)?;
-    let mut gradients = empty_store(loss)?;
+    let mut gradients = GradStore::default();
     for (parameter, gradient) in pass.parameters.into_values() {
         gradients.insert(&parameter, gradient.tensor);
     }
     Ok(gradients)
-}
-
-/// Candle cannot make an empty store. That of a number that depends on nothing holds only the number's own gradient.
-fn empty_store(like: &Tensor) -> Result<GradStore> {
-    let number = Tensor::zeros((), DType::F32, like.device())?;
-    let mut store = number.backward()?;
-    store.remove(&number);
-    Ok(store)
 }
 
 /// What the pass knows so far.

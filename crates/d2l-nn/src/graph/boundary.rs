@@ -1,12 +1,11 @@
 //! The operation that ends candle's graph at a tensor and changes nothing.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{Result, Storage, Tensor, bail};
+use candle_core::{Result, Tensor};
 
 use super::apply::record;
 use super::node::{self, GoesBack};
 use super::{input, tracks};
-use crate::kernel::has_kernels;
+use crate::memory::taken;
 use crate::observe::report_path;
 
 /// x itself, recorded by this crate: gradients pass, but candle's backward pass ends here.
@@ -34,27 +33,16 @@ use crate::observe::report_path;
 ///
 /// The same goes for a tensor that candle computed in many operations and that every step uses. A state that this crate
 /// computed, by [`add`](crate::add()) for example, needs no boundary: the result is `x` itself. It is also `x` itself
-/// if nothing is recorded: for a constant, and on devices other than the CPU.
-///
-/// On the CPU it copies `x`, of any shape and type.
+/// if nothing is recorded, as for a constant. Otherwise it is a copy of `x`, of any shape and type.
 ///
 /// # Errors
 /// Those of candle's copy.
 pub fn boundary(x: &Tensor) -> Result<Tensor> {
     let ends_already = x.is_variable() || node::of(x).is_some();
-    if ends_already || !tracks(x) || !has_kernels(x.device()) {
+    if ends_already || !tracks(x) {
         return Ok(input(x));
     }
-    let copy = {
-        let (storage, layout) = x.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(storage) => storage.to_dtype(layout, x.dtype())?,
-            _ => bail!(
-                "boundary: found a tensor on {:?}, wanted the CPU",
-                x.device()
-            ),
-        }
-    };
+    let copy = taken(&x.detach(), &[x])?;
     let copy = (copy, x.shape().clone());
     let (y, _) = record(Boundary, vec![x.clone()], copy, std::iter::empty())?;
     report_path(&[x], &y);

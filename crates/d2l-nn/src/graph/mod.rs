@@ -1,9 +1,9 @@
 //! How a loss finds its parameters: candle's graph, ours, and where they meet.
 //!
 //! Candle keeps its own graph, and keeps it private: a tensor knows the operation and the tensors that it was computed
-//! from, and candle's backward pass goes from a tensor through all of them, back to the variables. Our kernels are
+//! from, and candle's backward pass goes from a tensor through all of them, back to the variables. Our operations are
 //! recorded in a second graph: a [`Node`](node::Node) knows its operation and its inputs. To candle, the output of a
-//! node is computed from a token: a variable that stands for the node and everything that it was computed from.
+//! node is computed from a token: a variable that stands for everything that the output was computed from.
 //!
 //! This is a loss of `flatten(relu(linear(x, w, b))) * v`, with `flatten` and `*` from candle and the rest from this
 //! crate. Candle knows the solid lines, this crate the dashed ones.
@@ -49,13 +49,15 @@
 //! error.
 //!
 //! Reading order: [`operation`] (what an operation is), [`apply`](mod@apply) (how it runs on tensors), [`node`] (what
-//! is recorded), [`custom`] (what candle is told of it), [`backward`](mod@backward) (the order of the passes),
+//! is recorded), [`custom`] (what candle is told of it), [`definition`] (operations where there are no kernels),
+//! [`backward`](mod@backward) (the order of the passes),
 //! [`walk`] (candle's part of them), [`boundary`](mod@boundary), [`no_grad`](mod@no_grad) (when nothing is recorded).
 
 mod apply;
 mod backward;
 mod boundary;
 mod custom;
+mod definition;
 mod no_grad;
 mod node;
 mod operation;
@@ -64,7 +66,7 @@ mod walk;
 pub(crate) use apply::{apply, apply_all};
 pub use backward::backward;
 pub use boundary::boundary;
-pub(crate) use custom::with_gradients;
+pub(crate) use definition::define;
 pub use no_grad::no_grad;
 pub(crate) use no_grad::{input, tracks};
 pub(crate) use operation::{

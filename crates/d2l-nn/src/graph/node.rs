@@ -1,4 +1,4 @@
-//! What [`backward()`](crate::backward()) needs to know of an operation with a kernel: what it was applied to.
+//! What [`backward()`](crate::backward()) needs to know of an operation: what it was applied to.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -45,22 +45,15 @@ impl<T> Input<'_, T> {
 }
 
 /// `inputs` as the `N` inputs of an operation.
-pub(crate) fn exactly<'a, 'b, T, const N: usize>(
-    inputs: &'b [Input<'a, T>],
-) -> Result<&'b [Input<'a, T>; N]> {
+pub(crate) fn exactly<I, const N: usize>(inputs: &[I]) -> Result<&[I; N]> {
     match inputs.try_into() {
         Ok(inputs) => Ok(inputs),
         Err(_) => bail!("found {} inputs, wanted {N}", inputs.len()),
     }
 }
 
-/// `N` inputs of an operation, and one that it has or hasn't.
-type Optional<'b, 'a, T, const N: usize> = (&'b [Input<'a, T>; N], Option<&'b Input<'a, T>>);
-
 /// `inputs` as `N` inputs, and one more if there are so many.
-pub(crate) fn and_perhaps_one<'b, 'a, T, const N: usize>(
-    inputs: &'b [Input<'a, T>],
-) -> Result<Optional<'b, 'a, T, N>> {
+pub(crate) fn and_perhaps_one<I, const N: usize>(inputs: &[I]) -> Result<(&[I; N], Option<&I>)> {
     match inputs.split_first_chunk() {
         Some((first, [])) => Ok((first, None)),
         Some((first, [one])) => Ok((first, Some(one))),

@@ -53,8 +53,11 @@ pub(super) fn root<'a>(
     starts: impl Iterator<Item = (&'a Tensor, Option<&'a Tensor>)>,
 ) -> Result<Tensor> {
     let seeds = starts.map(|(x, gradient)| seed(x, gradient));
-    let seeds: Vec<Tensor> = seeds.collect::<Result<_>>()?;
-    Tensor::cat(&seeds, 0)
+    let mut seeds: Vec<Tensor> = seeds.collect::<Result<_>>()?;
+    match seeds.len() {
+        1 => Ok(seeds.remove(0)),
+        _ => Tensor::cat(&seeds, 0),
+    }
 }
 
 /// The output `y` of a recorded operation, and the part of its gradient that one pass of candle's found.

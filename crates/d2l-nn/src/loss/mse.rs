@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor};
 
 use super::Reduction;
 use super::pointwise::{self, Pointwise};
-use crate::graph;
+use crate::graph::{self, exactly};
 use crate::kernel::{self, Real};
 
 /// The mean over all elements of the squared difference: two tensors of one shape to a scalar.
@@ -28,18 +28,30 @@ pub fn mse_loss_with(prediction: &Tensor, target: &Tensor, reduction: Reduction)
     if kernel::has_kernel(prediction) && !target.track_op() {
         pointwise::apply(Mse, prediction, target, reduction)
     } else {
-        composed(&graph::input(prediction), &graph::input(target), reduction)
+        composed(prediction, target, reduction)
     }
 }
 
 /// The definition in candle's own operations: the kernel's reference. Other devices run it, and so does the CPU if the
 /// target needs a gradient too.
 fn composed(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    let squares = (prediction - target)?.sqr()?;
-    match reduction {
-        Reduction::Mean => squares.mean_all(),
-        other => other.apply(&squares),
-    }
+    let forward = |inputs: &[Tensor]| {
+        let [prediction, target] = exactly(inputs)?;
+        let errors = (prediction - target)?;
+        let squares = errors.sqr()?;
+        let loss = match reduction {
+            Reduction::Mean => squares.mean_all()?,
+            other => other.apply(&squares)?,
+        };
+        Ok((loss, [errors]))
+    };
+    graph::define(Mse::NAME, &[prediction, target], forward, move |known| {
+        let [errors] = known.kept;
+        let divisor = reduction.divisor(errors.dims()).unwrap_or(1.0);
+        let slopes = errors.broadcast_mul(&(known.dy * (2.0 / divisor))?)?;
+        let of_target = known.wanted(1, || slopes.neg())?;
+        Ok(vec![Some(slopes), of_target])
+    })
 }
 
 struct Mse;

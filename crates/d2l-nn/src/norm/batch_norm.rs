@@ -9,7 +9,9 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 use d2l_kernels::norm::{MeanAndVariance, Planes};
 
-use crate::graph;
+use crate::constants::zeros_as;
+use crate::graph::{self, exactly};
+use crate::memory::put;
 use crate::observe::{is_observed, report_layer};
 use crate::{Mode, Sees, kernel};
 
@@ -106,34 +108,23 @@ impl BatchNorm {
                 x.dims()
             );
         }
-        // Without positions, the batch is the plane.
-        let planes = match places {
-            [] => x.t()?.contiguous()?.unsqueeze(0)?,
-            _ => x.contiguous()?,
+        let (y, moments) = match kernel::has_kernel(x) {
+            true => self.fused(x, training, relu)?,
+            false => self.composed(x, training, relu)?,
         };
-        let (y, moments) = if kernel::has_kernel(x) {
-            self.fused(&planes, training, relu)?
-        } else {
-            let rows = graph::input(&planes).flatten_from(2)?;
-            let (y, moments) = self.composed(&rows, training, relu)?;
-            (y.reshape(planes.shape())?, moments)
-        };
-        if let Some((mean, variance)) = moments {
+        if let Some(Moments { mean, variance, divisor }) = moments {
             let n = (batch * inner) as f64;
             self.update(&self.running_mean, &mean, 1.0)?;
-            self.update(&self.running_var, &variance, n / (n - 1.0))?;
+            self.update(&self.running_var, &variance, n / divisor / (n - 1.0))?;
         }
-        let y = match places {
-            [] => y.squeeze(0)?.t()?,
-            _ => y,
-        };
         report_layer(&self.name, x, &y, Sees::Same, 0);
         Ok(y)
     }
 
     fn update(&self, running: &Var, batch: &Tensor, factor: f64) -> Result<()> {
-        let batch = (batch.detach().to_dtype(running.dtype())? * (self.momentum * factor))?;
-        running.set(&((running.as_detached_tensor() * (1.0 - self.momentum))? + batch)?)
+        let batch = (batch.to_dtype(running.dtype())? * (self.momentum * factor))?;
+        let kept = (running.as_detached_tensor() * (1.0 - self.momentum))?;
+        put(running, (kept + batch)?)
     }
 
     /// The definition in candle's own operations: the kernel's reference, and what other devices run. With mean
@@ -145,11 +136,13 @@ impl BatchNorm {
         let column = |of_channels: &Tensor| of_channels.reshape((1, (), 1));
         let (mean, variance) = self.running();
         let deviation = (column(&variance)? + self.eps)?.sqrt()?;
-        let y = x
+        let y = graph::input(x)
+            .reshape((x.dim(0)?, x.dim(1)?, ()))?
             .broadcast_sub(&column(&mean)?)?
             .broadcast_div(&deviation)?
             .broadcast_mul(&column(&graph::input(&self.weight))?)?
-            .broadcast_add(&column(&graph::input(&self.bias))?)?;
+            .broadcast_add(&column(&graph::input(&self.bias))?)?
+            .reshape(x.shape())?;
         let y = if relu { crate::relu(&y)? } else { y };
         Ok((y, None))
     }
@@ -158,40 +151,53 @@ impl BatchNorm {
     ///
     /// ∂l/∂β = Σ dy,   ∂l/∂γ = Σ dy ∘ x̂,   ∂l/∂x = γ / √(σ² + ε) (dy - ∂l/∂β / n - x̂ ∂l/∂γ / n)
     fn composed_of_batch(&self, x: &Tensor, relu: bool) -> Result<Normalised> {
-        let (weight, bias) = (graph::input(&self.weight), graph::input(&self.bias));
-        let column = |of_channels: &Tensor| of_channels.detach().reshape((1, (), 1));
-        let (gamma, constant) = (column(&weight)?, x.detach());
-        let mean = constant.mean_keepdim((0, 2))?;
-        let centered = constant.broadcast_sub(&mean)?;
-        let variance = centered.sqr()?.mean_keepdim((0, 2))?;
-        let scale = (&variance + self.eps)?.sqrt()?.recip()?;
-        let x_hat = centered.broadcast_mul(&scale)?;
-        let y = x_hat
-            .broadcast_mul(&gamma)?
-            .broadcast_add(&column(&bias)?)?;
-        let y = if relu { crate::relu(&y)? } else { y };
-
-        let factor = (gamma * scale)?;
-        let (output, count) = (y.clone(), (x.elem_count() / x.dim(1)?) as f64);
-        let gradients = move |dy: &Tensor| {
+        let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+        let count = (x.elem_count() / channels) as f64;
+        let rows = move |x: &Tensor| x.reshape((batch, channels, ()));
+        let column = |of_channels: &Tensor| of_channels.reshape((1, (), 1));
+        let mut moments = None;
+        let forward = |inputs: &[Tensor]| {
+            let [x, weight, bias] = exactly(inputs)?;
+            let gamma = column(weight)?;
+            let mean = (rows(x)?.sum_keepdim((0, 2))? / count)?;
+            let centered = rows(x)?.broadcast_sub(&mean)?;
+            let squares = centered.sqr()?.sum_keepdim((0, 2))?;
+            let scale = squares.affine(1.0 / count, self.eps)?.powf(-0.5)?;
+            let x_hat = centered.broadcast_mul(&scale)?;
+            let y = x_hat.broadcast_mul(&gamma)?.broadcast_add(&column(bias)?)?;
+            let y = if relu { y.elu(0.0)? } else { y };
+            let factor = (gamma * scale)?;
+            moments = Some(Moments {
+                mean: mean.flatten_all()?.detach(),
+                variance: squares.flatten_all()?.detach(),
+                divisor: count,
+            });
+            Ok((y.reshape(x.shape())?, [x_hat, factor]))
+        };
+        let inputs = [x, &self.weight, &self.bias];
+        let y = graph::define("batch_norm", &inputs, forward, move |known| {
+            let [x_hat, factor] = known.kept;
             let dy = match relu {
                 true => {
-                    let zeros = output.zeros_like()?;
-                    output.gt(&zeros)?.where_cond(dy, &zeros)?
+                    let is_on = known.y.gt(&zeros_as(known.y)?)?;
+                    is_on.where_cond(known.dy, &zeros_as(known.dy)?)?
                 }
-                false => dy.clone(),
+                false => known.dy.clone(),
             };
+            let dy = rows(&dy)?;
             let of_bias = dy.sum_keepdim((0, 2))?;
-            let of_weight = (&dy * &x_hat)?.sum_keepdim((0, 2))?;
-            let shared = x_hat.broadcast_mul(&(&of_weight / count)?)?;
-            let dx = dy
-                .broadcast_sub(&(&of_bias / count)?)?
-                .sub(&shared)?
-                .broadcast_mul(&factor)?;
-            Ok([dx, of_weight.flatten_all()?, of_bias.flatten_all()?])
-        };
-        let y = graph::with_gradients(y, [x, &weight, &bias], gradients)?;
-        Ok((y, Some((mean.flatten_all()?, variance.flatten_all()?))))
+            let of_weight = (&dy * x_hat)?.sum_keepdim((0, 2))?;
+            let dx = known.wanted(0, || {
+                let shared = x_hat.broadcast_mul(&(&of_weight / count)?)?;
+                dy.broadcast_sub(&(&of_bias / count)?)?
+                    .sub(&shared)?
+                    .broadcast_mul(factor)?
+                    .reshape(known.y.shape())
+            })?;
+            let [of_weight, of_bias] = [of_weight, of_bias].map(|sums| sums.flatten_all());
+            Ok(vec![dx, Some(of_weight?), Some(of_bias?)])
+        })?;
+        Ok((y, moments))
     }
 
     fn fused(&self, x: &Tensor, training: bool, relu: bool) -> Result<Normalised> {
@@ -204,10 +210,23 @@ impl BatchNorm {
                 Some(both.collect::<Vec<MeanAndVariance>>())
             }
         };
+        // Without positions, the batch is the plane.
+        let planes = match x.rank() {
+            2 => x.t()?.contiguous()?.unsqueeze(0)?,
+            _ => x.contiguous()?,
+        };
         let op = Planes { given, eps: self.eps, relu };
-        let (y, moments) = graph::apply_all(op, &[x, &self.weight, &self.bias])?;
+        let (y, moments) = graph::apply_all(op, &[&planes, &self.weight, &self.bias])?;
+        let y = match x.rank() {
+            2 => y.squeeze(0)?.t()?,
+            _ => y,
+        };
         let moments = match moments.as_slice() {
-            [mean, variance] => Some((mean.detach(), variance.detach())),
+            [mean, variance] => Some(Moments {
+                mean: mean.detach(),
+                variance: variance.detach(),
+                divisor: 1.0,
+            }),
             _ => None,
         };
         Ok((y, moments))
@@ -221,8 +240,16 @@ impl BatchNorm {
     }
 }
 
-/// The output, and in training mean and variance of the batch, `[C]`.
-type Normalised = (Tensor, Option<(Tensor, Tensor)>);
+/// The output, and in training what the batch says of mean and variance.
+type Normalised = (Tensor, Option<Moments>);
+
+/// Mean and variance of the batch, `[C]`.
+struct Moments {
+    mean: Tensor,
+    /// Times the divisor.
+    variance: Tensor,
+    divisor: f64,
+}
 
 #[cfg(test)]
 mod tests;

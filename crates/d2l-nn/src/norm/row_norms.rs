@@ -13,7 +13,7 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use d2l_kernels::norm::Rows;
 
-use crate::graph;
+use crate::graph::{self, exactly};
 use crate::kernel;
 use crate::observe::{Sees, report_layer};
 
@@ -108,8 +108,7 @@ impl Parameters {
             let op = Rows { eps: self.eps, centered: self.centered, dim, segment };
             graph::apply(op, &[x, &self.weight, &self.bias])?
         } else {
-            let rows = graph::input(x).reshape(((), dim))?;
-            self.composed(&rows, segment)?.reshape(x.shape())?
+            self.composed(x, dim, segment)?
         };
         report_layer(&self.name, x, &y, Sees::Same, 0);
         Ok(y)
@@ -121,38 +120,43 @@ impl Parameters {
     /// ∂l/∂x = (g - Σ g / n - x̂ Σ (g ∘ x̂) / n) / √(σ² + ε),   ∂l/∂γ = Σ dy ∘ x̂,   ∂l/∂β = Σ dy
     ///
     /// where the last two sums are over all that share a weight. Without μ, Σ g / n is 0 too.
-    fn composed(&self, rows: &Tensor, segment: usize) -> Result<Tensor> {
-        let (constant, is_centered) = (rows.detach(), self.centered);
-        let centered = match is_centered {
-            true => constant.broadcast_sub(&constant.mean_keepdim(1)?)?,
-            false => constant,
-        };
-        let variance = centered.sqr()?.mean_keepdim(1)?;
-        let scale = (variance + self.eps)?.sqrt()?.recip()?;
-        let x_hat = centered.broadcast_mul(&scale)?;
-        let channels = self.weight.dim(0)?;
-        let [weight, bias] = [&self.weight, &self.bias].map(graph::input);
-        let column = |of_channels: &Tensor| of_channels.detach().reshape((1, channels, 1));
+    fn composed(&self, x: &Tensor, dim: usize, segment: usize) -> Result<Tensor> {
+        let (channels, is_centered, n) = (self.weight.dim(0)?, self.centered, dim as f64);
         let by_channel = move |x: &Tensor| x.reshape(((), channels, segment));
-        let gamma = column(&weight)?;
-        let y = by_channel(&x_hat)?
-            .broadcast_mul(&gamma)?
-            .broadcast_add(&column(&bias)?)?
-            .reshape(rows.shape())?;
-
-        let gradients = move |dy: &Tensor| {
-            let of_channels = |x: &Tensor| by_channel(x)?.sum((0, 2));
-            let (of_weight, of_bias) = (of_channels(&(dy * &x_hat)?)?, of_channels(dy)?);
-            let g = by_channel(dy)?.broadcast_mul(&gamma)?;
-            let g = g.reshape(x_hat.shape())?;
-            let shared = x_hat.broadcast_mul(&(&g * &x_hat)?.mean_keepdim(1)?)?;
-            let dx = match is_centered {
-                true => g.broadcast_sub(&g.mean_keepdim(1)?)?.sub(&shared)?,
-                false => g.sub(&shared)?,
+        let column = move |of_channels: &Tensor| of_channels.reshape((1, channels, 1));
+        let forward = |inputs: &[Tensor]| {
+            let [x, weight, bias] = exactly(inputs)?;
+            let rows = x.reshape(((), dim))?;
+            let centered = match is_centered {
+                true => rows.broadcast_sub(&rows.mean_keepdim(1)?)?,
+                false => rows,
             };
-            Ok([dx.broadcast_mul(&scale)?, of_weight, of_bias])
+            let squares = centered.sqr()?.sum_keepdim(1)?;
+            let scale = squares.affine(1.0 / n, self.eps)?.powf(-0.5)?;
+            let x_hat = centered.broadcast_mul(&scale)?;
+            let y = by_channel(&x_hat)?
+                .broadcast_mul(&column(weight)?)?
+                .broadcast_add(&column(bias)?)?;
+            Ok((y.reshape(x.shape())?, [x_hat, scale]))
         };
-        graph::with_gradients(y, [rows, &weight, &bias], gradients)
+        let inputs = [x, &self.weight, &self.bias];
+        graph::define(self.kind, &inputs, forward, move |known| {
+            let ([x, weight, _], [x_hat, scale]) = (exactly(known.inputs)?, known.kept);
+            let dy = by_channel(known.dy)?;
+            let of_weight = known.wanted(1, || (&dy * by_channel(x_hat)?)?.sum((0, 2)))?;
+            let of_bias = known.wanted(2, || dy.sum((0, 2)))?;
+            let dx = known.wanted(0, || {
+                let g = dy.broadcast_mul(&column(weight)?)?;
+                let g = g.reshape(x_hat.shape())?;
+                let shared = x_hat.broadcast_mul(&(&g * x_hat)?.mean_keepdim(1)?)?;
+                let dx = match is_centered {
+                    true => g.broadcast_sub(&g.mean_keepdim(1)?)?.sub(&shared)?,
+                    false => g.sub(&shared)?,
+                };
+                dx.broadcast_mul(scale)?.reshape(x.shape())
+            })?;
+            Ok(vec![dx, of_weight, of_bias])
+        })
     }
 
     /// `[…, D]` to the same shape.
@@ -270,7 +274,7 @@ mod tests {
             let weights = filled(shape, 2, 2.0, DType::F64, &Device::Cpu)?;
             let (kernel, definition) = (
                 layer.forward(&x, x.dim(1)?, segment)?,
-                layer.composed(&x, segment)?,
+                layer.composed(&x, x.dim(1)?, segment)?,
             );
             let of = |y: &Tensor| crate::backward(&(y * &weights)?.sum_all()?);
             let (found, wanted) = (of(&kernel)?, of(&definition)?);

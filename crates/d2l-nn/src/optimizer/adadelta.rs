@@ -49,14 +49,14 @@ impl Rule for AdadeltaRule {
         vec!["square_avg", "acc_delta"]
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         let mean = |mean: &Tensor, x: &Tensor| (mean * self.rho)? + (x.sqr()? * (1.0 - self.rho))?;
         let [s, delta] = apart(memory)?;
         *s = mean(s, &g)?;
         let factor = ((&*delta + self.epsilon)?.sqrt()? / (&*s + self.epsilon)?.sqrt()?)?;
         let d = (factor * g)?;
         *delta = mean(delta, &d)?;
-        w - (d * turn.learning_rate)?
+        d * turn.learning_rate
     }
 
     #[inline(always)] // into `widest`

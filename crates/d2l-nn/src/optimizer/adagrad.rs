@@ -38,10 +38,10 @@ impl Rule for AdagradRule {
         vec!["sum"]
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         let [s] = apart(memory)?;
         *s = (&*s + g.sqr()?)?;
-        w - ((g / (s.sqrt()? + self.epsilon)?)? * turn.learning_rate)?
+        (g / (s.sqrt()? + self.epsilon)?)? * turn.learning_rate
     }
 
     #[inline(always)] // into `widest`

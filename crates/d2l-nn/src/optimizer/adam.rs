@@ -63,14 +63,9 @@ impl Rule for AdamRule {
         self.decoupled
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
-        let w = if self.decoupled {
-            (w * (1.0 - turn.learning_rate * turn.weight_decay))?
-        } else {
-            w
-        };
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         let beta2 = self.moments.betas.1;
-        self.moments.composed(turn, w, g, memory, |s, square| {
+        self.moments.composed(turn, g, memory, |s, square| {
             (s * beta2)? + (square * (1.0 - beta2))?
         })
     }
@@ -126,11 +121,10 @@ impl Moments {
         )
     }
 
-    /// The new w; `next` is s from the last s and g².
+    /// What is subtracted from w; `next` is s from the last s and g².
     pub fn composed(
         self,
         turn: Turn,
-        w: Tensor,
         g: Tensor,
         memory: &mut [Tensor],
         next: impl Fn(&Tensor, Tensor) -> Result<Tensor>,
@@ -140,8 +134,8 @@ impl Moments {
         let [m, s] = apart(memory)?;
         *m = ((&*m * beta1)? + (&g * (1.0 - beta1))?)?;
         *s = next(s, g.sqr()?)?;
-        let divisor = ((s.sqrt()? / correction)? + self.epsilon)?;
-        w - ((&*m / divisor)? * step_size)?
+        let divisor = s.sqrt()?.affine(1.0 / correction, self.epsilon)?;
+        (&*m / divisor)? * step_size
     }
 
     /// The same in place: `added` · w is added to g, and w is multiplied by `kept`.

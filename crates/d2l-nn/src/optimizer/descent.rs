@@ -6,6 +6,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
+use super::joined::{Joined, Member, Memory};
 use super::{Optimizer, ParamGroup, State};
 use crate::kernel::{self, CHUNK, Number, Real};
 
@@ -31,9 +32,9 @@ pub trait Rule: Sync {
         false
     }
 
-    /// The definition, for any device: returns the new w and puts new tensors into `memory`, which is as long as
-    /// [`Rule::memories`].
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor>;
+    /// The definition, for any device: returns what is subtracted from w and puts new tensors into `memory`, which is as
+    /// long as [`Rule::memories`].
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor>;
 
     /// The same in place, weight decay included; inlined into loops for wide vectors. Slices of `memory` that the rule
     /// does not use are empty.
@@ -41,7 +42,7 @@ pub trait Rule: Sync {
 }
 
 /// The numbers of one update of one parameter.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Turn {
     /// η, the group's factor included.
     pub learning_rate: f64,
@@ -59,6 +60,8 @@ pub struct Descent<R> {
     /// For each parameter in the order of the groups: the tensors that the rule keeps, and the number of updates.
     memory: Vec<Vec<Tensor>>,
     steps: Vec<u32>,
+    /// Where there are no kernels, what the last step left of the parameters that it changed together.
+    joined: Vec<Memory>,
     /// False only in tests of the definition.
     in_place: bool,
 }
@@ -80,6 +83,7 @@ impl<R: Rule> Descent<R> {
             steps: vec![0; memory.len()],
             memory,
             groups,
+            joined: Vec::new(),
             in_place: true,
         })
     }
@@ -98,8 +102,11 @@ impl<R: Rule> Descent<R> {
 
 impl<R: Rule> Optimizer for Descent<R> {
     fn step(&mut self, gradients: &GradStore) -> Result<()> {
-        let memory = self.memory.iter_mut().zip(&mut self.steps);
-        for ((group, name, var), (memory, step)) in flat(&self.groups).zip(memory) {
+        let mut together = Vec::new();
+        let memory = self.memory.iter().zip(&mut self.steps);
+        for (number, ((group, name, var), (memory, step))) in
+            flat(&self.groups).zip(memory).enumerate()
+        {
             let Some(gradient) = gradient(gradients, name, var)? else {
                 continue;
             };
@@ -110,12 +117,17 @@ impl<R: Rule> Optimizer for Descent<R> {
                 step: *step,
             };
             if !(self.in_place && kernel::has_kernel(var)) {
-                composed(&self.rule, turn, var, gradient, memory)?;
+                Joined::add(&mut together, turn, Member { number, var, gradient });
             } else if var.dtype() == DType::F64 {
                 in_place::<f64>(&self.rule, turn, var, &gradient, memory)?;
             } else {
                 in_place::<f32>(&self.rule, turn, var, &gradient, memory)?;
             }
+        }
+        let mut last = std::mem::take(&mut self.joined);
+        for set in together {
+            self.joined
+                .push(set.follow(&self.rule, gradients, &mut self.memory, &mut last)?);
         }
         Ok(())
     }
@@ -136,7 +148,8 @@ impl<R: Rule> State for Descent<R> {
         for ((_, name, var), (memory, &step)) in flat(&self.groups).zip(memory) {
             for (kind, tensor) in self.rule.memories().into_iter().zip(memory) {
                 // A copy on one device fails only if memory runs out; then the shared tensor has to do.
-                let copy = tensor.copy().unwrap_or_else(|_| tensor.clone());
+                let copy = tensor.force_contiguous();
+                let copy = copy.unwrap_or_else(|_| tensor.clone());
                 state.insert(key(name, kind), copy);
             }
             if let (true, Ok(step)) = (self.rule.counts_steps(), Tensor::new(step, var.device())) {
@@ -167,24 +180,9 @@ impl<R: Rule> State for Descent<R> {
                 .collect::<Result<Vec<u32>>>()?;
         }
         self.memory = memory;
+        self.joined.clear();
         Ok(())
     }
-}
-
-fn composed<R: Rule>(
-    rule: &R,
-    turn: Turn,
-    var: &Var,
-    gradient: Tensor,
-    memory: &mut [Tensor],
-) -> Result<()> {
-    let w = var.as_detached_tensor();
-    let g = if turn.weight_decay == 0.0 || rule.decouples_decay() {
-        gradient
-    } else {
-        (gradient + (&w * turn.weight_decay)?)?
-    };
-    var.set(&rule.composed(turn, w, g, memory)?)
 }
 
 fn in_place<T: Number>(

@@ -5,12 +5,13 @@
 //! gradient are skipped, as in PyTorch.
 //!
 //! Reading order: this file, [`Sgd`], [`Adagrad`], [`RmsProp`], [`Adadelta`], [`Adam`], [`Yogi`], one file each, and
-//! `descent`, which walks through the parameters for all of them.
+//! `descent`, which walks through the parameters for all of them, and `joined`, for devices without kernels.
 
 mod adadelta;
 mod adagrad;
 mod adam;
 mod descent;
+mod joined;
 mod rmsprop;
 mod sgd;
 mod state;

@@ -62,7 +62,7 @@ impl Rule for RmsPropRule {
         memories
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         let mean = |mean: &Tensor, x: &Tensor| (mean * self.alpha)? + (x * (1.0 - self.alpha))?;
         let (squares, memory) = memory.split_at_mut(1);
         let (means, velocities) = memory.split_at_mut(usize::from(self.centered));
@@ -80,7 +80,7 @@ impl Rule for RmsPropRule {
             direction = ((&*v * self.momentum)? + direction)?;
             *v = direction.clone();
         }
-        w - (direction * turn.learning_rate)?
+        direction * turn.learning_rate
     }
 
     #[inline(always)] // into `widest`

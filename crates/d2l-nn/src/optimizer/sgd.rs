@@ -50,16 +50,16 @@ impl Rule for SgdRule {
         false
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         if self.momentum == 0.0 {
-            return w - (g * turn.learning_rate)?;
+            return g * turn.learning_rate;
         }
         let [v] = apart(memory)?;
         *v = ((&*v * self.momentum)? + &g)?;
         if self.nesterov {
-            w - ((g + (&*v * self.momentum)?)? * turn.learning_rate)?
+            (g + (&*v * self.momentum)?)? * turn.learning_rate
         } else {
-            w - (&*v * turn.learning_rate)?
+            &*v * turn.learning_rate
         }
     }
 

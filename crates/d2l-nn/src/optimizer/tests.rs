@@ -101,6 +101,56 @@ fn kernels_and_definitions_agree() -> Result<()> {
     Ok(())
 }
 
+/// Without kernels the parameters of a group change together, and those without a gradient stay behind.
+#[test]
+fn parameters_that_change_together_do_what_each_would_do_alone() -> Result<()> {
+    let shapes = [vec![3, 5], vec![4], vec![2, 1, 3]];
+    for make in EVERY_RULE {
+        let run = |in_place: InPlace, restarts: bool| -> Result<(Vec<f32>, Vec<f32>)> {
+            let vars = (1..).zip(&shapes).map(|(salt, shape)| {
+                let values = filled(shape.clone(), salt, 1.0, DType::F32, &Device::Cpu)?;
+                Ok((format!("w{salt}"), Var::from_tensor(&values)?))
+            });
+            let vars: Vec<(String, Var)> = vars.collect::<Result<_>>()?;
+            let group = || ParamGroup { weight_decay: 0.1, ..ParamGroup::new(vars.clone()) };
+            let mut optimizer = make(vec![group()], in_place)?;
+            for step in 0..5 {
+                let used = vars.iter().enumerate();
+                let used = used.filter(|&(number, _)| !(number == 1 && step == 2));
+                let squares = used.map(|(_, (_, var))| var.powf(2.0)?.sum_all());
+                let loss = squares.reduce(|a, b| a? + b?);
+                let Some(loss) = loss.transpose()? else {
+                    candle_core::bail!("found no parameters");
+                };
+                optimizer.step(&crate::backward(&loss)?)?;
+                if restarts && step == 3 {
+                    let state = optimizer.state();
+                    optimizer = make(vec![group()], in_place)?;
+                    optimizer.load_state(&state)?;
+                }
+            }
+            let flat = |x: &Tensor| x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+            let values = vars.iter().map(|(_, var)| flat(var));
+            let values: Vec<Vec<f32>> = values.collect::<Result<_>>()?;
+            let state = optimizer.state().into_values().map(|kept| flat(&kept));
+            let state: Vec<Vec<f32>> = state.collect::<Result<_>>()?;
+            Ok((values.concat(), state.concat()))
+        };
+        let (kernels, definitions) = (run(true, false)?, run(false, false)?);
+        for (one, other) in [(kernels.0, &definitions.0), (kernels.1, &definitions.1)] {
+            assert_eq!(one.len(), other.len());
+            for (one, other) in one.iter().zip(other) {
+                assert!(
+                    (one - other).abs() <= 1e-5 * one.abs().max(1.0),
+                    "{one} {other}"
+                );
+            }
+        }
+        assert_eq!(run(false, true)?, definitions, "the state holds all of it");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_constant_gradient_has_no_variance_and_no_infinite_step() -> Result<()> {
     for in_place in [true, false] {

@@ -46,9 +46,9 @@ impl Rule for YogiRule {
         Moments::NAMES.to_vec()
     }
 
-    fn composed(&self, turn: Turn, w: Tensor, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
+    fn composed(&self, turn: Turn, g: Tensor, memory: &mut [Tensor]) -> Result<Tensor> {
         let rest = 1.0 - self.moments.betas.1;
-        self.moments.composed(turn, w, g, memory, |s, square| {
+        self.moments.composed(turn, g, memory, |s, square| {
             s + ((&square * (&square - s)?.sign()?)? * rest)?
         })
     }

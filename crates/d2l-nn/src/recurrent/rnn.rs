@@ -54,7 +54,7 @@ impl Composed for Nonlinearity {
         let gates = (gates + past.h.matmul(&weights.w_hh.t()?)?)?;
         let h = match self {
             Self::Tanh => gates.tanh()?,
-            Self::Relu => crate::relu(&gates)?,
+            Self::Relu => gates.elu(0.0)?, // as the definition of `relu`
         };
         Ok(State { h, c: None })
     }

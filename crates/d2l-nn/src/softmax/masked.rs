@@ -5,7 +5,9 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use d2l_kernels::softmax::{Function, Seen};
 
-use super::op;
+use super::{gradient, op, value};
+use crate::constants::{lowest_as, positions, zeros_as};
+use crate::graph::{self, exactly};
 use crate::observe::{Sees, report_function};
 
 /// The softmax along the last axis over the positions that count, with zeros elsewhere: `[B, …, K] -> [B, …, K]`.
@@ -45,7 +47,7 @@ pub fn masked_softmax(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let y = if crate::kernel::has_kernel(x) {
         by_kernel(x, &mask)?
     } else {
-        composed(&crate::graph::input(x), &mask)?
+        composed(x, &mask)?
     };
     report_function("masked_softmax", &[x], &y, Sees::All);
     Ok(y)
@@ -65,27 +67,39 @@ fn by_kernel(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
 
 /// The definition in candle's own operations: the kernel's reference, and what other devices run.
 pub(super) fn composed(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    let (dims, dtype, device) = (x.dims(), x.dtype(), x.device());
+    let dims = x.dims();
     let seen = if mask.dtype() == DType::U32 {
         let mut shape = vec![1; dims.len()];
         shape[0] = dims[0];
         if let &[_, queries] = mask.dims() {
             shape[dims.len() - 2] = queries;
         }
-        let keys = x.dim(D::Minus1)?;
-        let position = Tensor::arange(0, keys as u32, device)?;
-        position.broadcast_lt(&mask.reshape(shape)?)?
+        let keys = positions(x.dim(D::Minus1)?, x.device())?;
+        keys.broadcast_lt(&mask.reshape(shape)?)?
     } else {
-        mask.ne(0u8)?
+        mask.clone()
     };
-    let seen = seen.broadcast_as(x.shape())?.contiguous()?;
-    // Finite, so that a row without any position contains no ∞ - ∞.
-    let lowest = if dtype == DType::F16 { -6e4f32 } else { -1e30 };
-    let lowest = Tensor::full(lowest, x.shape(), device)?.to_dtype(dtype)?;
-    let x = seen.where_cond(&x.contiguous()?, &lowest)?;
-    let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
-    let exponentials = (shifted.exp()? * seen.to_dtype(dtype)?)?;
-    let sums = exponentials.sum_keepdim(D::Minus1)?;
-    let sums = (&sums + sums.detach().eq(0.0)?.to_dtype(dtype)?)?;
-    exponentials.broadcast_div(&sums)
+    over_seen("masked_softmax", x, Some(&seen))
+}
+
+/// The softmax along the last axis over the positions where `seen`, u8 and broadcast to x, is not 0. All others are 0.
+pub(crate) fn over_seen(name: &'static str, x: &Tensor, seen: Option<&Tensor>) -> Result<Tensor> {
+    let seen = seen.map(|seen| seen.broadcast_as(x.shape())).transpose()?;
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        let last = x.rank() - 1;
+        let y = match &seen {
+            None => value(x, last, Function::Softmax)?,
+            Some(seen) => {
+                let x = seen.where_cond(x, &lowest_as(x)?)?;
+                let y = value(&x, last, Function::Softmax)?;
+                seen.where_cond(&y, &zeros_as(&y)?)? // a row without any position is even by now
+            }
+        };
+        Ok((y, []))
+    };
+    graph::define(name, &[x], forward, |known| {
+        let last = known.y.rank() - 1;
+        Ok(vec![Some(gradient(known.y, known.dy, last)?)])
+    })
 }

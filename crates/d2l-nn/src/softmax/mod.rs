@@ -12,11 +12,13 @@ mod op;
 mod tests;
 
 pub use masked::masked_softmax;
+pub(crate) use masked::over_seen;
 
 use candle_core::shape::Dim;
 use candle_core::{Result, Tensor, bail};
 use d2l_kernels::softmax::{Function, Seen};
 
+use crate::graph::{self, exactly};
 use crate::observe::{Sees, report_function};
 
 /// The exponentials of `x` divided by their sum along `axis`: any shape to the same shape. An axis can be counted from
@@ -51,7 +53,7 @@ fn along(x: &Tensor, axis: impl Dim, function: Function) -> Result<Tensor> {
     let y = if crate::kernel::has_kernel(x) {
         op::run(x, axis, function, Seen::All)?
     } else {
-        composed(&crate::graph::input(x), axis, function)?
+        composed(x, axis, function)?
     };
     report_function(name, &[x], &y, Sees::All);
     Ok(y)
@@ -59,6 +61,25 @@ fn along(x: &Tensor, axis: impl Dim, function: Function) -> Result<Tensor> {
 
 /// The definition in candle's own operations: the kernel's reference, and what other devices run.
 fn composed(x: &Tensor, axis: usize, function: Function) -> Result<Tensor> {
+    let forward = |inputs: &[Tensor]| {
+        let [x] = exactly(inputs)?;
+        Ok((value(x, axis, function)?, []))
+    };
+    graph::define(function.name(), &[x], forward, move |known| {
+        let (y, dy) = (known.y, known.dy);
+        let dx = match function {
+            Function::Softmax => gradient(y, dy, axis)?,
+            Function::LogSoftmax => (dy - y.exp()?.broadcast_mul(&dy.sum_keepdim(axis)?)?)?,
+        };
+        Ok(vec![Some(dx)])
+    })
+}
+
+fn value(x: &Tensor, axis: usize, function: Function) -> Result<Tensor> {
+    let is_last = axis + 1 == x.rank();
+    if is_last && matches!(function, Function::Softmax) && !x.track_op() {
+        return candle_nn::ops::softmax_last_dim(&x.contiguous()?); // the same in one launch
+    }
     let shifted = x.broadcast_sub(&x.max_keepdim(axis)?.detach())?;
     let exponentials = shifted.exp()?;
     let sums = exponentials.sum_keepdim(axis)?;
@@ -66,4 +87,10 @@ fn composed(x: &Tensor, axis: usize, function: Function) -> Result<Tensor> {
         Function::Softmax => exponentials.broadcast_div(&sums),
         Function::LogSoftmax => shifted.broadcast_sub(&sums.log()?),
     }
+}
+
+/// ∂l/∂x of a softmax y along `axis`.
+fn gradient(y: &Tensor, dy: &Tensor, axis: usize) -> Result<Tensor> {
+    let products = (y * dy)?;
+    &products - y.broadcast_mul(&products.sum_keepdim(axis)?)?
 }

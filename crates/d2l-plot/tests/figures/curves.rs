@@ -2,7 +2,7 @@
 
 use super::{FIRST, SECOND, count, failure, series, svg, texts};
 use anyhow::{Context, Result};
-use d2l_plot::{AxisScale, Curve, CurvePlot, Series, curves};
+use d2l_plot::{AxisScale, Curve, CurvePlot, Series, curves, panels};
 
 fn draw(series: &[Series]) -> Result<String> {
     svg(|path| curves(path, "title", "epoch", "loss", series))
@@ -201,5 +201,66 @@ fn what_a_line_smooths_is_faint_behind_it() -> Result<()> {
             .any(|text| text == "5.0" || text == "5"),
         "it has its room"
     );
+    Ok(())
+}
+
+#[test]
+fn panels_share_title_and_legend_and_have_axes_of_their_own() -> Result<()> {
+    let curve = |name: &str, values: &[f64], colour| Curve {
+        points: series(name, values).points,
+        name: name.to_string(),
+        colour,
+        ..Curve::default()
+    };
+    let losses = [
+        curve("a", &[900.0, 700.0], 0),
+        curve("b", &[800.0, 600.0], 1),
+    ];
+    let scores = [curve("a", &[0.91, 0.93], 0), curve("b", &[0.92, 0.94], 1)];
+    let plot = |y_label, curves| CurvePlot {
+        title: "",
+        x_label: "epoch",
+        y_label,
+        x_scale: AxisScale::Automatic,
+        y_scale: AxisScale::Automatic,
+        curves,
+    };
+    let both = [plot("loss", &losses), plot("accuracy", &scores)];
+    let svg = svg(|path| panels(path, "both", &both))?;
+    let texts = texts(&svg)?;
+    let times = |wanted: &str| texts.iter().filter(|text| *text == wanted).count();
+    for (text, wanted) in [
+        ("both", 1),
+        ("a", 1),
+        ("b", 1),
+        ("epoch", 2),
+        ("loss", 1),
+        ("accuracy", 1),
+    ] {
+        assert_eq!(times(text), wanted, "{text} in {texts:?}");
+    }
+    assert_eq!(count(&svg, "polyline", "stroke", FIRST)?, 2 + 1);
+    // Both lines use the whole height of their panel: neither is flat beside the other.
+    let document = roxmltree::Document::parse(&svg)?;
+    let lines = document
+        .descendants()
+        .filter(|node| node.has_tag_name("polyline") && node.attribute("stroke") == Some(FIRST));
+    let heights: Vec<i32> = lines
+        .filter_map(|node| node.attribute("points"))
+        .map(|points| -> Result<i32> {
+            let y = |point: &str| -> Result<i32> {
+                Ok(point.split_once(',').context("x,y")?.1.parse()?)
+            };
+            let points: Vec<&str> = points.split_whitespace().collect();
+            Ok((y(points[0])? - y(points[points.len() - 1])?).abs())
+        })
+        .collect::<Result<_>>()?;
+    assert_eq!(
+        heights.iter().filter(|height| **height > 1000).count(),
+        2,
+        "{heights:?}"
+    );
+    let error = failure(|path| panels(path, "none", &[]))?;
+    assert!(error.contains("has no plot"), "{error}");
     Ok(())
 }

@@ -202,11 +202,11 @@ fn rows_have_names_and_scales_of_their_own() -> Result<()> {
     ];
     let svg = svg(|path| image_rows(path, "t", &rows))?;
     let found = colours(&svg, 3, 1)?;
-    assert_eq!(found.len(), 3, "three pictures and no bar");
+    assert_eq!(found.len(), 4, "three pictures and the bar");
     assert_eq!(found[0][0], found[2][0], "the largest of each row");
     assert_eq!(found[1][2], found[2][2], "half of it");
     let texts = texts(&svg)?;
-    for wanted in ["conv1", "2 × 3", "±0.5", "conv2", "±8"] {
+    for wanted in ["conv1", "2 × 3", "±0.5", "conv2", "±8", "−", "0", "+"] {
         assert!(texts.contains(&wanted.to_string()), "{wanted}: {texts:?}");
     }
     assert!(!texts.contains(&"unseen".to_string()));

@@ -2,7 +2,7 @@
 
 use super::{FIRST, SECOND, count, failure, series, svg, texts};
 use anyhow::Result;
-use d2l_plot::scatter_with_fit;
+use d2l_plot::{scatter, scatter_with_fit};
 
 #[test]
 fn every_finite_point_is_a_dot_and_the_fit_is_a_line() -> Result<()> {
@@ -36,12 +36,36 @@ fn the_line_is_drawn_over_the_dots() -> Result<()> {
 }
 
 #[test]
+fn several_sets_have_a_colour_each_before_the_lines() -> Result<()> {
+    let sets = [
+        series("train", &[1.0, 2.0, 3.0]),
+        series("held out", &[4.0, 5.0]),
+    ];
+    let svg = svg(|path| scatter(path, "t", "x", "y", &sets, &[series("fit", &[0.0, 1.0])]))?;
+    assert_eq!(count(&svg, "circle", "fill", FIRST)?, 3 + 1);
+    assert_eq!(count(&svg, "circle", "fill", SECOND)?, 2 + 1);
+    assert_eq!(
+        count(&svg, "polyline", "stroke", SECOND)?,
+        0,
+        "the line is in a third one"
+    );
+    for name in ["train", "held out", "fit"] {
+        assert!(texts(&svg)?.contains(&name.to_string()), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
 fn bad_input_is_named() -> Result<()> {
-    let error = failure(|path| scatter_with_fit(path, "t", "x", "y", &[], &[]))?;
+    let error = failure(|path| scatter(path, "t", "x", "y", &[], &[]))?;
     assert!(error.contains("has no data points"), "{error}");
+    let error = failure(|path| scatter_with_fit(path, "t", "x", "y", &[], &[]))?;
+    assert!(error.contains("\"data\" of \"t\" has no points"), "{error}");
     let error = failure(|path| {
         scatter_with_fit(path, "t", "x", "y", &[(0.0, 1.0)], &[series("fit", &[])])
     })?;
     assert!(error.contains("\"fit\""), "{error}");
+    let error = failure(|path| scatter(path, "t", "x", "y", &[series("no", &[])], &[]))?;
+    assert!(error.contains("\"no\" of \"t\" has no points"), "{error}");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Two optimizers in turn: a generator learns to draw points that a discriminator takes for real ones.
-//! D2L en 20.1; Goodfellow et al. 2014, arXiv:1406.2661.
+//! Two optimizers in turn: a generator learns to draw points that a discriminator mistakes for real ones. D2L en 20.1;
+//! Goodfellow et al. 2014, arXiv:1406.2661.
 
 use anyhow::Result;
 use candle_core::{DType, Module, Tensor};
@@ -20,7 +20,7 @@ const RECIPE: Recipe = Recipe {
 };
 const PRESETS: &[Preset] = &[Preset::plain(PresetName::Quick, "en 20.1", RECIPE)];
 
-/// The model in the list.
+/// The model's entry in the list.
 pub fn model() -> Model {
     let about = "A generator and a discriminator, trained in turn (D2L en 20.1)";
     Model::new("adversarial", about, train, &[], PRESETS)
@@ -121,10 +121,10 @@ fn train(run: &mut Run, _: &()) -> Result<()> {
                 let wanted = Tensor::full(answer, logits.shape(), &device)?.to_dtype(DType::F32)?;
                 binary_cross_entropy(&logits, &wanted)
             };
-            // The discriminator learns to tell real from drawn; the generator is a constant to it.
+            // The discriminator learns to tell real points from drawn ones; to it, the generator is a constant.
             let loss = ((judge(&real, 1.0)? + judge(&drawn.detach(), 0.0)?)? / 2.0)?;
             optimizers.0.step(&backward(&loss)?)?;
-            // The generator learns to be taken for real; its optimizer leaves the discriminator alone.
+            // The generator learns to pass for real; its optimizer leaves the discriminator alone.
             let generator_loss = judge(&drawn, 1.0)?;
             optimizers.1.step(&backward(&generator_loss)?)?;
             run.scores()

@@ -1,5 +1,5 @@
-//! Several losses and several inputs: one network learns a sum and a sign from two vectors. D2L zh 13.4, en 14.4 train
-//! such a pair of losses, class and offset of a box.
+//! Several losses and several inputs: one network learns a sum and a sign from two vectors. D2L zh 13.4 and en 14.4
+//! train with such a pair of losses, for the class and the offset of a box.
 //!
 //! The loop is [`d2l::fit`]. The example's task adds up the losses and logs each of them.
 
@@ -21,7 +21,7 @@ const RECIPE: Recipe = Recipe {
 };
 const PRESETS: &[Preset] = &[Preset::plain(PresetName::Quick, "zh 13.4", RECIPE)];
 
-/// The model in the list.
+/// The model's entry in the list.
 pub fn model() -> Model {
     let about = "A regression and a classification with one network of two inputs";
     Model::new("two-heads", about, train, &[], PRESETS)
@@ -50,7 +50,7 @@ impl TwoHeads {
 }
 
 impl Network<[&Tensor; 2]> for TwoHeads {
-    /// Two of `[B, D] -> [B, 1 + K]`: the sum, and the logits of the sign.
+    /// Two inputs `[B, D] -> [B, 1 + K]`: the sum, and the logits of the sign.
     fn forward(&self, [a, b]: &[&Tensor; 2], _: Mode) -> candle_core::Result<Tensor> {
         let h = relu(&self.shared.forward(&concat(&[a, b], 1)?)?)?;
         concat(&[&self.sum.forward(&h)?, &self.sign.forward(&h)?], 1)

@@ -1,7 +1,7 @@
 //! No data set: an agent on a line learns by policy gradients to walk to the right. D2L en 17; Williams 1992.
 //!
-//! The environment keeps the agent's place, so a checkpoint holds it as it holds the optimizer. An epoch is a number of
-//! steps.
+//! The environment keeps the agent's place, so a checkpoint holds the environment as it holds the optimizer. An epoch
+//! is a number of steps.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use d2l::{Evaluation, Model, Plan, Preset, PresetName, Recipe, Run};
 const RECIPE: Recipe = Recipe { epochs: 20, batch_size: 1, learning_rate: 0.1, ..Recipe::SGD };
 const PRESETS: &[Preset] = &[Preset::plain(PresetName::Quick, "en 17", RECIPE)];
 
-/// The model in the list.
+/// The model's entry in the list.
 pub fn model() -> Model {
     let about = "An agent in an environment, without a data set (D2L en 17)";
     Model::new("walk", about, train, &[], PRESETS)
@@ -24,7 +24,7 @@ pub fn model() -> Model {
 const STEPS: usize = 200;
 const PLACES: u32 = 10;
 
-/// The line, and where on it the agent is.
+/// The line, and the agent's place on it.
 struct Line {
     place: u32,
 }

@@ -1,4 +1,4 @@
-//! `runs compare A B …`: what differs, by how much, beyond the seeds' spread or not, and at what cost.
+//! `runs compare A B …`: what differs, by how much, whether by more than the seeds' spread, and at what cost.
 
 mod json;
 mod tables;
@@ -8,7 +8,6 @@ use crate::args::Format;
 use crate::groups::{Group, by_field, by_setting};
 use crate::select::{LETTERS, Runs, Selection, letter, select};
 use crate::spread::Spread;
-use crate::text;
 use anyhow::{Result, anyhow, bail};
 use d2l_command::usage;
 use d2l_log::{Comparison, Gap, Log, differences};
@@ -19,11 +18,11 @@ use tables::{describe, exact, judgement, tables};
 pub struct Compare {
     #[command(flatten)]
     pub runs: Runs,
-    /// Compare what runs with different values of this field have in common, as in recipe.learning_rate; without it,
-    /// runs that differ in their seed alone are put together
+    /// Group the runs by this field, such as recipe.learning_rate, and compare the groups; without it, runs that differ
+    /// in their seed alone are grouped
     #[arg(long, value_name = "FIELD")]
     pub by: Option<String>,
-    /// Compare these metrics only, such as valid.accuracy; several with commas between them
+    /// Compare these metrics only, such as valid.accuracy; separate several with commas
     #[arg(long = "metric", value_name = "METRIC", value_delimiter = ',')]
     pub metrics: Vec<String>,
     /// Exit with 1 if a metric that two runs share is further apart than this in any epoch
@@ -37,16 +36,16 @@ pub struct Compare {
     pub format: Format,
 }
 
-/// What is compared: single runs, or groups of them.
+/// The things that are compared: single runs, or groups of them.
 pub(crate) struct Sides<'a> {
-    /// A column each.
+    /// One column each.
     pub(crate) groups: Vec<Group<'a>>,
     /// The mean run of each.
     pub(crate) means: Vec<Log>,
     pub(crate) comparison: Comparison,
-    /// Each metric over the seeds; empty if each group is one run and nothing was said about grouping.
+    /// Each metric over the seeds; empty if each group is one run and `--by` is not given.
     pub(crate) spreads: Vec<Spread>,
-    /// How the spreads call the groups.
+    /// The groups' names in the tables of spreads.
     pub(crate) names: Vec<String>,
 }
 
@@ -73,17 +72,17 @@ pub(crate) fn compare(runs_dir: &Path, args: &Compare) -> Result<Report> {
         (Some(tolerance), Some(beyond)) => judge(&sides.comparison, tolerance, beyond),
         _ => Ok(()),
     };
-    let text = match args.format {
-        Format::Json => text::json(&json::value(&sides, args.tolerance))?,
+    let report = match args.format {
+        Format::Json => Report::json(&json::value(&sides, args.tolerance))?,
         Format::Text => {
             let mut text = format!("{note}{}", tables(&sides, args));
             if let (Some(tolerance), Some(beyond)) = (args.tolerance, &beyond) {
                 text += &judgement(&sides.comparison, tolerance, beyond);
             }
-            text
+            text.into()
         }
     };
-    Ok(Report { text, verdict })
+    Ok(Report { verdict, ..report })
 }
 
 /// Puts the runs into columns: by the field that the call names, otherwise by setting. Seeds of a single setting stand
@@ -145,7 +144,7 @@ fn sides<'a>(logs: &'a [Log], args: &Compare) -> Result<Sides<'a>> {
     Ok(Sides { groups, means, comparison, spreads, names })
 }
 
-/// Amounts over the first one.
+/// Amounts, each divided by the first one.
 fn ratios(amounts: &[Option<f64>]) -> Vec<Option<f64>> {
     let first = amounts.first().copied().flatten();
     let ratio = |amount: &Option<f64>| Some((*amount)? / first?).filter(|ratio| ratio.is_finite());

@@ -6,6 +6,7 @@ use crate::select::letter;
 use crate::spread::Spread;
 use crate::table::{self, spread, spread_note};
 use crate::text::{count, distance, field, memory, optional, place, quantity, shortened};
+use d2l_language::translated;
 use d2l_log::{Comparison, Cost, Gap, Table, shown};
 
 pub(super) fn tables(sides: &Sides, args: &Compare) -> String {
@@ -33,7 +34,7 @@ pub(super) fn tables(sides: &Sides, args: &Compare) -> String {
     text + &format!("\n{}", totals(sides))
 }
 
-/// One line per column: its letter, and its run, or what its runs have in common.
+/// One line per column: its letter, and its run or what its runs have in common.
 fn legend(groups: &[Group], by: Option<&str>) -> String {
     let mut lines = String::new();
     let mut varying: Vec<String> = Vec::new();
@@ -44,7 +45,7 @@ fn legend(groups: &[Group], by: Option<&str>) -> String {
         };
         let seeds = match (by, group.logs.len()) {
             (None, 1) => String::new(),
-            _ => format!(" ({})", group.seeds()),
+            _ => format!(" ({})", translated(&group.seeds())),
         };
         lines += &format!("{}  {name}{seeds}\n", letter(column));
         varying.extend(
@@ -106,6 +107,7 @@ fn metric(metric: &Table, runs: usize, all: bool, means: bool) -> String {
             Some(fold) if folds => format!("  fold {fold}, epoch {}", row.place.epoch),
             _ => format!("  epoch {}", row.place.epoch),
         };
+        let name = translated(&name);
         let values = row.values.iter().map(|value| optional(*value, shown));
         table.row(
             std::iter::once(name)
@@ -128,18 +130,18 @@ pub(super) fn describe(gap: &Gap, text: impl Fn(f64) -> String) -> String {
     format!(
         "{} {}: {one}, {other}",
         distance(gap.size()),
-        place(gap.place)
+        translated(&place(gap.place))
     )
 }
 
-/// The final value of each metric, unless it stands with the seeds' spread, and the cost.
+/// The final value of each metric, unless it is shown with the seeds' spread, and the cost.
 fn totals(sides: &Sides) -> String {
     let Sides { groups, means, comparison, .. } = sides;
     let mut table = wide_table("final", means.len(), None);
     let are_runs = groups.iter().all(|group| group.logs.len() == 1);
     let is_spread = |metric: &str| sides.spreads.iter().any(|spread| spread.metric == metric);
     let mut row =
-        |name: &str, cells: Vec<String>| table.row(std::iter::once(name.to_string()).chain(cells));
+        |name: &str, cells: Vec<String>| table.row(std::iter::once(translated(name)).chain(cells));
     let scores = comparison.scores.iter();
     for score in scores.filter(|score| are_runs || !is_spread(&score.metric)) {
         row(

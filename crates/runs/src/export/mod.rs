@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// <chapter>/<run>, <run>, or paths; none: all runs
     pub runs: Vec<String>,
-    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    /// Only the runs that meet a condition, such as 'recipe.learning_rate>0.1'; repeat it for several, which must all
+    /// hold
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<Condition>,
-    /// For which program
+    /// The program to write for
     #[arg(long, value_enum)]
     pub format: Format,
-    /// Folder of the files; by default export-csv or export-tensorboard in the folder of the runs
+    /// Folder for the files; by default export-csv or export-tensorboard in the folder of the runs
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }

@@ -1,8 +1,8 @@
 //! A folder of event files, `<chapter>/<run>/events.out.tfevents.…`, for `tensorboard --logdir`.
 //!
-//! A metric's tag has `/` where its name has a dot, because TensorBoard makes a section of what stands before it. Numbers
-//! lose digits: TensorBoard 2.21 serves 32-bit ones only, and shows an empty chart for others. `epoch` is a curve too,
-//! so that an import finds the epochs again.
+//! A metric's tag has `/` where its name has a dot, because TensorBoard makes a section of the part before it. Numbers
+//! lose digits: TensorBoard 2.21 serves only 32-bit numbers, and shows an empty chart for others. `epoch` is a curve
+//! too, so that an import finds the epochs again.
 
 use super::picture::{Painter, Picture};
 use crate::tensorboard::message::*;
@@ -17,7 +17,7 @@ use std::path::Path;
 use std::slice;
 use std::time::UNIX_EPOCH;
 
-/// Values of an epoch that are curves beside its metrics.
+/// Values of an epoch that are curves besides its metrics.
 const MORE: [&str; 3] = ["learning_rate", "seconds", "examples_per_second"];
 /// Red, green, blue, opacity.
 const CHANNELS: i32 = 4;
@@ -34,7 +34,7 @@ pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
         let end = file.curves(log);
         for figure in figures::of(log)? {
             let picture = painter.paint(&figure.svg);
-            let at = || format!("figure {} of {} not painted", figure.name, log.name);
+            let at = || format!("figure {} of {} not drawn", figure.name, log.name);
             file.picture(&figure.name, picture.with_context(at)?, log, end);
             drawn += 1;
         }
@@ -54,7 +54,7 @@ pub(crate) fn export(logs: &[Log], folder: &Path) -> Result<String> {
     ))
 }
 
-/// Seconds from 1970 to the start of the run; a log with another kind of time starts then.
+/// Seconds from 1970 to the start of the run; 0 if the log's time has another form.
 fn started(log: &Log) -> f64 {
     let started = humantime::parse_rfc3339_weak(&log.header.started).ok();
     let since = started.and_then(|started| started.duration_since(UNIX_EPOCH).ok());
@@ -87,7 +87,7 @@ impl EventFile {
         );
     }
 
-    /// The curves of single steps. The log has no time for these: they have the start's.
+    /// The curves of single steps. The log has no times for them, so they get the time of the start.
     fn steps(&mut self, log: &Log) {
         for step in &log.steps {
             let values = [("loss", step.loss), ("learning_rate", step.learning_rate)];

@@ -1,5 +1,5 @@
-//! The folder that burn's `FileMetricLogger` writes: `train/epoch-1/Loss.log`, `valid/epoch-1/Accuracy.log`, … A line has
-//! the value of one minibatch, and after a comma the number of its examples if the metric counts them.
+//! The folder that burn's `FileMetricLogger` writes: `train/epoch-1/Loss.log`, `valid/epoch-1/Accuracy.log`, … A line
+//! has the value of one minibatch, followed by a comma and the number of its examples if the metric counts them.
 
 use super::table::{Row, Table, Tables};
 use anyhow::{Context, Result};

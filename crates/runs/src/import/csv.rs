@@ -1,4 +1,5 @@
-//! Tables as CSV: names of columns in the first line, numbers below. A column `run` names the runs if there are several.
+//! Tables as CSV: names of columns in the first line, numbers below. If there are several runs, a column `run` names
+//! them.
 
 use super::table::{Row, Tables};
 use crate::tables::{EPOCHS, STEPS};
@@ -9,7 +10,7 @@ use std::path::Path;
 /// The column that tells runs apart.
 const RUN: &str = "run";
 
-/// Whether a folder is that of an export of ours.
+/// Whether a folder holds an export of ours.
 pub(crate) fn is_export(folder: &Path) -> bool {
     folder.join(EPOCHS).is_file()
 }

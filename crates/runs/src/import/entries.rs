@@ -5,7 +5,7 @@ use super::table::Row;
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeMap;
 
-/// The largest whole number up to which a 64-bit float holds all.
+/// The largest number up to which a 64-bit float can hold every whole number.
 const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// A row.
@@ -19,7 +19,7 @@ pub(crate) struct Entry {
     /// Loss and learning rate of a single step.
     pub(crate) step_loss: Option<f64>,
     pub(crate) step_rate: Option<f64>,
-    /// Values of an epoch by their names here.
+    /// Values of an epoch by their names in our logs.
     pub(crate) values: Vec<(String, f64)>,
 }
 
@@ -33,10 +33,10 @@ impl Entry {
 /// A column's role, and the fold that its name says.
 type Known = BTreeMap<String, (Option<usize>, Role)>;
 
-/// A column's name in the log, and here.
+/// A column's name in the foreign log, and in ours.
 pub(crate) type Renamed = (String, String);
 
-/// The rows, and what their columns are here, in the order of the log.
+/// The rows, and the meaning of their columns, in the order of the log.
 pub(crate) fn of(rows: &[Row], given: &Given) -> Result<(Vec<Entry>, Vec<Renamed>)> {
     let mut known = Known::new();
     let mut columns = Vec::new();
@@ -83,7 +83,8 @@ fn entry(row: &Row, known: &Known) -> Result<Entry> {
     Ok(entry)
 }
 
-/// A number that counts something. Some programs write parts of an epoch: these belong to the one that has begun.
+/// A number that counts something. Some programs write fractions of an epoch; a fraction belongs to the epoch that has
+/// begun.
 fn whole(column: &str, value: f64) -> Result<usize> {
     ensure!(
         (0.0..=LARGEST).contains(&value),

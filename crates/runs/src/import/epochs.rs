@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use d2l_log::{Epoch, Record, Step};
 use std::collections::BTreeMap;
 
-/// The epochs and steps of a run, and what to tell about them.
+/// The epochs and steps of a run, and remarks for the reader.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     pub(crate) epochs: Vec<Epoch>,
@@ -21,7 +21,7 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// The lines of our log: the steps of an epoch stand before it.
+    /// The lines of our log: the steps of an epoch come before it.
     pub(crate) fn records(&self) -> Vec<Record> {
         let mut steps = self.steps.iter().peekable();
         let mut records = Vec::new();
@@ -37,7 +37,7 @@ impl Epochs {
     }
 }
 
-/// What an epoch's rows hold of one value.
+/// The rows' entries for one value of an epoch.
 #[derive(Default)]
 struct Values {
     sum: f64,
@@ -52,8 +52,8 @@ struct Collected {
     values: BTreeMap<String, Values>,
 }
 
-/// Rows of one epoch become one: `train` is the mean over them, everything else the last. Rows of single steps are also
-/// kept as these.
+/// Rows of one epoch become one: `train` is the mean over them, everything else the last value. Rows of single steps
+/// are also kept as steps.
 pub(crate) fn collect(rows: &[Row], given: &Given) -> Result<Epochs> {
     let (entries, columns) = entries::of(rows, given)?;
     let (places, note) = places::of(&entries);
@@ -88,7 +88,7 @@ pub(crate) fn collect(rows: &[Row], given: &Given) -> Result<Epochs> {
     }
     let mut epochs = epochs(collected, from_zero);
     if !steps.is_empty() {
-        // Their learning rate stands in their own lines.
+        // Their learning rate is in their own lines.
         epochs.retain(|epoch| !epoch.metrics().is_empty());
     }
     if steps.is_empty() && epochs.iter().all(|epoch| epoch.metrics().is_empty()) {

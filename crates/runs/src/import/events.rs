@@ -17,7 +17,7 @@ pub(crate) const STEP: &str = "step";
 /// The column of the event's time, in seconds since 1970.
 pub(crate) const TIME: &str = "wall_time";
 
-/// Whether a file is called like an event file.
+/// Whether a file has the name of an event file.
 pub(crate) fn is_one(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().contains(FILE_NAME))

@@ -1,7 +1,7 @@
 //! `runs import`: a log that another program wrote becomes a run beside ours.
 //!
-//! `csv`, `json_lines`, `events` and `burn` read a format into a `table`; `names` says what its columns mean, `entries`
-//! reads the rows so, `places` finds their epochs, `epochs` and `steps` make the lines of our log.
+//! `csv`, `json_lines`, `events` and `burn` read a format into a `table`; `names` says what its columns mean; `entries`
+//! reads the rows accordingly; `places` finds their epochs; `epochs` and `steps` make the lines of our log.
 
 mod burn;
 pub(crate) mod csv;
@@ -25,21 +25,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use table::{Table, Tables};
 
-/// The first second since 1970 that has five digits for the year.
+/// The first second, counted from 1970, whose year has five digits.
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV file, a file of JSON lines, an event file of TensorBoard or a folder of these of one run, the folder of a
-    /// burn run, or the folder that export --format csv wrote
+    /// A CSV file, a file of JSON lines, an event file of TensorBoard or a folder with those of one run, the folder of
+    /// a burn run, or the folder that export --format csv wrote
     pub file: PathBuf,
-    /// What a column is here, such as train_loss=train.loss, lr=learning_rate or it=step; may be repeated
+    /// The meaning of a column, such as train_loss=train.loss, lr=learning_rate or it=step; may be repeated
     #[arg(long, value_name = "COLUMN=NAME")]
     pub map: Vec<String>,
-    /// Name of the run; by default that of the file, or of its folder for an event file
+    /// Name of the run; by default the file's, or its folder's for an event file
     #[arg(long)]
     pub name: Option<String>,
-    /// Chapter that the run stands in, such as mlp
+    /// Chapter to put the run in, such as mlp
     #[arg(long, default_value = "imported")]
     pub chapter: String,
     /// Model, such as mlp; by default the run's name
@@ -48,7 +48,7 @@ pub struct Args {
     /// What trained it, such as pytorch or burn
     #[arg(long, default_value = "imported")]
     pub implementation: String,
-    /// Seed of the run, so that runs that differ in it alone are taken together
+    /// Seed of the run; runs that differ in it alone are grouped
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }
@@ -111,7 +111,7 @@ fn read(path: &Path) -> Result<Tables> {
     }
 }
 
-/// The run's name as a folder's: the last part of the log's own name, or of the file's.
+/// The run's name as the name of a folder: the last part of the log's own name, or of the file's.
 fn run_of(table: &Table, args: &Args) -> Result<String> {
     let file = match events::is_one(&args.file) {
         true => args
@@ -174,7 +174,7 @@ fn header(run: &str, table: Table, started: Option<f64>, args: &Args) -> Header 
     }
 }
 
-/// A time that RFC 3339 can write; others are no seconds since 1970.
+/// A time, if RFC 3339 can write it; other numbers are no seconds since 1970.
 fn time(seconds: f64) -> Option<SystemTime> {
     let is_time = (f64::MIN_POSITIVE..YEAR_10000).contains(&seconds);
     let since = Duration::try_from_secs_f64(seconds)
@@ -208,7 +208,7 @@ fn end(epochs: &[Epoch]) -> End {
     }
 }
 
-/// Writes a run's log; leaves nothing behind if that fails.
+/// Writes a run's log. If that fails, nothing is left behind.
 fn write(folder: &Path, records: Vec<Record>) -> Result<()> {
     if folder.exists() {
         usage!(

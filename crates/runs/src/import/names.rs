@@ -1,11 +1,11 @@
-//! What the columns of a foreign log mean here.
+//! The meaning of a foreign log's columns.
 
 use crate::tables::{STEP_LOSS, STEP_RATE};
 use anyhow::Result;
 use d2l_command::usage;
 use std::collections::BTreeMap;
 
-/// What a column is.
+/// The meaning of a column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Epoch,
@@ -21,7 +21,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// How our logs call it, and `--map`.
+    /// Its name in our logs, and for `--map`.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Epoch => "epoch",
@@ -65,9 +65,9 @@ const BARE: [(&str, &[&str]); 4] = [
         &["examples_per_second", "samples_per_second", "throughput"],
     ),
 ];
-/// Metrics that are those of training if no word says otherwise.
+/// Metrics that belong to training unless a word says otherwise.
 const OF_TRAINING: [&str; 5] = ["loss", "accuracy", "perplexity", "error", "bleu"];
-/// Keys of an epoch's line, which no group may be called.
+/// Keys of an epoch's line; no group may have such a name.
 const TAKEN: [&str; 8] = [
     "kind",
     "epoch",
@@ -96,7 +96,7 @@ pub(crate) fn given(pairs: &[String]) -> Result<Given> {
     Ok(given)
 }
 
-/// The role of a column: as `--map` says, or else as its name suggests.
+/// The role of a column: the one that `--map` gives, or else the one that its name suggests.
 pub(crate) fn role(column: &str, given: &Given) -> Role {
     match given.get(column) {
         Some(name) => role_of(name),
@@ -104,7 +104,7 @@ pub(crate) fn role(column: &str, given: &Given) -> Role {
     }
 }
 
-/// The role that is called `name` in our logs.
+/// The role whose name in our logs is `name`.
 fn role_of(name: &str) -> Role {
     match name {
         "epoch" => Role::Epoch,
@@ -117,7 +117,7 @@ fn role_of(name: &str) -> Role {
     }
 }
 
-/// The name as it stands if it has a group, or needs none.
+/// The name unchanged if it has a group, or needs none.
 fn in_group(name: &str) -> String {
     let is_bare = BARE.iter().any(|(bare, _)| *bare == name);
     match name.split_once('.') {
@@ -147,7 +147,7 @@ fn guess(column: &str) -> Role {
         }
         "step_loss" | "steps_loss" | "loss_step" | "train_loss_step" => return Role::StepLoss,
         "step_learning_rate" | "steps_learning_rate" => return Role::StepRate,
-        // Lightning's mean over the epoch, beside `train_loss_step`.
+        // Lightning's mean over the epoch, which it logs beside `train_loss_step`.
         "loss_epoch" | "train_loss_epoch" => return Role::Value("train.loss".into()),
         "fold" => return Role::Fold,
         "wall_time" | "walltime" | "timestamp" | "time" | "elapsed" | "runtime" => {
@@ -191,7 +191,7 @@ fn guess(column: &str) -> Role {
     }
 }
 
-/// A metric's word here.
+/// Our word for a metric.
 fn metric(word: &str) -> &str {
     match word {
         "acc" => "accuracy",

@@ -6,10 +6,10 @@ use d2l_log::Step;
 /// A fold and an epoch.
 pub(crate) type Place = (Option<usize>, usize);
 
-/// Each row's place, and what to tell about it.
+/// Each row's place, and remarks for the reader.
 ///
-/// Without a column for the epoch each row is one. If some rows have steps and no held-out metric, these lead up to an
-/// evaluation, which ends their epoch.
+/// Without a column for the epoch, each row is an epoch. If some rows have steps and no held-out metric, they lead up to
+/// an evaluation, which ends their epoch.
 pub(crate) fn of(entries: &[Entry]) -> (Vec<Place>, Option<String>) {
     if let Some(mut newest) = entries.iter().find_map(|entry| entry.epoch) {
         let place = |entry: &Entry| {
@@ -48,7 +48,7 @@ fn is_evaluated(entry: &Entry) -> bool {
     values.any(|(name, _)| name.starts_with("valid."))
 }
 
-/// The epoch of a step, from the last steps of the epochs: it may have no row that says it.
+/// The epoch of a step, found from the last steps of the epochs: no row may state it.
 pub(crate) fn of_step(step: &Step, ends: &[(Place, Option<usize>)]) -> usize {
     let mut of_fold = ends.iter().filter(|((fold, _), _)| *fold == step.fold);
     let found = of_fold

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOSS: &str = "train.loss";
 const LEARNING_RATE: &str = "learning_rate";
 
-/// The steps of a run, in order, and what to tell about them. `ends` are the epochs with their last steps.
+/// The steps of a run, in order, and remarks for the reader. `ends` are the epochs with their last steps.
 ///
-/// A row is a step if it has a loss that is called a step's, or, if no row has, if the log has several losses of one epoch.
+/// A row is a step if it has a loss named as a step's. If no row has one, rows are steps if the log has several losses
+/// of one epoch.
 pub(crate) fn collect(
     entries: &[Entry],
     places: &[Place],
@@ -39,7 +40,7 @@ pub(crate) fn collect(
                 if is_named && entry.epoch.is_none() {
                     line.epoch = of_step(&line, ends);
                 }
-                // The first of a step: a later one is the epoch's own.
+                // The first row of a step counts: a later one is the epoch's own.
                 found.entry((fold, step)).or_insert(line);
             }
             (Some(_), None) => without_step += 1,

@@ -1,11 +1,11 @@
-//! What a foreign log holds, whatever its format: columns of numbers.
+//! The content of a foreign log, whatever its format: columns of numbers.
 
 use serde_json::{Map, Value};
 
 /// One run of a foreign log.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// The run's name, if the log says it.
+    /// The run's name, if the log has one.
     pub(crate) run: Option<String>,
     /// In the order of the log.
     pub(crate) rows: Vec<Row>,
@@ -16,7 +16,7 @@ pub(crate) struct Table {
 /// What was logged at one time: names of columns, and numbers.
 pub(crate) type Row = Vec<(String, f64)>;
 
-/// The tables of a log, with what had to be left out of it.
+/// The tables of a log, and remarks on what was left out.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) tables: Vec<Table>,

@@ -1,4 +1,4 @@
-//! What the page knows about each run.
+//! The page's data about each run.
 
 use crate::figures::{self, Figure};
 use crate::text::{field, status};
@@ -15,7 +15,7 @@ pub(crate) struct Run {
     name: String,
     status: &'static str,
     reason: Option<String>,
-    /// Runs that differ in their seed alone have the same number.
+    /// The number of the run's setting: runs that differ in their seed alone have the same.
     experiment: usize,
     /// The header, with names such as `recipe.learning_rate`.
     fields: BTreeMap<String, Value>,
@@ -31,7 +31,7 @@ pub(crate) struct Run {
     figures: Vec<Figure>,
 }
 
-/// Where each epoch stands, and its metrics.
+/// Each epoch's place and its metrics.
 #[derive(Default, Serialize)]
 struct Epochs {
     fold: Vec<Option<usize>>,

@@ -1,7 +1,7 @@
 //! `runs report`: all runs as one HTML page that needs no network and no server.
 //!
-//! `data` is what the page knows about each run, `page` puts it into the template together with styles and scripts. The
-//! charts are plotly.js, which the plotly crate holds. The page's own scripts are in `templates/report/`.
+//! `data` has the page's data about each run; `page` puts them into the template together with styles and scripts. The
+//! charts are drawn by plotly.js, which the plotly crate holds. The page's own scripts are in `templates/report/`.
 
 mod data;
 mod page;
@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// <chapter>/<run>, <run>, or paths; none: all runs
     pub runs: Vec<String>,
-    /// Of these only the runs with such a value, as in 'recipe.learning_rate>0.1'; several times: all must hold
+    /// Only the runs that meet a condition, such as 'recipe.learning_rate>0.1'; repeat it for several, which must all
+    /// hold
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<Condition>,
-    /// The newest N runs show the figures of their folders; figures make the page heavy
+    /// Show the figures of the newest N runs; figures make the page large
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub figures: usize,
     /// The page; by default report.html in the folder of the runs

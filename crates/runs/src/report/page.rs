@@ -40,7 +40,7 @@ pub(crate) fn render(runs: &[Run]) -> Result<String> {
     Ok(page.render()?)
 }
 
-/// The first script of plotly's page. The second typesets formulas, and weighs 2 MB.
+/// The first script of plotly's page. The second one typesets formulas and has 2 MB.
 fn plotly_js(libraries: &str) -> Option<&str> {
     let (_, script) = libraries.split_once('>')?;
     let (script, _) = script.split_once("</script>")?;

@@ -1,11 +1,11 @@
 //! `runs sweep`: the same training with several settings and seeds, one run after the other.
 //!
-//! `plan` makes the settings from the flags, `program` finds and calls the chapter's program, `stop` passes Ctrl-C on to
-//! it, `result` is the table at the end.
+//! `plan` makes the settings from the flags; `program` finds and calls the chapter's program; `stop` passes Ctrl-C on
+//! to it; `result` is the table at the end.
 //!
-//! Before the first run every setting goes through the program's `--dry-run`: a wrong flag is found before anything is
-//! trained, and the line that it prints says which log belongs to which setting. So a sweep keeps no record of its own,
-//! and the runs have the names that the chapter gives them.
+//! Before the first run, the program checks every setting with `--dry-run`. So a wrong flag is found before anything is
+//! trained, and the line that this prints says which log belongs to which setting. So a sweep keeps no record of its
+//! own, and the runs have the names that the chapter gives them.
 
 mod plan;
 mod program;
@@ -16,7 +16,7 @@ use crate::Report;
 use crate::groups::is_same_training;
 use crate::text::count;
 use anyhow::{Result, bail};
-use d2l_command::{Interrupted, usage, warn};
+use d2l_command::{Interrupted, print_translated, usage, warn};
 use d2l_log::{Header, Log, Status};
 use plan::{Plan, Setting};
 use program::{Ended, Program};
@@ -38,15 +38,15 @@ pub struct Args {
     /// Features to build it with, such as cuda
     #[arg(long, value_name = "FEATURES", requires = "package")]
     pub features: Option<String>,
-    /// A program that is built already, in place of --package
+    /// A program that is already built, in place of --package
     #[arg(long, value_name = "FILE", conflicts_with = "package")]
     pub program: Option<PathBuf>,
-    /// Flags of the chapter with their values, such as --learning-rate 0.03,0.1,0.3: all combinations are trained. A flag
-    /// that is given several times takes each value whole, commas included. --seeds COUNT and --seed N count the runs of
-    /// each setting
+    /// Flags of the chapter with their values, such as --learning-rate 0.03,0.1,0.3: all combinations are trained. If a
+    /// flag is given several times, each value is taken whole, commas included. --seeds COUNT and --seed N set the runs
+    /// of each setting
     #[arg(allow_hyphen_values = true, value_name = "--FLAG VALUES")]
     pub settings: Vec<String>,
-    /// What every run gets: the model, and flags with one value
+    /// Arguments of every run: the model, and flags with one value
     #[arg(last = true, value_name = "FLAGS")]
     pub fixed: Vec<String>,
 }
@@ -74,13 +74,13 @@ pub(crate) fn sweep(runs_dir: &Path, args: &Args) -> Result<Report> {
                 } else {
                     "failed"
                 };
-                d2l_command::print(&format!("{about}\n  {status} already: {}\n", log.name))?;
+                print_translated(&format!("{about}\n  {status} already: {}\n", log.name))?;
                 continue;
             }
             Some((log, _)) => vec!["--resume".to_string(), "--name".into(), log.run().into()],
             None => Vec::new(),
         };
-        d2l_command::print(&format!("{about}\n"))?;
+        print_translated(&format!("{about}\n"))?;
         match program.train(&[call, more].concat())? {
             Ended::Well => {}
             Ended::Interrupted => return Err(Interrupted { command: Some(again()) }.into()),
@@ -109,7 +109,7 @@ pub(crate) fn sweep(runs_dir: &Path, args: &Args) -> Result<Report> {
     .into())
 }
 
-/// Every run's header, as the program would write it. Wrong flags are an error of the program's, in its words.
+/// Every run's header, as the program would write it. For wrong flags, the program's own error is returned.
 fn check<'a>(program: &Program, plan: &'a Plan) -> Result<Vec<Cell<'a>>> {
     let mut cells = Vec::new();
     for setting in &plan.settings {
@@ -137,9 +137,9 @@ fn check<'a>(program: &Program, plan: &'a Plan) -> Result<Vec<Cell<'a>>> {
     Ok(cells)
 }
 
-/// The log of a run, if it has begun: one that finished rather than others, of several the newest.
+/// The log of a run, if it has begun: preferably one that finished, and of several the newest.
 fn found(runs_dir: &Path, header: &Header) -> Option<(Log, Option<Status>)> {
-    // What cannot be read is no run of this sweep; `runs list` warns of it.
+    // A log that cannot be read is no run of this sweep; `runs list` warns about it.
     let logs = Log::list(runs_dir)
         .map(|listing| listing.logs)
         .unwrap_or_default();
@@ -152,7 +152,7 @@ fn found(runs_dir: &Path, header: &Header) -> Option<(Log, Option<Status>)> {
     best.map(|(status, log)| (log, status))
 }
 
-/// The command that takes the sweep up again.
+/// The command that continues the sweep.
 fn again() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("cargo run -p runs -- {}", plan::shown(&arguments))

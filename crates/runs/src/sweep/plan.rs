@@ -6,7 +6,7 @@ use d2l_command::usage;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What is trained.
+/// The plan of a sweep.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Vec<Setting>,
@@ -41,7 +41,7 @@ impl fmt::Display for Setting {
 /// A flag with its values.
 type List = (String, Vec<String>);
 
-/// Seeds of a setting if none are given, and the most that a chapter takes.
+/// The number of seeds of a setting if none is given, and the largest number that a chapter accepts.
 const SEEDS: u64 = 1;
 const MOST_SEEDS: u64 = 1000;
 

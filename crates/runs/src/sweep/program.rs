@@ -2,7 +2,8 @@
 
 use super::{Args, stop};
 use anyhow::{Context, Result, bail};
-use d2l_command::{Interrupted, usage};
+use d2l_command::{Interrupted, LANGUAGE_VARIABLE, usage};
+use d2l_language::Language;
 use d2l_log::{Header, Record};
 use serde_json::Value;
 use std::env;
@@ -26,8 +27,8 @@ pub(crate) enum Ended {
 }
 
 impl Program {
-    /// The given program, or the package's, which cargo builds. It is called directly afterwards, so that a source file
-    /// that is changed meanwhile doesn't change the experiment.
+    /// The given program, or the package's, which cargo builds. The sweep then calls it directly, so that editing a
+    /// source file in the meantime doesn't change the experiment.
     pub(crate) fn find(args: &Args) -> Result<Self> {
         match (&args.program, &args.package) {
             (Some(file), _) if file.is_file() => Ok(Self(file.clone())),
@@ -44,7 +45,12 @@ impl Program {
     /// The headers that a call with `--dry-run` prints.
     pub(crate) fn headers(&self, call: &[String]) -> Result<Vec<Header>> {
         let at = || format!("{} not started", self.shown());
-        let output = Command::new(&self.0).args(call).output().with_context(at)?;
+        // Its errors are made ours, and translated where we show them.
+        let output = Command::new(&self.0)
+            .args(call)
+            .env(LANGUAGE_VARIABLE, Language::English.name())
+            .output()
+            .with_context(at)?;
         if stop::is_requested() {
             return Err(Interrupted::default().into());
         }
@@ -69,7 +75,10 @@ impl Program {
 
     /// Trains, with this terminal.
     pub(crate) fn train(&self, call: &[String]) -> Result<Ended> {
-        let started = Command::new(&self.0).args(call).spawn();
+        let started = Command::new(&self.0)
+            .args(call)
+            .env(LANGUAGE_VARIABLE, d2l_language::current().name())
+            .spawn();
         let mut child = started.with_context(|| format!("{} not started", self.shown()))?;
         let status = stop::wait(&mut child)?;
         Ok(match status.code() {
@@ -101,7 +110,7 @@ fn build(package: &str, features: Option<&str>) -> Result<PathBuf> {
     if !output.status.success() {
         usage!("--package {package}: cargo did not build it");
     }
-    // One message for each compiled piece; those of programs have an `executable`.
+    // One message for each compiled target; those of programs have an `executable`.
     let messages = String::from_utf8_lossy(&output.stdout);
     let messages = messages
         .lines()

@@ -6,7 +6,7 @@ use crate::table::Table;
 use crate::text::NONE;
 use d2l_log::{Log, Status, higher_is_better, shown};
 
-/// The metrics by which settings are ranked: the first of these that there is.
+/// The metrics by which settings are ranked: the first of these that exists.
 const RANKING: [&str; 4] = ["valid.accuracy", "valid.bleu", "valid.loss", "train.loss"];
 
 /// `runs` are in the order of the settings, each with its log.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Set by the first request to stop.
 static REQUESTED: AtomicBool = AtomicBool::new(false);
-/// Time between two looks at a run.
+/// Time between two checks of a run.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether somebody asked to stop.
@@ -16,7 +16,7 @@ pub(crate) fn is_requested() -> bool {
     REQUESTED.load(Ordering::SeqCst)
 }
 
-/// From here on requests to stop are counted, and do not end this program.
+/// Makes requests to stop be counted instead of ending this program.
 pub(crate) fn listen() -> Result<()> {
     ctrlc::set_handler(|| REQUESTED.store(true, Ordering::SeqCst))
         .context("cannot listen for Ctrl-C")
@@ -37,8 +37,8 @@ pub(crate) fn wait(child: &mut Child) -> Result<ExitStatus> {
     }
 }
 
-/// A terminal sends Ctrl-C to both programs; another sender may know this one alone. For a run, two requests within a
-/// second are one.
+/// Passes the request on to the run. A terminal sends Ctrl-C to both programs, but another sender may know only this
+/// one. A run takes two requests within a second for one.
 #[cfg(unix)]
 fn pass_on(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};

@@ -62,7 +62,7 @@ pub(crate) struct Image {
     pub(crate) png: Vec<u8>,
 }
 
-/// Which plugin shows a value. TensorBoard reads it from the first value with a tag.
+/// The plugin that shows a value. TensorBoard reads it from the first value with a tag.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Metadata {
     #[prost(message, optional, tag = "1")]
@@ -170,7 +170,7 @@ pub(crate) enum Kind {
 }
 
 impl Tensor {
-    /// A tensor without entries, for values that are all metadata.
+    /// A tensor without entries, for values that are nothing but metadata.
     pub(crate) fn empty() -> Self {
         let shape = Shape { dims: vec![Dim { size: 0 }] };
         Self {

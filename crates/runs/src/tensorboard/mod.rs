@@ -1,4 +1,4 @@
-//! TensorBoard's event files: `message` has what they hold, `record` how it is laid out in the file.
+//! TensorBoard's event files: `message` has their content, `record` its layout in the file.
 //!
 //! An event file is a TFRecord file of protocol buffers. The messages are those of TensorFlow's `event.proto`,
 //! `summary.proto` and `tensor.proto` and of TensorBoard's `plugins/hparams`, without the fields that nobody here reads
@@ -11,7 +11,7 @@ pub(crate) mod record;
 pub(crate) const FILE_NAME: &str = "tfevents";
 /// The content of a file's first event.
 pub(crate) const VERSION: &str = "brain.Event:2";
-/// What the tags of single steps begin with, so that they are apart from the epochs' curves.
+/// The beginning of the tags of single steps, which keeps them apart from the epochs' curves.
 pub(crate) const STEPS: &str = "steps/";
 /// Tag of a run's hyperparameters.
 pub(crate) const SESSION_START: &str = "_hparams_/session_start_info";

@@ -8,7 +8,7 @@ use prost::Message;
 const LENGTH: usize = 8;
 /// Bytes of a checksum.
 const CHECKSUM: usize = 4;
-/// What TFRecord adds to a rotated checksum, so that a checksum of data that hold checksums is as good as any.
+/// The number that TFRecord adds to a rotated checksum, so that checksums of data that contain checksums work too.
 const MASK: u32 = 0xa282_ead8;
 
 /// Appends an event to a file's bytes.

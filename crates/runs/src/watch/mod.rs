@@ -30,11 +30,11 @@ pub struct Args {
     pub all: bool,
 }
 
-/// Time between two looks at keys and logs.
+/// Time between two checks of keys and logs.
 const TICK: Duration = Duration::from_millis(250);
-/// Time between two looks for runs that have begun.
+/// Time between two searches for new runs.
 const SEARCH: Duration = Duration::from_secs(5);
-/// A log that stood still for this long may be that of a run that was killed.
+/// A log that has not changed for this long may belong to a killed run.
 const STILL: Duration = Duration::from_secs(10);
 
 /// A run on the screen.
@@ -43,7 +43,7 @@ pub(crate) struct Watched {
     /// When its log last grew.
     pub(crate) changed: SystemTime,
     length: u64,
-    /// Whether its process is known to be gone.
+    /// Whether its process is known to have ended.
     pub(crate) is_gone: bool,
 }
 
@@ -54,7 +54,7 @@ impl Watched {
         Self { log, changed, length, is_gone }
     }
 
-    /// Whether nothing more will come.
+    /// Whether its log is complete.
     fn is_over(&self) -> bool {
         self.is_gone || self.log.end.is_some()
     }
@@ -72,7 +72,7 @@ impl Watched {
         Ok(())
     }
 
-    /// The line that stays when the view is closed.
+    /// The line that remains when the view is closed.
     fn line(&self) -> String {
         let log = &self.log;
         let status = match (&log.end, self.is_gone) {
@@ -125,7 +125,7 @@ pub(crate) fn watch(runs_dir: &Path, args: &Args) -> Result<Report> {
         .into())
 }
 
-/// Draws until all runs are over or the reader leaves. `search` is where further runs may begin.
+/// Draws until all runs have ended or the reader leaves. Further runs may begin in the folder `search`.
 fn show(terminal: &mut DefaultTerminal, view: &mut View, search: Option<&Path>) -> Result<()> {
     let mut searched = Instant::now();
     loop {
@@ -145,7 +145,7 @@ fn show(terminal: &mut DefaultTerminal, view: &mut View, search: Option<&Path>) 
     }
 }
 
-/// Carries out a key; true if it is the one to leave.
+/// Acts on a key; true if it closes the view.
 fn leaves(view: &mut View, event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
     if key.kind == KeyEventKind::Release {

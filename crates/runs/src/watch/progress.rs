@@ -1,19 +1,20 @@
-//! How far a run is, and how long it will take.
+//! The progress of a run, and the time that it will still take.
 
+use d2l_language::translated;
 use d2l_log::{Epoch, Log};
 use std::fs::{File, TryLockError};
 use std::time::{Duration, SystemTime};
 
 /// The file that a training process locks in its run's folder, as `d2l` does.
 const LOCK: &str = ".lock";
-/// The number of newest epochs whose pace counts.
+/// The number of newest epochs from which the pace is computed.
 const PACE: usize = 5;
-/// Evaluation and checkpoints make an epoch longer than its training, but not by more than this factor; if it seems so,
-/// the run was interrupted for a while.
+/// Evaluation and checkpoints make an epoch longer than its training, but not by more than this factor. If an epoch
+/// seems longer, the run was interrupted for a while.
 const LONGEST: f64 = 3.0;
 
-/// Whether a process holds the run's folder. Looking takes the lock for an instant, so it is done where a run that begins
-/// anew is unlikely.
+/// Whether a process holds the run's folder. The check takes the lock for an instant, so call it only when no run is
+/// likely to start there.
 pub(crate) fn is_written(log: &Log) -> bool {
     let Ok(lock) = File::open(log.path.with_file_name(LOCK)) else {
         return false;
@@ -21,7 +22,7 @@ pub(crate) fn is_written(log: &Log) -> bool {
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// The number of epochs that the recipe wants.
+/// The number of epochs in the recipe.
 pub(crate) fn epochs_wanted(log: &Log) -> Option<usize> {
     let epochs = log.header.recipe.get("epochs")?.as_u64()?;
     usize::try_from(epochs).ok()
@@ -31,11 +32,11 @@ pub(crate) fn epochs_wanted(log: &Log) -> Option<usize> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Steps {
     pub(crate) done: usize,
-    /// As many as the epoch before had.
+    /// The number of steps of the epoch before.
     pub(crate) wanted: Option<usize>,
 }
 
-/// The steps that the epoch in progress has done, as far as the log has lines for steps.
+/// The finished steps of the epoch in progress, as far as the log has lines for steps.
 pub(crate) fn steps(log: &Log) -> Option<Steps> {
     let newest = log
         .steps
@@ -62,7 +63,7 @@ fn has_folds(log: &Log) -> bool {
         || log.steps.iter().any(|step| step.fold.is_some())
 }
 
-/// The epochs that are done, with the part of the one in progress if it is known.
+/// The finished epochs, with the finished part of the one in progress if it is known.
 fn epochs_done(log: &Log) -> f64 {
     let part = steps(log).and_then(|Steps { done, wanted }| {
         wanted
@@ -72,7 +73,7 @@ fn epochs_done(log: &Log) -> f64 {
     log.epochs.len() as f64 + part.unwrap_or_default()
 }
 
-/// Done and wanted, from 0 to 1; `None` if the recipe doesn't say, and in a cross-validation.
+/// The finished share, from 0 to 1; `None` if the recipe has no number of epochs, and in a cross-validation.
 pub(crate) fn share(log: &Log) -> Option<f64> {
     if has_folds(log) {
         return None;
@@ -108,14 +109,14 @@ pub(crate) fn time_left(log: &Log, changed: SystemTime, now: SystemTime) -> Opti
         .filter(|_| done > 0.0)
 }
 
-/// Hours, minutes and seconds, as far as they matter: `1 h 05 min`, `3 min 20 s`, `7 s`.
+/// Hours, minutes and seconds, the larger two: `1 h 05 min`, `3 min 20 s`, `7 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+    translated(&match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
         (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
+    })
 }
 
 /// The examples per second of the newest epoch.

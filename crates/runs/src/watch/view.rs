@@ -3,6 +3,7 @@
 use super::Watched;
 use super::progress::{Steps, duration, epochs_wanted, rate, share, steps, time_left};
 use crate::text::{optional, quantity, status};
+use d2l_language::translated;
 use d2l_log::{Log, higher_is_better, metric_names, shown};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -15,14 +16,14 @@ use ratatui::widgets::{
 use std::slice;
 use std::time::SystemTime;
 
-/// Below this width or height there are no curves, and short columns.
+/// Below this width or height, there are no curves, and the columns are short.
 const NARROW: u16 = 60;
 const FLAT: u16 = 12;
 /// From this width on there is a column for the steps of the epoch in progress, if a log has lines for steps.
 const ROOMY: u16 = 90;
 /// From this width on two metrics stand side by side.
 const WIDE: u16 = 120;
-/// The column of the steps stands behind that of the epochs.
+/// The place of the steps' column: after that of the epochs.
 const PLACE_OF_STEPS: usize = 3;
 /// Rows of the table at most; it scrolls.
 const ROWS: u16 = 8;
@@ -92,7 +93,7 @@ impl View {
         let [top, middle, bottom] = parts.areas(area);
         self.draw_runs(frame, top, now);
         frame.render_widget(
-            Paragraph::new(KEYS).style(Style::new().add_modifier(Modifier::DIM)),
+            Paragraph::new(translated(KEYS)).style(Style::new().add_modifier(Modifier::DIM)),
             bottom,
         );
         if area.width < NARROW || middle.height < FLAT.min(area.height / 2) {
@@ -111,11 +112,14 @@ impl View {
         }
     }
 
-    /// What there is to say about the chosen run before its first epoch is complete.
+    /// The text about the chosen run before its first epoch is complete.
     fn beginning(&self) -> String {
         let step = self.chosen().and_then(|log| log.steps.last());
         let step = step.map(|step| format!("; loss {} in step {}", shown(step.loss), step.step));
-        format!("no epoch is complete yet{}", step.unwrap_or_default())
+        translated(&format!(
+            "no epoch is complete yet{}",
+            step.unwrap_or_default()
+        ))
     }
 
     fn draw_runs(&self, frame: &mut Frame, area: Rect, now: SystemTime) {
@@ -124,9 +128,9 @@ impl View {
             area.width >= ROOMY && self.runs.iter().any(|run| steps(&run.log).is_some());
         let rows = self.runs.iter().map(|run| {
             let log = &run.log;
-            let status = if run.is_gone { "killed" } else { running(log) };
+            let status = translated(if run.is_gone { "killed" } else { running(log) });
             let epochs = match epochs_wanted(log) {
-                Some(wanted) => format!("{} of {wanted}", log.epochs.len()),
+                Some(wanted) => translated(&format!("{} of {wanted}", log.epochs.len())),
                 None => log.epochs.len().to_string(),
             };
             let percent = optional(share(log), |share| format!("{:.0}%", share * 100.0));
@@ -135,8 +139,7 @@ impl View {
                 true => vec![log.run().to_string(), percent, left],
                 false => {
                     let rate = optional(rate(log), |rate| format!("{}/s", quantity(rate)));
-                    let mut row =
-                        vec![log.name.clone(), status.into(), epochs, percent, rate, left];
+                    let mut row = vec![log.name.clone(), status, epochs, percent, rate, left];
                     if has_steps {
                         row.insert(PLACE_OF_STEPS, optional(steps(log), in_epoch));
                     }
@@ -167,6 +170,7 @@ impl View {
                 (headings, widths)
             }
         };
+        let headings = headings.into_iter().map(translated);
         let table = Table::new(rows, widths)
             .header(Row::new(headings).style(Style::new().add_modifier(Modifier::BOLD)))
             .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
@@ -175,7 +179,7 @@ impl View {
         frame.render_stateful_widget(table, area, &mut state);
     }
 
-    /// The chosen run's newest values, where there is no room for curves.
+    /// The chosen run's newest values, shown if there is no room for curves.
     fn draw_values(&self, frame: &mut Frame, area: Rect) {
         let Some(log) = self.chosen() else { return };
         let names = metric_names(slice::from_ref(log)).into_iter();
@@ -211,7 +215,7 @@ impl View {
                 .bounds([ends[0] - room, ends[1] + room])
                 .labels(ends.map(text))
         };
-        // Where the curves are not: losses fall, scores rise.
+        // The legend is placed away from the curves: losses fall, scores rise.
         let legend = match higher_is_better(kind) {
             true => LegendPosition::BottomRight,
             false => LegendPosition::TopRight,
@@ -225,7 +229,7 @@ impl View {
     }
 }
 
-/// A run without an end is taken to be running: whoever knows better says so.
+/// A run's status. A run without an end counts as running, unless the caller knows better.
 fn running(log: &Log) -> &'static str {
     if log.end.is_none() {
         "running"
@@ -237,7 +241,7 @@ fn running(log: &Log) -> &'static str {
 /// Steps of the epoch in progress; how many it takes is known from the epoch before.
 fn in_epoch(Steps { done, wanted }: Steps) -> String {
     match wanted {
-        Some(wanted) => format!("{done} of {wanted}"),
+        Some(wanted) => translated(&format!("{done} of {wanted}")),
         None => done.to_string(),
     }
 }

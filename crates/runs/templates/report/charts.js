@@ -118,7 +118,7 @@ const CONFIG = {
 function layout(metric, some, many) {
   const axis = { gridcolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
   return {
-    height: 340, margin: { l: 50, r: 12, t: 36, b: 44 }, showlegend: false,
+    margin: { l: 50, r: 12, t: 36, b: 44 }, showlegend: false,
     title: { text: plain(metric), font: { size: 15 }, x: 0.02, xanchor: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--quiet"), activecolor: css("--text") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -175,14 +175,16 @@ function drawCharts() {
       chart.remove();
     }
   }
-  // All frames first: a chart takes the width that its frame has when it is drawn.
-  const charts = metricsOf(runs).filter((name) => chosen.metrics.has(name)).map(chartOf);
-  for (const chart of charts) {
-    const { metric } = chart.dataset;
+  const charts = metricsOf(runs).filter((name) => chosen.metrics.has(name)).map((metric) => {
     const traces = groups.flatMap((one) => lines(one, metric, groups.length > MANY));
+    const chart = chartOf(metric);
     chart.hidden = traces.length === 0;
-    if (!chart.hidden) {
-      Plotly.react(chart, traces, layout(metric, some, groups.length > NAMED), CONFIG);
-    }
+    return { metric, traces, chart };
+  });
+  // Only now, when it is known which frames are shown: a chart takes the width that its frame has.
+  for (const { metric, traces, chart } of charts) {
+    if (chart.hidden) continue;
+    Plotly.react(chart, traces, layout(metric, some, groups.length > NAMED), CONFIG);
+    if (chart._fullLayout.width !== chart.clientWidth) Plotly.relayout(chart, { autosize: true });
   }
 }

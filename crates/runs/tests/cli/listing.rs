@@ -69,7 +69,7 @@ mlp/first
     assert!(format!("\n{narrow}").starts_with(wanted), "{narrow}");
     assert!(
         narrow.ends_with(
-            "left out for want of room: (best), started; --format json has every field\n"
+            "left out for lack of room: (best), started; --format json has every field\n"
         ),
         "{narrow}"
     );

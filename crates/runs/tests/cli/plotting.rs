@@ -29,7 +29,8 @@ fn curves_of_several_runs_are_written_as_one_svg() -> Result<()> {
     );
     let svg = fs::read_to_string(&file)?;
     assert!(
-        svg.starts_with("<svg") && svg.contains("mlp, concise, quick: valid.accuracy"),
+        svg.starts_with("<svg")
+            && svg.contains("mlp, concise, quick on fashion-mnist: valid.accuracy"),
         "the title says what the runs share: {svg}"
     );
     assert!(
@@ -59,7 +60,7 @@ fn without_flags_the_usual_loss_of_the_newest_chapter_is_drawn() -> Result<()> {
 }
 
 #[test]
-fn several_metrics_of_one_run_are_lines_of_one_figure() -> Result<()> {
+fn several_metrics_of_one_run_have_a_panel_each() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
     let text = printed(
@@ -70,7 +71,10 @@ fn several_metrics_of_one_run_are_lines_of_one_figure() -> Result<()> {
         text.starts_with("█▁  train.loss\n▁█  valid.accuracy\n"),
         "{text}"
     );
-    assert!(runs.path().join("train.loss-valid.accuracy.svg").is_file());
+    let svg = fs::read_to_string(runs.path().join("train.loss-valid.accuracy.svg"))?;
+    for panel in ["\nloss\n", "\naccuracy\n", "\ntrain\n", "\nvalid\n"] {
+        assert_eq!(svg.matches(panel).count(), 1, "{panel} in {svg}");
+    }
     Ok(())
 }
 
@@ -124,7 +128,7 @@ fn seeds_are_a_line_with_a_band() -> Result<()> {
     );
     let svg = fs::read_to_string(runs.path().join("train.loss.svg"))?;
     assert!(
-        svg.contains("mlp, concise, quick: train.loss, mean and range of 3 seeds"),
+        svg.contains("mlp, concise, quick on fashion-mnist: train.loss, mean and range of 3 seeds"),
         "{svg}"
     );
     assert_eq!(

@@ -188,7 +188,7 @@ fn an_interrupted_sweep_is_taken_up_again() -> Result<()> {
     let (_, stderr) = texts(&output);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(
-        stderr.starts_with("error: interrupted; to go on: cargo run -p runs -- --runs-dir "),
+        stderr.starts_with("error: interrupted; to continue: cargo run -p runs -- --runs-dir "),
         "{stderr}"
     );
     let log = Log::find(&desk.runs(), "run-7-0")?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{Device, Module, Shape, Var};
+use candle_core::{DType, Device, Module, Shape, Var};
 
 use super::*;
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};

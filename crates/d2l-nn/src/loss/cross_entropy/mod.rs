@@ -8,11 +8,12 @@
 //! share of ε / K: l_i = -(1 - ε) w_{y_i} log p_{i y_i} - ε / K Σ_k w_k log p_ik. The masked losses of sequences are
 //! those of D2L zh 9.7.3 and en 10.7.5.
 
+mod composed;
 mod op;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::Reduction;
 
@@ -109,7 +110,7 @@ pub fn cross_entropy_with(
     if crate::kernel::has_kernel(logits) {
         op::run(logits, &targets, options)
     } else {
-        composed(&crate::graph::input(logits), &targets, options)
+        composed::run(logits, &targets, options)
     }
 }
 
@@ -131,50 +132,4 @@ pub fn masked_cross_entropy(
         ..Default::default()
     };
     cross_entropy_with(logits, targets, options)?.mean(1)
-}
-
-/// The definition in candle's own operations: the kernel's reference, and what other devices run.
-fn composed(logits: &Tensor, targets: &Tensor, options: CrossEntropyOptions) -> Result<Tensor> {
-    let (dtype, device) = (logits.dtype(), logits.device());
-    let (shape, classes) = (targets.shape(), logits.dim(D::Minus1)?);
-    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
-    let log_sums = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-    let log_probabilities = shifted.broadcast_sub(&log_sums)?;
-
-    let last = Tensor::full(classes as u32 - 1, shape, device)?;
-    let nearest = targets.minimum(&last)?.contiguous()?;
-    let picked = log_probabilities
-        .gather(&nearest.unsqueeze(D::Minus1)?, D::Minus1)?
-        .squeeze(D::Minus1)?;
-    // No class: NaN, which the training loop reports, rather than an access beyond the row.
-    let nan = Tensor::full(f32::NAN, shape, device)?.to_dtype(dtype)?;
-    let picked = targets.lt(classes as u32)?.where_cond(&picked, &nan)?;
-
-    let class_weights = match options.class_weights {
-        Some(weights) => weights.detach(),
-        None => Tensor::ones(classes, dtype, device)?,
-    };
-    let weights = class_weights
-        .index_select(&nearest.flatten_all()?, 0)?
-        .reshape(shape)?;
-    let share = options.label_smoothing / classes as f64;
-    let smooth = log_probabilities
-        .broadcast_mul(&class_weights)?
-        .sum(D::Minus1)?;
-    let losses = (((picked * &weights)? * (options.label_smoothing - 1.0))? - (smooth * share)?)?;
-
-    let mut counts = Tensor::ones(shape, DType::U8, device)?;
-    if let Some(ignored) = options.ignore_index {
-        counts = (counts * targets.ne(ignored)?)?;
-    }
-    if let Some(lens) = options.valid_lens {
-        let steps = targets.dim(1)?;
-        let step = Tensor::arange(0, steps as u32, device)?.reshape((1, steps))?;
-        counts = (counts * step.broadcast_lt(&lens.detach().unsqueeze(1)?)?)?;
-    }
-    let losses = counts.where_cond(&losses, &losses.zeros_like()?)?;
-    match options.reduction {
-        Reduction::Mean => losses.sum_all()? / (weights * counts.to_dtype(dtype)?)?.sum_all()?,
-        other => other.apply(&losses),
-    }
 }

@@ -1,5 +1,6 @@
 use candle_core::{Device, Var};
 
+use super::composed::run as composed;
 use super::*;
 use crate::testing::{check_gradients, filled, hash};
 

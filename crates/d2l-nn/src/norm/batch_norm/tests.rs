@@ -70,8 +70,11 @@ fn the_kernel_and_the_definition_agree() -> anyhow::Result<()> {
             let (found, wanted) = (of(&kernel.0)?, of(&definition.0)?);
             let mut pairs = vec![(kernel.0, definition.0)];
             if let (Some(found), Some(wanted)) = (kernel.1, definition.1) {
-                pairs.push((found.0, wanted.0));
-                pairs.push((found.1, wanted.1));
+                pairs.push((found.mean, wanted.mean));
+                pairs.push((
+                    (found.variance / found.divisor)?,
+                    (wanted.variance / wanted.divisor)?,
+                ));
             }
             for var in parameters.iter().chain([&x]) {
                 let (Some(found), Some(wanted)) = (found.get(var), wanted.get(var)) else {
