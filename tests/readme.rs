@@ -88,6 +88,10 @@ fn every_chapter_command_is_understood() -> Result<()> {
                         _ = words.next()
                     }
                     "--device" if words.peek() == Some(&"cuda") => _ = words.next(),
+                    // A file of the reader's own; other values of the flag are names.
+                    "--text" if words.peek().is_some_and(|text| text.contains('.')) => {
+                        _ = words.next()
+                    }
                     "--resume" | "--summary" => {}
                     word => call.push(word),
                 }

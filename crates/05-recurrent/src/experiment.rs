@@ -73,7 +73,7 @@ pub fn train(
         let part = corpus.tokens.len() / (HELD_OUT + 1);
         let (most, token) = (part * HELD_OUT, reading.token_name());
         run.say(&format!(
-            "held    nothing: --max-tokens {most} would hold out {part} {token}s"
+            "nothing is held out: --max-tokens {most} leaves {part} {token}s for that"
         ));
     }
     let task = LanguageModel::new(model);

@@ -149,7 +149,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
         let batches = inspect::first_epoch_of(run, splits.train.len());
         let rows = batches.first().map_or(&[][..], Vec::as_slice);
         let batch = splits.train.batch(rows, device)?;
-        return inspect::show_tensors(run, &corpus.vocabulary, &batch, &**network);
+        return inspect::show_tensors(run, &corpus.vocabulary, &batch, (&**network, None));
     }
     let examples = splits.valid.len().min(MEASURED);
     let measured = splits

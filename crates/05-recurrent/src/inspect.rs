@@ -4,7 +4,7 @@
 //! token by token.
 
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use d2l::data::{Corpus, Vocabulary};
 use d2l::nn::{Mode, no_grad};
@@ -14,7 +14,6 @@ use unicode_width::UnicodeWidthStr;
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
 use crate::minibatches::{Minibatches, Sampling, overlapping_windows};
-use crate::vectors::OneHot;
 
 /// Minibatches that are shown of each way of sampling, and rows of each.
 const SHOWN: (usize, usize) = (2, 2);
@@ -68,7 +67,12 @@ pub fn show(run: &Run, corpus: &Corpus, options: &Options, model: &dyn Recurrent
         }
     }
     let Epoch { first, .. } = first_epoch(run, corpus, options)?;
-    show_tensors(run, vocabulary, &first, model)
+    show_tensors(
+        run,
+        vocabulary,
+        &first,
+        (model, options.structure.embedding_dim),
+    )
 }
 
 /// The minibatches of the first epoch, as the training loop will cut them.
@@ -133,36 +137,45 @@ fn show_rows(run: &Run, corpus: &Corpus, options: &Options, epoch: &Epoch, is_ow
     }
 }
 
-/// The axes of the first minibatch's tensors, and its first row token by token.
+/// The axes of the first minibatch's tensors, and its first row token by token. A model whose tokens are not one-hot has
+/// vectors of `embedding_dim` numbers.
 pub fn show_tensors(
     run: &Run,
     vocabulary: &Vocabulary,
     [x, y]: &[Tensor; 2],
-    model: &dyn Recurrent,
+    (model, embedding_dim): (&dyn Recurrent, Option<usize>),
 ) -> Result<()> {
-    let one_hot = OneHot::new(vocabulary.len(), DType::F32, x.device())?.forward(x)?;
+    let (batch, steps) = x.dims2()?;
+    let (name, width, axes) = match embedding_dim {
+        None => (
+            "one-hot",
+            vocabulary.len(),
+            "time steps, batch, vocabulary: 1 at the token's number, else 0",
+        ),
+        Some(dim) => (
+            "vectors",
+            dim,
+            "time steps, batch, numbers of the token's learned vector",
+        ),
+    };
     let (logits, _) = no_grad(|| model.forward_from(x, None, Mode::Evaluate))?;
     let perplexity = next_token_loss(&logits, y)?.to_scalar::<f32>()?.exp();
     run.show("\nThe first minibatch as tensors");
-    for (name, tensor, axes) in [
-        ("input", x, "batch, time steps: a token's number"),
+    for (name, shape, axes) in [
+        ("input", x.dims(), "batch, time steps: a token's number"),
         (
             "target",
-            y,
+            y.dims(),
             "batch, time steps: the number of the token one step later",
         ),
-        (
-            "one-hot",
-            &one_hot,
-            "time steps, batch, vocabulary: 1 at the token's number, else 0",
-        ),
+        (name, &[steps, batch, width], axes),
         (
             "logits",
-            &logits,
+            logits.dims(),
             "batch, time steps, vocabulary: how likely each token comes next",
         ),
     ] {
-        let shape = format!("{:?}", tensor.dims());
+        let shape = format!("{shape:?}");
         run.show(&format!("  {name:<8} {shape:<16} {axes}"));
     }
     run.show(&format!(
@@ -171,7 +184,6 @@ pub fn show_tensors(
     ));
 
     run.show("\nIts first row: the target of a time step is the input of the next");
-    let steps = x.dim(1)?;
     let mut lines = vec![(
         "time step",
         (1..=steps).map(|step| step.to_string()).collect(),

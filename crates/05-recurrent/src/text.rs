@@ -24,7 +24,7 @@ pub struct Reading {
         serialize_with = "as_file_name"
     )]
     pub text: Option<PathBuf>,
-    /// What of the text is kept; a text in other letters than a to z needs none
+    /// What of the text is kept; for a text in other letters than a to z take none
     #[arg(long, value_enum)]
     #[serde(serialize_with = "as_name")]
     pub clean: Cleaning,

@@ -3,7 +3,7 @@
 //! The product of a one-hot vector and W_xh is a row of W_xh, so a recurrent layer that reads one-hot vectors learns a
 //! vector of H numbers for each token. An embedding learns one of any size in front of the layer.
 
-use candle_core::{DType, Device, Module, Result, Tensor};
+use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use d2l::nn::{Embedding, Initializer, Sees, batch_first, embedding, is_observed, report_function};
 
@@ -44,6 +44,9 @@ impl Vectors {
     }
 }
 
+/// No vocabulary of one-hot vectors is larger: they are rows of a table of V² numbers, 400 MB for this V.
+const LARGEST: usize = 10_000;
+
 /// Makes each token a vector that is 1 at the token's number and 0 elsewhere.
 pub struct OneHot {
     identity: Tensor,
@@ -51,7 +54,16 @@ pub struct OneHot {
 
 impl OneHot {
     /// For a vocabulary of this size.
+    ///
+    /// # Errors
+    /// If it is larger than 10,000.
     pub fn new(vocab_size: usize, dtype: DType, device: &Device) -> Result<Self> {
+        if vocab_size > LARGEST {
+            bail!(
+                "found a vocabulary of {vocab_size} tokens, wanted at most {LARGEST} for one-hot vectors; learned ones \
+                 take less (--embedding-dim 100)"
+            );
+        }
         Ok(Self { identity: Tensor::eye(vocab_size, dtype, device)? })
     }
 

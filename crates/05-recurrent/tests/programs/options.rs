@@ -88,9 +88,17 @@ fn words_are_read_and_written_as_characters_are() -> Result<()> {
     let text = written(&run)?;
     // The story has neither of the book's words, so two of its own are continued.
     ensure!(text.split_whitespace().count() == 2 + 50, "{text}");
-    let shown = recurrent(folder.path(), &["rnn", "--level", "word", "--inspect"])?;
-    let shown = String::from_utf8(shown.stdout)?;
-    for wanted in [" words\n", "from word ", "at every word"] {
+    let inspect = ["rnn", "--level", "word", "--inspect"];
+    let embedded = [&inspect[..], &["--embedding-dim", "16"]].concat();
+    let shown = String::from_utf8(recurrent(folder.path(), &embedded)?.stdout)?;
+    ensure!(shown.contains("  vectors  [35, 32, 16]"), "{shown}");
+    let shown = String::from_utf8(recurrent(folder.path(), &inspect)?.stdout)?;
+    for wanted in [
+        " words\n",
+        "from word ",
+        "at every word",
+        "  one-hot  [35, 32, ",
+    ] {
         ensure!(shown.contains(wanted), "no {wanted:?} in {shown}");
     }
     Ok(())
@@ -170,7 +178,7 @@ fn letters_that_the_cleaning_drops_are_mentioned() -> Result<()> {
     );
     ensure!(text.contains("text    es war einmal "), "{text}");
     ensure!(
-        text.contains("held    nothing: --max-tokens 2252 would hold out 563 characters"),
+        text.contains("nothing is held out: --max-tokens 2252 leaves 563 characters for that"),
         "{text}"
     );
     Ok(())
@@ -184,6 +192,8 @@ fn options_without_effect_and_texts_that_are_none_are_refused() -> Result<()> {
     write("chinese.txt", CHINESE.as_bytes())?;
     write("gbk.txt", &[0xB5, 0xC0])?;
     write("empty.txt", b"")?;
+    let numbers = (0..10_001u32).map(|number| format!("w{number} "));
+    write("words.txt", numbers.collect::<String>().as_bytes())?;
     let refused = [
         ("rnn --dropout 0.5", 2, "give --num-layers 2 too"),
         ("gru --gates reset", 2, "add --implementation scratch"),
@@ -191,6 +201,11 @@ fn options_without_effect_and_texts_that_are_none_are_refused() -> Result<()> {
         ("rnn --embedding-dim 0", 2, "--embedding-dim"),
         ("rnn --activation sigmoid", 2, "tanh, relu"),
         ("rnn --level letter", 2, "character, word"),
+        (
+            "rnn --text words.txt --clean none --level word",
+            1,
+            "found a vocabulary of 10002 tokens, wanted at most 10000 for one-hot vectors",
+        ),
         ("rnn --text no.txt", 1, "no.txt: cannot be read"),
         ("rnn --text .", 1, "found no file"),
         (

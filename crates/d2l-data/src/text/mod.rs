@@ -47,10 +47,10 @@ impl TextEdition {
 /// The kind of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Level {
-    /// A letter or a space
+    /// Each letter and each space; without cleaning each character
     #[default]
     Character,
-    /// The text between two spaces
+    /// What stands between two spaces
     Word,
 }
 
