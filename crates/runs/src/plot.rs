@@ -98,9 +98,14 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     }
     let of_metrics = metrics.join(", ");
     let title = title(&groups, &of_metrics, args.each);
+    let share = share_panels(&metrics);
     let mut panels: Vec<(&str, Vec<Curve>)> = Vec::new();
     for line in &drawn {
-        let quantity = quantity(&line.metric);
+        let quantity = if share {
+            quantity(&line.metric)
+        } else {
+            &line.metric
+        };
         match panels.iter_mut().find(|(name, _)| *name == quantity) {
             Some((_, curves)) => curves.push(line.curve.clone()),
             None => panels.push((quantity, vec![line.curve.clone()])),
@@ -109,11 +114,7 @@ pub(crate) fn plot(runs_dir: &Path, args: &Plot) -> Result<Report> {
     let plots = panels.iter().map(|(quantity, curves)| CurvePlot {
         title: &title,
         x_label: args.by.label(),
-        y_label: if metrics.len() == 1 {
-            &of_metrics
-        } else {
-            quantity
-        },
+        y_label: quantity,
         x_scale: args.x_scale.into(),
         y_scale: y_scale(args.y_scale, quantity),
         curves,
@@ -185,10 +186,10 @@ fn lines(
                 _ => format!("{setting}: {metric}"),
             };
             // The panel says the rest of the metric.
-            let short = match (groups.len(), parts.len()) {
-                (_, 1) => setting.clone(),
-                (1, _) => part(metric).to_string(),
-                _ => format!("{setting}, {}", part(metric)),
+            let short = match (groups.len(), share_panels(metrics)) {
+                (_, false) => setting.clone(),
+                (1, true) => part(metric).to_string(),
+                (_, true) => format!("{setting}, {}", part(metric)),
             };
             let mut found = Vec::new();
             let line = |curve: Curve, which: &str| {
@@ -214,7 +215,7 @@ fn lines(
                 missing.push(format!("{} has no {metric}", group.name));
             }
             let index = parts.iter().position(|one| *one == part(metric));
-            let index = index.unwrap_or_default();
+            let index = index.filter(|_| share_panels(metrics)).unwrap_or_default();
             // With one setting, training and validation have a colour each.
             let colour = if groups.len() == 1 { index } else { colour };
             let dashed = groups.len() > 1 && index % 2 == 1;
@@ -229,6 +230,13 @@ fn lines(
         }
     }
     lines
+}
+
+/// Whether metrics of one quantity are drawn, such as `train.loss` and `valid.loss`.
+fn share_panels(metrics: &[String]) -> bool {
+    let mut quantities: Vec<&str> = metrics.iter().map(|metric| quantity(metric)).collect();
+    quantities.sort_unstable();
+    quantities.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// `valid` of `valid.loss`; nothing of `gradient_norm`.

@@ -72,8 +72,24 @@ fn several_metrics_of_one_run_have_a_panel_each() -> Result<()> {
         "{text}"
     );
     let svg = fs::read_to_string(runs.path().join("train.loss-valid.accuracy.svg"))?;
-    for panel in ["\nloss\n", "\naccuracy\n", "\ntrain\n", "\nvalid\n"] {
-        assert_eq!(svg.matches(panel).count(), 1, "{panel} in {svg}");
+    let times = |svg: &str, text: &str| svg.matches(&format!("\n{text}\n")).count();
+    for panel in ["train.loss", "valid.accuracy"] {
+        assert_eq!(times(&svg, panel), 1, "{panel} in {svg}");
+    }
+    // Metrics of one quantity share a panel, and the legend tells them apart.
+    let mut records = records(&FIRST);
+    for record in &mut records {
+        if let Record::Epoch(epoch) = record {
+            epoch.valid.insert("loss".into(), 0.375);
+        }
+    }
+    write_records(runs.path(), "mlp", "both", &records)?;
+    let metrics = "train.loss,valid.loss,valid.accuracy";
+    printed(runs.path(), &["plot", "both", "--metric", metrics])?;
+    let file = runs.path().join("train.loss-valid.loss-valid.accuracy.svg");
+    let svg = fs::read_to_string(file)?;
+    for text in ["loss", "accuracy", "train", "valid"] {
+        assert_eq!(times(&svg, text), 1, "{text} in {svg}");
     }
     Ok(())
 }
@@ -190,6 +206,8 @@ fn one_colour_is_one_setting() -> Result<()> {
     let svg = fs::read_to_string(runs.path().join("train.loss-valid.accuracy.svg"))?;
     let colours = ["#0072B2", "#D55E00", "#009E73"].map(|colour| svg.contains(colour));
     assert_eq!(colours, [true, true, false]);
+    let legend = svg.matches("\nlearning rate 0.5\n").count();
+    assert_eq!(legend, 1, "each setting is in the legend once");
     assert_eq!(
         svg.matches("opacity=\"0.35\"").count(),
         4,
