@@ -8,11 +8,14 @@ mod support;
 use candle_core::{DType, Device, Error, Result, Var, bail};
 use d2l_nn::backward;
 use d2l_nn::testing::{by_candles_gradients, check_gradients, filled, without_kernels};
+use support::entries;
 use support::operations::{Case, LISTS};
-use support::{assert_close, entries};
 
 /// (type, allowed difference relative to the largest number of a tensor). A GPU adds in another order.
 const TYPES: [(DType, f64); 2] = [(DType::F64, 1e-12), (DType::F32, 2e-5)];
+
+/// Variables with more elements are compared with candle's gradients alone: each element takes two passes.
+const MOST_DIFFERENCES: usize = 120;
 
 /// What a tensor is, and its numbers.
 type Named = (String, Vec<f64>);
@@ -81,12 +84,16 @@ fn gradients_written_down_are_those_of_differences_and_candles_own() -> Result<(
                 else {
                     bail!("{name}: a gradient is missing");
                 };
-                let (found, wanted) = (entries(found)?, entries(wanted)?);
-                assert_close(&found, &wanted, 1e-12, name);
+                for (found, wanted) in entries(found)?.into_iter().zip(entries(wanted)?) {
+                    let close = (found - wanted).abs() <= 1e-12 * wanted.abs().max(1.0);
+                    assert!(close, "{name}: found {found}, candle has {wanted}");
+                }
             }
             if *name == "embedding_with_padding" {
                 continue; // its padding gets no gradient on purpose
             }
+            let is_small = |variable: &Var| variable.elem_count() <= MOST_DIFFERENCES;
+            let known: Vec<Var> = known.into_iter().filter(is_small).collect();
             check_gradients(&known, loss, 1e-6)
                 .map_err(|error| Error::msg(format!("{name}: {error}")))?;
         }
