@@ -59,9 +59,13 @@ done
 # The commands in the READMEs that take under ten seconds each give what stands beside them.
 step 'READMEs' scripts/readme.sh --check
 
-# fetch-data comes last, because nothing waits for it; it is no default member. It builds candle and some other crates a
-# second time, with the features that candle-datasets needs. Both builds share one target folder, so crates with the
-# same features are built once. In a separate folder all of them would be built again.
+# fetch-data comes last, because nothing waits for it; it is no default member. Its tests, and its feature
+# candle-datasets, build candle and some other crates a second time, with the features that candle-datasets needs. Both
+# builds share one target folder, so crates with the same features are built once. In a separate folder all of them would
+# be built again.
+hub=(-p fetch-data --features candle-datasets)
 step 'fetch-data: lints' cargo clippy -p fetch-data --all-targets -- -D warnings
-step 'fetch-data: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc -p fetch-data --no-deps
+step 'fetch-data with the Hub: lints' cargo clippy "${hub[@]}" --all-targets -- -D warnings
+step 'fetch-data: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc "${hub[@]}" --no-deps
 step 'fetch-data: tests' cargo test -p fetch-data
+step 'fetch-data with the Hub: tests' cargo test "${hub[@]}"

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 documentation=${CARGO_TARGET_DIR:-target}/doc
-sed -n 's/^name = "\(.*\)"$/\1/p' crates/*/Cargo.toml | tr - _ | while read -r crate; do
+sed -n '/^\[package\]/,/^$/s/^name = "\(.*\)"$/\1/p' crates/{[0-9]*,d2l*}/Cargo.toml | tr - _ | while read -r crate; do
   mkdir -p "$documentation/$crate"
 done
 cargo doc --no-deps

@@ -17,6 +17,7 @@ mod parameters;
 mod precision;
 mod readme;
 mod real_data;
+mod rust_version;
 mod steps;
 mod support;
 mod sweeps;

@@ -24,7 +24,7 @@ pub struct Args {
     /// Take the files from this folder, laid out like the data folder, instead of the network
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
     pub from: Option<PathBuf>,
-    /// Try the Hugging Face Hub, through candle-datasets, before the other addresses
+    /// Try the Hugging Face Hub, through candle-datasets, before the other addresses; needs the feature candle-datasets
     #[arg(long)]
     pub hub: bool,
     /// Folder of the data sets

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::archive::unpack;
 use crate::digest::raw;
 use crate::http::{Http, forget};
+#[cfg(any(test, feature = "candle-datasets"))]
 use crate::hub;
 use crate::manifest::{Archive, HubSet, Item, Manifest, Set, Source};
 use crate::place::{State, Survey, copy, install, part, part_of, remove, remove_empty_folders};
 use crate::progress::Progress;
+
+/// Why there is no Hub, if the program has none.
+pub(crate) const NO_HUB: &str = "this program was built without candle-datasets, wanted cargo run -p fetch-data \
+                                 --features candle-datasets";
 
 /// Longest archive that is fetched.
 const LONGEST_ARCHIVE: u64 = 1 << 30;
@@ -146,13 +151,14 @@ impl Fetcher<'_> {
         order.note_all(&archive.address, unpacked);
     }
 
+    #[cfg(any(test, feature = "candle-datasets"))]
     fn ask_the_hub(&self, set: HubSet, order: &mut Order) {
         let address = format!("{} (candle-datasets)", hub::address());
         let fetched = hub::fetch(set, &self.http, self.progress);
         let fetched = fetched.map(|files| {
             for item in order.lacking.clone() {
                 let file = files.iter().find(|file| file.name == item.file_name());
-                let file = file.context("candle-datasets gives no such file");
+                let file = file.ok_or_else(|| anyhow!("candle-datasets gives no such file"));
                 let got = file.and_then(|file| {
                     let part = part(&order.folder, item)?;
                     let got = file
@@ -167,6 +173,11 @@ impl Fetcher<'_> {
             }
         });
         order.note_all(&address, fetched);
+    }
+
+    #[cfg(not(any(test, feature = "candle-datasets")))]
+    fn ask_the_hub(&self, _: HubSet, order: &mut Order) {
+        order.note_all("the Hugging Face Hub", Err(anyhow!(NO_HUB)));
     }
 }
 

@@ -7,18 +7,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use reqwest::StatusCode;
-use reqwest::blocking::{Client, Response};
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+use ureq::http::header::{
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
 };
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, Timeout};
 
 use crate::place::{remove, with_suffix};
 use crate::progress::Progress;
@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 5;
 
 /// A client that remembers the hosts that could not be reached, so that it waits for each only once.
 pub(crate) struct Http {
-    client: Client,
+    agent: Agent,
     timeout: Duration,
     /// Why, by host.
     unreachable: RefCell<BTreeMap<String, String>>,
@@ -53,14 +53,23 @@ impl From<anyhow::Error> for Ended {
 
 impl Http {
     /// A client that gives up if nothing comes for `timeout`.
-    pub(crate) fn new(timeout: Duration) -> Result<Self> {
-        let client = Client::builder()
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let certificates = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
+        let config = Agent::config_builder()
             .user_agent(concat!("fetch-data/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeout.min(CONNECT))
-            .timeout(timeout) // for the answer's head, then for each read of its body
-            .build()
-            .map_err(|error| anyhow!("no HTTPS client: {}", innermost(&error)))?;
-        Ok(Self { client, timeout, unreachable: RefCell::default() })
+            // The bytes as they are stored, because a range counts them, and a .gz must stay one.
+            .accept_encoding("identity")
+            .http_status_as_error(false)
+            .tls_config(certificates.build())
+            .timeout_resolve(Some(timeout.min(CONNECT)))
+            .timeout_connect(Some(timeout.min(CONNECT)))
+            .timeout_recv_response(Some(timeout))
+            .timeout_per_read(Some(timeout));
+        Self {
+            agent: config.build().into(),
+            timeout,
+            unreachable: RefCell::default(),
+        }
     }
 
     /// Fetches `address` into `part`, continuing where an earlier call stopped.
@@ -87,8 +96,9 @@ impl Http {
     }
 
     /// Whether anything answers at `address`, whatever it says.
+    #[cfg(any(test, feature = "candle-datasets"))]
     pub(crate) fn reach(&self, address: &str) -> Result<()> {
-        self.send(address, HeaderMap::new()).map(drop)
+        self.send(address, None).map(drop)
     }
 
     fn attempt(
@@ -99,10 +109,10 @@ impl Http {
         progress: Progress,
     ) -> std::result::Result<(), Ended> {
         let mut begun = begun(address, part)?;
-        let mut response = self.send(address, headers(begun.as_ref())?)?;
+        let mut response = self.send(address, begun.as_ref())?;
         if begun.is_some() && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             begun = None; // there is no such rest: the part is not of this file
-            response = self.send(address, headers(None)?)?;
+            response = self.send(address, None)?;
         }
         let done = match (response.status(), begun) {
             (StatusCode::PARTIAL_CONTENT, Some((done, _))) if starts_at(&response, done) => done,
@@ -113,7 +123,7 @@ impl Http {
             }
             (status, _) => return Err(anyhow!("found answer {status}, wanted 200 OK").into()),
         };
-        let total = response.content_length().map(|rest| rest + done);
+        let total = response.body().content_length().map(|rest| rest + done);
         if total.is_some_and(|total| total > limit) {
             forget(part)?;
             return Err(too_long(limit).into());
@@ -125,10 +135,11 @@ impl Http {
 
         let name = address.rsplit('/').next().unwrap_or(address);
         let bar = progress.bytes(name, done, total);
+        let mut body = response.into_body().into_reader();
         let mut size = done;
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let read = match response.read(&mut buffer) {
+            let read = match body.read(&mut buffer) {
                 Ok(read) => read,
                 Err(error) => return Err(self.interrupted(&error, size, done, total)),
             };
@@ -151,45 +162,62 @@ impl Http {
         }
     }
 
-    /// Sends a request and waits for the head of its answer, redirections followed.
-    fn send(&self, address: &str, headers: HeaderMap) -> Result<Response> {
+    /// Sends a request, for the rest of a file if some of it is there, and waits for the head of its answer, redirections
+    /// followed.
+    fn send(&self, address: &str, begun: Option<&(u64, String)>) -> Result<Response<Body>> {
         let host = address.split('/').nth(2).unwrap_or_default().to_string();
         if let Some(why) = self.unreachable.borrow().get(&host) {
             bail!("{why}");
         }
-        let response = self.client.get(address).headers(headers).send();
-        response.map_err(|error| {
-            let why = innermost(&error);
-            let why = if error.is_timeout() {
-                format!("no answer within {} s", self.timeout.as_secs_f64())
-            } else if error.is_connect() {
-                format!("no connection ({why})")
-            } else {
-                return anyhow!(why);
+        let mut request = self.agent.get(address);
+        if let Some((done, version)) = begun {
+            request = request
+                .header(RANGE, format!("bytes={done}-"))
+                .header(IF_RANGE, version);
+        }
+        request.call().map_err(|error| {
+            let Some(why) = self.no_answer(&error) else {
+                return anyhow!(error);
             };
             self.unreachable.borrow_mut().insert(host, why.clone());
             anyhow!(why)
         })
     }
 
+    /// Why a host could not be reached or kept silent, if that is the error.
+    fn no_answer(&self, error: &ureq::Error) -> Option<String> {
+        use ureq::Error::{ConnectionFailed, HostNotFound, Io, Timeout as Late};
+        match error {
+            Late(Timeout::Resolve | Timeout::Connect) => {
+                let limit = self.timeout.min(CONNECT).as_secs_f64();
+                Some(format!("no connection within {limit} s"))
+            }
+            Late(_) => Some(format!("no answer within {} s", self.timeout.as_secs_f64())),
+            // What an established connection ends with; the host is there.
+            Io(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                ) =>
+            {
+                None
+            }
+            Io(error) => Some(format!("no connection ({error})")),
+            HostNotFound | ConnectionFailed => Some(format!("no connection ({error})")),
+            _ => None,
+        }
+    }
+
     /// The error of a body that stopped: a silent server is given up, a broken connection is tried again.
-    fn interrupted(
-        &self,
-        error: &std::io::Error,
-        size: u64,
-        done: u64,
-        total: Option<u64>,
-    ) -> Ended {
-        let cause = error
-            .get_ref()
-            .and_then(|e| e.downcast_ref::<reqwest::Error>());
-        if cause.is_some_and(reqwest::Error::is_timeout) {
+    fn interrupted(&self, error: &io::Error, size: u64, done: u64, total: Option<u64>) -> Ended {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        if let Some(ureq::Error::Timeout(_)) = cause {
             let seconds = self.timeout.as_secs_f64();
             return Ended::Failed(anyhow!(
                 "found {size} bytes and then nothing for {seconds} s"
             ));
         }
-        early(size, done, total, &format!(" ({})", innermost(error)))
+        early(size, done, total, &format!(" ({error})"))
     }
 }
 
@@ -219,30 +247,15 @@ fn begun(address: &str, part: &Path) -> Result<Option<(u64, String)>> {
     Ok((known && !version.is_empty() && part.len() > 0).then_some((part.len(), version)))
 }
 
-fn headers(begun: Option<&(u64, String)>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    // The bytes as they are stored, because a range counts them, and a .gz must stay one.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some((done, version)) = begun {
-        headers.insert(RANGE, HeaderValue::from_str(&format!("bytes={done}-"))?);
-        headers.insert(IF_RANGE, HeaderValue::from_str(version)?);
-    }
-    Ok(headers)
-}
-
 /// The server's mark for this version of a file; empty if it has none that ranges may rely on.
 fn version(headers: &HeaderMap) -> String {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = text(ETAG).filter(|tag| !tag.starts_with("W/"));
     tag.or(text(LAST_MODIFIED)).unwrap_or_default().to_string()
 }
 
 /// Whether the part that came is the one that was asked for.
-fn starts_at(response: &Response, done: u64) -> bool {
+fn starts_at(response: &Response<Body>, done: u64) -> bool {
     let range = response.headers().get(CONTENT_RANGE);
     let range = range
         .and_then(|range| range.to_str().ok())
@@ -276,13 +289,4 @@ pub(crate) fn forget(part: &Path) -> Result<()> {
 
 fn from_file(part: &Path) -> std::path::PathBuf {
     with_suffix(part, ".from")
-}
-
-/// The last cause of a chain, which is the most precise and the shortest.
-fn innermost(error: &dyn Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

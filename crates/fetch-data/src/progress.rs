@@ -1,13 +1,11 @@
 //! A bar on stderr while a file is fetched, if stderr is a terminal.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 const BYTES: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 const UNKNOWN: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
-const WAITING: &str = "{msg} {spinner} {elapsed}";
 
 /// Draws bars, or nothing.
 #[derive(Clone, Copy)]
@@ -29,11 +27,13 @@ impl Progress {
         bar
     }
 
-    /// A spinner, if nothing can be counted.
+    /// A spinner, if nothing can be counted: for the Hub.
+    #[cfg(any(test, feature = "candle-datasets"))]
     pub(crate) fn waiting(self, what: &str) -> Bar {
-        let bar = self.bar(what, WAITING, None);
+        let bar = self.bar(what, "{msg} {spinner} {elapsed}", None);
         if self.shown {
-            bar.0.enable_steady_tick(Duration::from_millis(100));
+            bar.0
+                .enable_steady_tick(std::time::Duration::from_millis(100));
         }
         bar
     }

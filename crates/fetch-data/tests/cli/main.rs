@@ -2,6 +2,7 @@
 
 mod fetching;
 mod folders;
+#[cfg(feature = "candle-datasets")]
 mod hub;
 mod interrupted;
 mod refused;

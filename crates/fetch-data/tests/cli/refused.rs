@@ -25,6 +25,13 @@ fn wrong_calls_exit_with_two() -> Result<()> {
     ] {
         desk.refuse(arguments, 2, wanted)?;
     }
+    if !cfg!(feature = "candle-datasets") {
+        let wanted = [
+            "--hub",
+            "cargo run -p fetch-data --features candle-datasets",
+        ];
+        desk.refuse(&["mnist", "--hub"], 2, &wanted)?;
+    }
     ensure!(desk.data()?.is_empty());
     Ok(())
 }
@@ -49,7 +56,10 @@ fn without_a_network_it_fails_in_seconds_and_says_what_to_do() -> Result<()> {
             "letters: found no way to a (nor 2 more)",
             "http://127.0.0.1:9/a: no connection (",
             "https://data.invalid/a: no ",
-            "http://127.0.0.1:9 (candle-datasets)",
+            match cfg!(feature = "candle-datasets") {
+                true => "http://127.0.0.1:9 (candle-datasets)",
+                false => "the Hugging Face Hub: this program was built without candle-datasets",
+            },
             "save it as data/letters/a, plain or with .gz",
             "--from DIR",
         ],
