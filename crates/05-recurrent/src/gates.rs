@@ -10,7 +10,6 @@ use d2l::plot::{Matrix, heat_map};
 
 use crate::by_hand::Gates;
 use crate::language_model::{Recurrent, State};
-use crate::title::title;
 
 /// Characters that the network reads, and those of them that the figure shows.
 const READ: usize = 500;
@@ -79,7 +78,7 @@ fn draw(run: &Run, all: &[Gates], corpus: &Corpus) -> Result<()> {
         .collect();
     let matrix = Matrix { values: &values, rows: &rows, columns: &columns };
     let shown = "how far each gate is open, from 0 (shut) to 1 (open)";
-    let title = title(run, &corpus.provenance.name, shown);
+    let title = run.title(shown);
     heat_map(
         &figure,
         &title,

@@ -24,7 +24,6 @@ use crate::by_hand::ByHand;
 use crate::language_model::{Recurrent, State};
 use crate::structure::Structure;
 use crate::text::Reading;
-use crate::title::title;
 use crate::{gru, inspect, lstm, rnn};
 
 const QUICK: Recipe = Recipe {
@@ -172,7 +171,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
     let mut optimizer = run.settings.optimizer(&run.params)?;
     fit(&task, &splits, &mut optimizer, run)?;
     let after = norms_of_all(&task, &measured)?;
-    report(run, &corpus.provenance.name, &before, &after)
+    report(run, &before, &after)
 }
 
 /// Text windows side by side: the first ones to train on, a tenth as many that follow to validate on.
@@ -261,7 +260,6 @@ fn norms_of_all(task: &Networks, batch: &[Tensor; 2]) -> Result<Vec<(&'static st
 /// `figures/gradients-through-time.svg`.
 fn report(
     run: &mut Run,
-    data: &str,
     before: &[(&'static str, Vec<f64>)],
     after: &[(&'static str, Vec<f64>)],
 ) -> Result<()> {
@@ -303,7 +301,7 @@ fn report(
         return Ok(());
     };
     let plot = CurvePlot {
-        title: &title(run, data, "how far back the loss of one time step is felt"),
+        title: &run.title("how far back the loss of one time step is felt"),
         x_label: "time steps back",
         y_label: "norm of the gradient with respect to the state",
         x_scale: AxisScale::Linear,

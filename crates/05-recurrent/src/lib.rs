@@ -49,7 +49,6 @@ pub mod rnn_model;
 pub mod stacked;
 pub mod structure;
 pub mod text;
-mod title;
 pub mod training;
 pub mod truncation;
 pub mod vectors;

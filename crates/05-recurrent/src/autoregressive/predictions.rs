@@ -7,8 +7,7 @@ use d2l::nn::{Mode, Network, no_grad};
 use d2l::plot::{Series, scatter_with_fit};
 
 use super::Autoregressive;
-use super::series::{SERIES, TRAIN};
-use crate::title::title;
+use super::series::TRAIN;
 
 /// How many steps ahead predictions are compared.
 const AHEAD: [usize; 4] = [1, 4, 16, 64];
@@ -94,7 +93,7 @@ pub fn report(run: &mut Run, model: &Autoregressive, series: &[f32]) -> Result<(
                 .map(f64::from)
                 .zip(series.iter().map(|&x| f64::from(x)))
                 .collect();
-            let title = title(run, SERIES, "the series and its predictions");
+            let title = run.title("the series and its predictions");
             scatter_with_fit(&figure, &title, "t (time step)", "x (value)", &dots, lines)?;
         }
     }

@@ -4,8 +4,6 @@ use anyhow::Result;
 use d2l::data::{Column, Dataset, Provenance, Splits};
 use d2l::random::{Purpose, Stream};
 
-/// What the log calls it.
-pub const SERIES: &str = "noisy-sine";
 /// Values of the series.
 pub const POINTS: usize = 1000;
 /// How fast the sine's argument grows with t.
@@ -45,7 +43,7 @@ pub fn windows(series: &[f32], tau: usize) -> Result<Splits<2>> {
     };
     let (train, valid) = windows.split_at(TRAIN.min(windows.len()));
     let (train, valid) = (part(train)?, part(valid)?);
-    let provenance = Provenance::synthetic(SERIES, &[&train, &valid]);
+    let provenance = Provenance::synthetic("noisy-sine", &[&train, &valid]);
     Ok(Splits { train, valid, provenance })
 }
 

@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::QUICK_NAMES;
 use crate::rnn_model::{Cell, Layer};
-use crate::title::title;
 use crate::vectors::OneHot;
 
 /// Languages that are named for a name of the reader's own.
@@ -131,7 +130,7 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
             columns: &names.languages,
         };
         let shown = "share of each language's held-out names, by prediction";
-        let title = title(run, &splits.provenance.name, shown);
+        let title = run.title(shown);
         heat_map(
             &path,
             &title,

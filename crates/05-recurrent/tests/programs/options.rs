@@ -177,6 +177,11 @@ fn letters_that_the_cleaning_drops_are_mentioned() -> Result<()> {
         "{text}"
     );
     ensure!(text.contains("text    es war einmal "), "{text}");
+    let through_time = "gradients-through-time --text märchen.txt --max-tokens 1000 --num-steps 10";
+    let small = "--epochs 1 --num-hiddens 8";
+    let flags = [words(through_time), words(small)].concat();
+    let run = train(&folder, "through-time", &flags)?;
+    ensure!(log(&run)?[0]["data"]["name"] == "märchen.txt");
     ensure!(
         text.contains("nothing is held out: --max-tokens 2252 leaves 563 characters for that"),
         "{text}"
@@ -215,6 +220,11 @@ fn options_without_effect_and_texts_that_are_none_are_refused() -> Result<()> {
         ),
         ("rnn --text empty.txt", 1, "empty.txt: found no text"),
         ("rnn --text chinese.txt", 1, "give --clean none"),
+        (
+            "gradients-through-time --text short.txt",
+            1,
+            "tokens, wanted",
+        ),
         (
             "rnn --text short.txt",
             1,
