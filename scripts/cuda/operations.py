@@ -157,15 +157,15 @@ def calls(name: str, operands: list[Operand]) -> tuple[list[str], int]:
 
 @dataclass
 class Step:
-    """What a training step takes, on average."""
+    """What a training step takes."""
 
-    launches: float
-    kernels: float
-    products: float
-    memory: float
-    sizes: float
-    uploads: float
-    reads: float
+    launches: int
+    kernels: int
+    products: int
+    memory: int
+    sizes: int
+    uploads: int
+    reads: int
 
 
 def examine(model: str, lines: list[str]) -> tuple[Step, list[str]]:
@@ -173,8 +173,7 @@ def examine(model: str, lines: list[str]) -> tuple[Step, list[str]]:
     started: Counter[str] = Counter()
     refused = []
     marks = [number for number, line in enumerate(lines) if line == STEP]
-    begin, end = marks[0], marks[2]
-    steps = 2
+    begin, end = marks[1], marks[2]  # the first step makes what the optimizer keeps
     for number, line in enumerate(lines):
         if line == STEP:
             continue
@@ -198,11 +197,9 @@ def examine(model: str, lines: list[str]) -> tuple[Step, list[str]]:
             for kernel in called:
                 kind = kernel.split(":")[0] if ": " in kernel else "kernel"
                 started["upload" if kernel == "memory: upload" else kind] += 1
-    each = lambda kind: started[kind] / steps
-    launches = each("kernel") + each("cublas") + each("memory")
-    step = Step(
-        launches, each("kernel"), each("cublas"), each("memory"), each("sizes"), each("upload"), each("read")
-    )
+    kinds = ["kernel", "cublas", "memory"]
+    parts = [started[kind] for kind in [*kinds, "sizes", "upload", "read"]]
+    step = Step(sum(started[kind] for kind in kinds), *parts)
     return step, list(dict.fromkeys(refused))
 
 
@@ -239,7 +236,7 @@ def main(programs: Path) -> None:
                 numbers = [
                     step.launches, step.kernels, step.products, step.memory, step.sizes, step.uploads, step.reads
                 ]  # fmt: skip
-                shown = " | ".join(f"{number:.0f}" for number in numbers)
+                shown = " | ".join(str(number) for number in numbers)
                 print(f"| {model}, {implementation} | {shown} |", flush=True)
     sys.exit(int(wrong))
 

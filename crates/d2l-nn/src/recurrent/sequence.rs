@@ -14,7 +14,7 @@ use d2l_kernels::recurrent::{INPUTS, Inputs, Kept, Layer, Sizes};
 use super::cell::{Composed, Definition, State};
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
 use crate::kernel::{self, Kernels, Real};
-use crate::{Linear, precision};
+use crate::{Linear, boundary, precision};
 
 /// The parameters of a layer and direction, as the step uses them.
 pub(super) struct Parameters {
@@ -77,7 +77,9 @@ fn stepped<C: Composed>(
     if !(kernel::has_kernel(x) && parameters.w_ih.device().is_cpu()) {
         let input = |x: &Tensor| Ok(graph::input(x));
         let (parameters, past) = (parameters.each(input)?, past.each(input)?);
-        return composed(cell, x, &parameters, &past, reverse);
+        let (y, last) = composed(cell, x, &parameters, &past, reverse)?;
+        // A decoder calls other layers between two steps; see `boundary`.
+        return Ok((boundary(&y)?, last.each(boundary)?));
     }
     let (_, hidden) = parameters.w_hh.dims2()?;
     let none = Tensor::zeros(0, x.dtype(), x.device())?;

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{DType, Device, Module, Shape, Var};
+use candle_core::{DType, Device, Error, Module, Shape, Var};
 
 use super::*;
 use crate::graph::{self, Backward, Gradient, Input, Operation, Outputs, exactly};
 use crate::kernel::{Kernels, Real};
 use crate::linear::Linear;
-use crate::testing::{filled, hash};
-use crate::{add_relu, boundary, mse_loss, relu, tanh};
+use crate::testing::{filled, hash, without_kernels};
+use crate::{
+    Initializer, Mode, ParamStore, RecurrentOptions, Reset, add_relu, boundary, gru, mse_loss,
+    relu, tanh,
+};
 
 fn leaf(shape: impl Into<Shape>, salt: u32) -> Result<Var> {
     Var::from_tensor(&filled(shape, salt, 2.0, DType::F64, &Device::Cpu)?)
@@ -139,6 +142,28 @@ fn with_boundaries_ten_times_the_steps_are_ten_times_the_visits() -> Result<()> 
     let [few, many] = [50, 500].map(|steps| visits(&recurrence(&x, steps, boundary)?));
     let (few, many) = (few?, many?);
     assert!(few > 50 && many <= 10 * few, "{few} and {many} visits");
+    Ok(())
+}
+
+/// A decoder takes one step of a recurrent layer at a time, with other layers in between. Without kernels the step is in
+/// candle's operations.
+#[test]
+fn without_kernels_the_steps_of_a_decoder_end_candles_graph_too() -> Result<()> {
+    let store = ParamStore::with_dtype(0, DType::F64, &Device::Cpu);
+    let init = Initializer::PytorchDefault;
+    let (reset, options) = (Reset::AfterProduct, RecurrentOptions::default());
+    let layer = gru(3, 3, reset, options, &init, store.builder())?;
+    let start = leaf((1, 2, 3), 1)?;
+    let of = |steps: usize| {
+        let (mut x, mut state) = (start.as_tensor().clone(), None);
+        for _ in 0..steps {
+            let (y, last) = layer.forward_t(&tanh(&x)?, state.as_ref(), Mode::Evaluate)?;
+            (x, state) = (y, Some(last));
+        }
+        visits(&x.sum_all()?)
+    };
+    let (few, many) = without_kernels(|| Ok::<_, Error>((of(10)?, of(100)?)))?;
+    assert!(few > 10 && many <= 12 * few, "{few} and {many} visits");
     Ok(())
 }
 
