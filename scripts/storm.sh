@@ -7,6 +7,8 @@
 # exits 1 then. --short takes six minutes on two cores, without a flag it takes an hour or more, --long many hours.
 #   SEED   decides the random instants and places (1)
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case ${1:-} in

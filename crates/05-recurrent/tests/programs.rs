@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .args(["--data", "builtin", "--quiet"])
@@ -258,6 +259,7 @@ fn the_models_of_names_learn_and_show_it() -> Result<()> {
     let model = run.join("model.safetensors");
     let model = model.to_str().context("a path")?;
     let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
+        .env("D2L_LANG", "en")
         .args([&classifier[..], &again, &[model, "--data", "builtin"]].concat())
         .current_dir(folder.path())
         .env_remove("D2L_RUNS")
@@ -378,6 +380,7 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
 
     let stopped = folder.path().join("runs/recurrent/stopped");
     let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command.env("D2L_LANG", "en");
     command
         .args(&long)
         .args(["--data", "builtin", "--quiet", "--name", "stopped"])
