@@ -3,6 +3,8 @@
 # types; lints, documentation and tests of the crates that are no default members; the READMEs' short commands.
 # Prints one line per step with its time. If a step fails, prints its output and stops.
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 output=$(mktemp)

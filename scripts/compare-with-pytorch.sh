@@ -9,6 +9,8 @@
 # 1e-6 in the first epoch or 1e-5 in the next two, PyTorch trains once more in f64, to show the effect of rounding alone.
 # PyTorch is installed into target/pytorch-venv, unless D2L_BENCH_PYTHON names a Python that has it.
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 usage() {
   sed -n '2,7s/^# \?//p' "${BASH_SOURCE[0]}" >&2

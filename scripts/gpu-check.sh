@@ -14,6 +14,8 @@
 #   PATIENCE factor for the time limits, for a rehearsal on a slow machine (1)
 #   OUT      folder for the logs; the archive lies beside it (gpu-check, in the current folder)
 set -uo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 device=${DEVICE:-cuda}

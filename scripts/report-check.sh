@@ -6,6 +6,8 @@
 #
 # Needs Chromium (Debian: chromium), node 20 and npm, which fetches puppeteer-core into a temporary folder. CI doesn't run it.
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 if [[ $# -ne 2 ]]; then
   sed -n '2,7s/^# \{0,1\}//p' "$0"
   exit 2

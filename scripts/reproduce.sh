@@ -15,6 +15,8 @@
 #   D2L_RESULTS   folder for the results (scripts/results)
 # `FEATURES="--features cuda" scripts/reproduce.sh mlp -- --device cuda` passes the words after `--` to every run.
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 
 absolute() {
   case $1 in

@@ -7,6 +7,8 @@
 # exits with 1 in that case. On two cores, --short takes six minutes, no flag an hour or more, --long many hours.
 #   SEED   decides the random instants and places (1)
 set -euo pipefail
+# Output that is compared is English, whatever the caller speaks.
+export D2L_LANG=en
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case ${1:-} in

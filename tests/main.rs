@@ -10,6 +10,7 @@ mod composed;
 mod determinism;
 mod fuzz_resume;
 mod interruption;
+mod language;
 mod log_schema;
 mod loops;
 mod naming;

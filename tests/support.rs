@@ -106,6 +106,7 @@ impl Desk {
             .env_remove("D2L_DATA")
             .env_remove("D2L_RUNS")
             .env_remove("RUST_BACKTRACE")
+            .env("D2L_LANG", "en")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -20,6 +20,7 @@ const SHORT: [&str; 8] = [
 
 fn mlp(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlp"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .current_dir(folder)

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 fn convolutional(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_convolutional"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .args(["--data", "builtin", "--quiet"])

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_attention"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .args(["--data", "builtin"])

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 
+use clap::builder::Resettable;
 use clap::{Arg, Command};
 use d2l_language::{Language, fixed, of_locale, translated};
 
@@ -22,6 +23,7 @@ pub(crate) fn flag() -> Arg {
         .value_parser([Language::English, Language::Chinese].map(Language::name))
         .env(LANGUAGE_VARIABLE)
         .global(true)
+        .help_heading(Resettable::Reset) // not that of the flags before it
         .help("Language of help, messages and figures [default: by LC_ALL, LC_MESSAGES and LANG]")
 }
 
@@ -29,9 +31,11 @@ pub(crate) fn flag() -> Arg {
 /// has printed help or an error.
 pub(crate) fn of_call() -> Language {
     let variable = |name: &str| env::var(name).ok();
-    let asked = asked(env::args_os().skip(1)).or_else(|| variable(LANGUAGE_VARIABLE));
+    let asked = asked(env::args_os().skip(1));
+    let named = |name: String| Language::named(&name);
     asked
-        .and_then(|name| Language::named(&name))
+        .and_then(named)
+        .or_else(|| variable(LANGUAGE_VARIABLE).and_then(named))
         .unwrap_or_else(|| of_locale(variable))
 }
 
@@ -92,8 +96,14 @@ fn with_help_translated(mut command: Command) -> Command {
 /// The synopsis, with the words in the reader's language that stand for what is to be put there.
 fn usage(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
-    let words = usage.split(' ').skip(1);
-    words.map(translated).collect::<Vec<_>>().join(" ")
+    let words = usage
+        .split(' ')
+        .skip(1)
+        .map(|word| match word.starts_with(['[', '<']) {
+            true => translated(word),
+            false => word.to_string(),
+        });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A flag's help in the reader's language, with the notes that clap can write in English alone.

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, Parser};
-use d2l_language::{translated, translated_error};
+use d2l_language::{Language, translated, translated_error};
 
 /// The arguments ask for something impossible: exit code 2.
 #[derive(Debug)]
@@ -75,9 +75,10 @@ pub fn main_of<O: Into<ExitCode>>(
     run: impl FnOnce(&ArgMatches) -> Result<O>,
 ) -> ExitCode {
     d2l_language::set(language::of_call());
-    let command = language::localised(command.arg(language::flag()));
     // So that `--batch-size -1` is a wrong number, not an unknown flag.
-    let matches = match command.allow_negative_numbers(true).try_get_matches() {
+    let command = command.allow_negative_numbers(true);
+    let command = language::localised(command.arg(language::flag()));
+    let matches = match command.try_get_matches() {
         Ok(matches) => matches,
         Err(error) => match explain(&error) {
             Some(message) => {
@@ -180,7 +181,10 @@ fn body(message: &str) -> String {
         match body.chars().last() {
             None | Some('：') => {}
             Some(':' | ',') => body.push(' '),
-            Some(_) => body.push_str("; "),
+            Some(_) => body.push_str(match d2l_language::current() {
+                Language::English => "; ",
+                Language::Chinese => "；",
+            }),
         }
         body.push_str(&translated_error(line.trim_end_matches('.')));
     }

@@ -1,5 +1,6 @@
 //! The catalogue `zh.po`, and how a text is found in it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -56,8 +57,15 @@ pub fn entries() -> Result<Vec<Entry>, String> {
 pub(crate) struct Catalogue {
     /// Texts without values, their translations, and whether they are parts of others only.
     whole: HashMap<String, (String, bool)>,
-    /// Texts with values and their translations: the one with the most letters comes first.
-    templates: Vec<(Template, Template, bool)>,
+    /// Texts with values: the one with the most letters comes first.
+    templates: Vec<Pair>,
+}
+
+/// A text with values and its translation.
+struct Pair {
+    english: Template,
+    chinese: Template,
+    is_part: bool,
 }
 
 /// The Chinese catalogue. A test reads it, so a program that cannot doesn't come to be; without it texts stay English.
@@ -76,12 +84,13 @@ impl Catalogue {
             let text = |template: &str| Template::new(template).filled(&[]);
             (text(&entry.english), (text(&entry.chinese), entry.is_part))
         });
-        let templates = with_values.into_iter().map(|entry| {
-            let (english, chinese) = (Template::new(&entry.english), Template::new(&entry.chinese));
-            (english, chinese, entry.is_part)
+        let templates = with_values.into_iter().map(|entry| Pair {
+            english: Template::new(&entry.english),
+            chinese: Template::new(&entry.chinese),
+            is_part: entry.is_part,
         });
-        let mut templates: Vec<_> = templates.collect();
-        templates.sort_by_key(|(english, ..)| std::cmp::Reverse(english.letters()));
+        let mut templates: Vec<Pair> = templates.collect();
+        templates.sort_by_key(|pair| Reverse(pair.english.letters()));
         Self { whole: whole.collect(), templates }
     }
 
@@ -113,13 +122,11 @@ impl Catalogue {
             return Some(chinese.clone());
         }
         let templates = self.templates.iter();
-        let mut fitting = templates.filter(|(.., is_part)| is_value || !is_part);
-        fitting.find_map(|(english, chinese, _)| {
-            let values = english.values(text)?;
-            let values = values
-                .into_iter()
-                .map(|(name, value)| (name, self.value(value)));
-            Some(chinese.filled(&Vec::from_iter(values)))
+        let mut fitting = templates.filter(|pair| is_value || !pair.is_part);
+        fitting.find_map(|pair| {
+            let values = pair.english.values(text)?.into_iter();
+            let values = values.map(|(name, value)| (name, self.value(value)));
+            Some(pair.chinese.filled(&Vec::from_iter(values)))
         })
     }
 
@@ -149,7 +156,7 @@ impl Catalogue {
 
     /// Whether a message describes the text to its end, without a cause in its last value.
     fn ends_as_said(&self, text: &str) -> bool {
-        self.templates.iter().any(|(english, ..)| {
+        self.templates.iter().any(|Pair { english, .. }| {
             let values = english.values(text);
             let last = values.and_then(|values| values.last().map(|(_, value)| *value));
             last.is_some_and(|last| !english.ends_with_value() || !last.contains(CAUSE))

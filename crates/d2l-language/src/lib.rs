@@ -4,9 +4,9 @@
 //! calls [`translated`], which looks it up in `zh.po`, one catalogue in gettext's format whose keys are the English texts.
 //! So an error's text doesn't depend on the language, nor do logs, which nobody translates.
 //!
-//! A key such as `the run {} exists` stands for a text with any value in the place of `{}`. A value may be a message
-//! too: the cause in an error, for instance. `tests/language.rs` finds every text of the sources and fails for one
-//! without a Chinese entry.
+//! A key such as `the run {} exists` is a format string of the sources: it fits a text with any value in the place of
+//! `{}`. A value may be a message too: the cause in an error, for instance. `tests/catalogue` finds every text of the
+//! sources and fails for one without a Chinese entry.
 //!
 //! `catalogue` reads the catalogue, `template` recognises a text, `locale` finds the reader's language, `width` aligns
 //! what has letters of two columns.

@@ -23,6 +23,12 @@ pub fn key_of(format: &str) -> String {
     key + rest
 }
 
+/// The name of a value that is a number, in keys that would fit other texts too: `{number} runs`.
+const NUMBER: &str = "number";
+
+/// What additions to a value begin with: `, 3 more`, ` (11 MB)`.
+const ADDITIONS: [&str; 3] = [", ", "; ", " ("];
+
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -93,22 +99,29 @@ impl Template {
     }
 
     /// The values of a text that this template describes, with their names. A value is as short as what follows allows;
-    /// before another value it goes up to a space or a mark, with which additions such as ` (11 MB)` begin.
+    /// before another value it goes up to what additions such as ` (11 MB)` begin with. The value of `{number}` is one.
     pub fn values<'a, 'b>(&'a self, text: &'b str) -> Option<Vec<(&'a str, &'b str)>> {
         let [Part::Letters(first), rest @ ..] = &self.0[..] else {
             return None;
         };
         let mut text = text.strip_prefix(first.as_str())?;
         let mut values = Vec::new();
-        let mut places = rest.chunks_exact(2).peekable();
-        while let Some([Part::Value(name), Part::Letters(letters)]) = places.next() {
-            let end = match (letters.as_str(), places.peek()) {
-                (letters, None) => text.strip_suffix(letters)?.len(),
-                ("", Some(_)) => text.find([' ', ',', ';', '(']).unwrap_or(text.len()),
-                (letters, Some(_)) => text.find(letters)?,
+        let mut places = rest;
+        while let [Part::Value(name), Part::Letters(letters), further @ ..] = places {
+            let end = match further {
+                [_, Part::Letters(next), ..] if letters.is_empty() => {
+                    let both = end_before(text, next, further.len() == 2)?;
+                    end_before_addition(&text[..both])
+                }
+                _ => end_before(text, letters, further.is_empty())?,
             };
-            values.push((name.as_str(), &text[..end]));
+            let value = &text[..end];
+            if name == NUMBER && !value.starts_with(|letter: char| letter.is_ascii_digit()) {
+                return None;
+            }
+            values.push((name.as_str(), value));
             text = &text[end + letters.len()..];
+            places = further;
         }
         text.is_empty().then_some(values)
     }
@@ -127,6 +140,20 @@ impl Template {
         }
         text
     }
+}
+
+/// Where these letters begin, or where the last letters of all begin.
+fn end_before(text: &str, letters: &str, are_last: bool) -> Option<usize> {
+    match are_last {
+        true => text.strip_suffix(letters).map(str::len),
+        false => text.find(letters),
+    }
+}
+
+/// The end of a value that something is added to.
+fn end_before_addition(text: &str) -> usize {
+    let starts = ADDITIONS.iter().filter_map(|addition| text.find(addition));
+    starts.min().unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -165,6 +192,8 @@ mod tests {
         );
         assert_eq!(values("a line {{{}}}", "a line {7}"), Some("0=7;".into()));
         assert_eq!(values("{} ends here", "ends"), None);
+        assert_eq!(values("{number} runs", "3 runs"), Some("number=3;".into()));
+        assert_eq!(values("{number} runs", "he runs"), None);
     }
 
     #[test]

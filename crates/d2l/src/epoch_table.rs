@@ -8,6 +8,8 @@ use indicatif::HumanCount;
 const LABEL: usize = 7;
 /// Width of a metric, unless its name is longer.
 const NUMBER: usize = 8;
+/// Least width of the columns that every epoch has besides its metrics: `12345.6` seconds.
+const SECONDS: usize = 7;
 /// Room before each column.
 const GAP: &str = "  ";
 
@@ -100,7 +102,7 @@ fn columns(metrics: &[String]) -> Vec<Column<'_>> {
     let of_all = [translated("examples/s"), translated("seconds")].map(|name| Column {
         group: "",
         place: Place::Alone,
-        width: width(&name).max(NUMBER),
+        width: width(&name).max(SECONDS),
         name,
     });
     of_metrics.chain(of_all).collect()

@@ -135,14 +135,14 @@ impl Model {
     }
 }
 
-/// A flag whose help ends with its default value.
+/// A flag whose help ends with its default value, unless it says that itself.
 pub fn with_default(flag: Arg, default: &str) -> Arg {
     match flag.get_help() {
-        Some(help) => {
+        Some(help) if !help.to_string().contains("[default: ") => {
             let help = format!("{help} [default: {default}]");
             flag.help(help)
         }
-        None => flag,
+        _ => flag,
     }
 }
 

@@ -33,7 +33,7 @@ mod fuzz_corpus;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use d2l_command::{complain, print, usage};
+use d2l_command::{complain, print_translated, usage};
 use indicatif::DecimalBytes;
 
 pub use args::Args;
@@ -62,7 +62,7 @@ fn all_went_well(args: &Args) -> Result<bool> {
         } else {
             named
         };
-        print(&report::list(&sets, &args.data_dir, &manifest)?)?;
+        print_translated(&report::list(&sets, &args.data_dir, &manifest)?)?;
         return Ok(true);
     }
     if args.verify {
@@ -103,11 +103,11 @@ fn verify(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
         all_whole &= survey.is_whole();
         if survey.is_whole() && !args.quiet {
             let folder = survey.folder.display();
-            print(&format!("{}: whole in {folder}\n", set.name))?;
+            print_translated(&format!("{}: whole in {folder}\n", set.name))?;
         }
     }
     if !any && !args.quiet {
-        print(&format!("{}: found no data set\n", args.data_dir.display()))?;
+        print_translated(&format!("{}: found no data set\n", args.data_dir.display()))?;
     }
     Ok(all_whole)
 }
@@ -155,17 +155,17 @@ fn fetch(args: &Args, manifest: &Manifest, named: &[&Set]) -> Result<bool> {
             }
             (Ok(_), _) if args.quiet => {}
             (Ok(Outcome::WasThere), _) => {
-                print(&format!("{name}: is already whole in {folder}\n"))?
+                print_translated(&format!("{name}: is already whole in {folder}\n"))?
             }
             (Ok(Outcome::Got), _) => {
                 let size = set
                     .bytes()
                     .map_or(String::new(), |b| format!(", {}", DecimalBytes(b)));
-                print(&format!("{name}: whole in {folder}{size}\n"))?;
+                print_translated(&format!("{name}: whole in {folder}{size}\n"))?;
             }
             (Ok(Outcome::NotInFolder), from) => {
                 let from = from.as_deref().unwrap_or(&args.data_dir).display();
-                print(&format!("{name}: not in {from}, left out\n"))?;
+                print_translated(&format!("{name}: not in {from}, left out\n"))?;
             }
             (Err(error), _) => {
                 complain(&format!("{error:#}"));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use d2l_language::translated;
 use indicatif::DecimalBytes;
 
 use crate::manifest::{Manifest, Set};
@@ -18,9 +19,11 @@ pub(crate) fn list(sets: &[&Set], data_dir: &Path, manifest: &Manifest) -> Resul
         let size = set
             .bytes()
             .map_or("?".into(), |bytes| DecimalBytes(bytes).to_string());
-        text += &format!("{:width$}  {size:>9}  {}\n", set.name, status(&survey));
+        let status = translated(&status(&survey));
+        text += &format!("{:width$}  {size:>9}  {status}\n", set.name);
         text += &format!("{:width$}  {}\n", "", set.what);
-        text += &format!("{:width$}  licence: {}\n", "", set.licence);
+        let licence = format!("licence: {}", set.licence);
+        text += &format!("{:width$}  {licence}\n", "");
     }
     Ok(text)
 }

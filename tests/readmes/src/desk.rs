@@ -155,6 +155,7 @@ impl Desk {
         for name in ["D2L_DATA", "D2L_RUNS", "RUST_BACKTRACE", "COLUMNS"] {
             command.env_remove(name);
         }
+        command.env("D2L_LANG", "en"); // on the Chinese pages too
         if call.real {
             let data = self.data.as_ref().context("D2L_DATA names no folder")?;
             command.env("D2L_DATA", data);

@@ -133,6 +133,7 @@ fn the_models_of_names_learn_and_show_it() -> Result<()> {
     let model = run.join("model.safetensors");
     let model = model.to_str().context("a path")?;
     let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
+        .env("D2L_LANG", "en")
         .args([&classifier[..], &again, &[model, "--data", "builtin"]].concat())
         .current_dir(folder.path())
         .env_remove("D2L_RUNS")

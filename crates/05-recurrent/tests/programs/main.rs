@@ -16,6 +16,7 @@ use tempfile::TempDir;
 /// What the program does with these arguments and built-in data, in a folder of its own.
 fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .args(["--data", "builtin", "--quiet"])

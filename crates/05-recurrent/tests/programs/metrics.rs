@@ -149,6 +149,7 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
 
     let stopped = folder.path().join("runs/recurrent/stopped");
     let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
+    command.env("D2L_LANG", "en");
     command
         .args(&long)
         .args(["--data", "builtin", "--quiet", "--name", "stopped"])

@@ -164,6 +164,7 @@ fn letters_that_the_cleaning_drops_are_mentioned() -> Result<()> {
     let german = "Es war einmal ein König, der hatte fünf Töchter. ".repeat(60);
     std::fs::write(folder.path().join("märchen.txt"), german)?;
     let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
+        .env("D2L_LANG", "en")
         .args(words("rnn --text märchen.txt --epochs 1 --num-hiddens 8"))
         .current_dir(folder.path())
         .env_remove("D2L_DATA")

@@ -161,7 +161,7 @@ fn behind_another(template: &str) -> Vec<String> {
     found
 }
 
-/// The text with a value in each place: `{}` and `{0}` are the first. A value behind another begins with a space.
+/// The text with a value in each place: that of `{}` and of `{0}` is `«0»`. A value behind another begins as additions do.
 fn with_values(template: &str, behind_another: &[String]) -> String {
     let mut text = String::new();
     let mut number: usize = 0;
@@ -180,12 +180,12 @@ fn with_values(template: &str, behind_another: &[String]) -> String {
             }
             name => name.to_string(),
         };
-        let space = if behind_another.contains(&name) {
-            " "
-        } else {
-            ""
+        let value = match name.as_str() {
+            "number" => "7".to_string(),
+            _ if behind_another.contains(&name) => format!(" («{name}»)"),
+            _ => format!("«{name}»"),
         };
-        text += &format!("{}{space}«{name}»", before.replace("}}", "}"));
+        text += &format!("{}{value}", before.replace("}}", "}"));
         rest = after;
     }
     text + &rest.replace("}}", "}")

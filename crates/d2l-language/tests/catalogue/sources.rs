@@ -184,8 +184,8 @@ impl File<'_> {
     fn counted(&mut self, arguments: &Group) {
         for token in arguments.stream() {
             if let Ok(noun) = syn::parse_str::<syn::LitStr>(&token.to_string()) {
-                self.add(format!("{{}} {}", noun.value()), true);
-                self.add(format!("{{}} {}s", noun.value()), true);
+                self.add(format!("{{number}} {}", noun.value()), true);
+                self.add(format!("{{number}} {}s", noun.value()), true);
             }
         }
     }

@@ -36,6 +36,7 @@ impl Desk {
     /// Calls the command with the list of this desk, without the environment's settings.
     fn run(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fetch-data"));
+        command.env("D2L_LANG", "en");
         command.current_dir(&self.0).args(arguments);
         if self.path("list.toml").exists() {
             command.args(["--manifest", "list.toml"]);

@@ -229,6 +229,7 @@ fn the_folder_may_come_from_the_environment() -> Result<()> {
     let runs = tempdir()?;
     write(runs.path(), &FIRST)?;
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runs"));
+    command.env("D2L_LANG", "en");
     let output = command.arg("list").env("D2L_RUNS", runs.path()).output()?;
     assert!(String::from_utf8(output.stdout)?.contains("mlp/first "));
     Ok(())

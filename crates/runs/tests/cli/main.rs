@@ -138,6 +138,7 @@ fn write(runs: &Path, run: &Run) -> Result<()> {
 /// The command in the folder that holds `runs/`.
 fn command(runs: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runs"));
+    command.env("D2L_LANG", "en");
     command
         .args(arguments)
         .arg("--runs-dir")

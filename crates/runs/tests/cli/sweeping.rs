@@ -73,6 +73,7 @@ impl Desk {
 
     fn sweep(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runs"));
+        command.env("D2L_LANG", "en");
         command
             .arg("--runs-dir")
             .arg(self.runs())
