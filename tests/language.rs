@@ -38,7 +38,7 @@ fn english(text: &str) -> Option<&str> {
         let words: Vec<&str> = line.split(' ').collect();
         let has_sentence = words
             .windows(MOST_WORDS)
-            .any(|words| words.iter().all(|word| is_word(word)));
+            .any(|words| words.iter().all(&is_word));
         has_sentence && !QUOTED.iter().any(|mark| line.contains(mark))
     })
 }
