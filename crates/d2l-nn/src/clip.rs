@@ -74,11 +74,9 @@ pub fn squared_gradient_norms(
     }
     let vars = parameters.iter().map(|(_, var)| var);
     let vars: Vec<&Var> = vars.filter(|var| gradients.get(var).is_some()).collect();
-    let sums = match gradients::joined(gradients, vars.iter().copied()) {
-        Some(joined) if gradients::covers(joined, vars.iter().copied()) => {
-            gradients::squares(joined, &vars)?
-        }
-        _ => {
+    let sums = match gradients::joined(gradients, &vars) {
+        Some(joined) => gradients::squares(joined, &vars)?,
+        None => {
             let sums = all.iter().flatten();
             let sums = sums.map(|g| g.detach().to_dtype(DType::F32)?.sqr()?.sum_all());
             Tensor::stack(&sums.collect::<Result<Vec<Tensor>>>()?, 0)?

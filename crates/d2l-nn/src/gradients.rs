@@ -36,23 +36,16 @@ pub fn join_gradients(parameters: &[(String, Var)], gradients: &mut GradStore) -
     Ok(())
 }
 
-/// The memory that [`join_gradients`] made, if all gradients in it still lie there.
-pub(crate) fn joined<'a>(
-    gradients: &'a GradStore,
-    mut vars: impl Iterator<Item = &'a Var>,
-) -> Option<&'a Tensor> {
+/// The memory that [`join_gradients`] made, if the gradients of `vars` still lie there and are all that it holds.
+pub(crate) fn joined<'a>(gradients: &'a GradStore, vars: &[&Var]) -> Option<&'a Tensor> {
     let all = gradients.get_id((*JOINED)?)?;
-    vars.all(|var| {
+    let lies_there = |var: &&Var| {
         gradients
             .get(var)
             .is_none_or(|part| lies_in(part, all) && part.is_contiguous())
-    })
-    .then_some(all)
-}
-
-/// Whether the rows of `vars` are all that there are.
-pub(crate) fn covers<'a>(all: &Tensor, vars: impl Iterator<Item = &'a Var>) -> bool {
-    in_rows(vars).1 == all.elem_count()
+    };
+    let is_whole = in_rows(vars.iter().copied()).1 == all.elem_count();
+    (is_whole && vars.iter().all(lies_there)).then_some(all)
 }
 
 /// Σ g² of each of `vars`, whose gradients make up `all`: `[n]`.
@@ -77,12 +70,9 @@ pub(crate) fn change(
 ) -> Result<bool> {
     let found = vars.iter().filter(|var| gradients.get(var).is_some());
     let found: Vec<&Var> = found.copied().collect();
-    let (Some(key), Some(all)) = (*JOINED, joined(gradients, found.iter().copied())) else {
+    let (Some(key), Some(all)) = (*JOINED, joined(gradients, &found)) else {
         return Ok(false);
     };
-    if !covers(all, found.iter().copied()) {
-        return Ok(false);
-    }
     let changed = f(all)?;
     let (starts, _) = in_rows(found.iter().copied());
     put_parts(gradients, &found, &starts, &changed)?;
@@ -164,13 +154,10 @@ mod tests {
         };
         let wanted = numbers(&gradients)?;
         join_gradients(&parameters, &mut gradients)?;
-        assert!(
-            joined(&gradients, used.into_iter()).is_none(),
-            "there are kernels"
-        );
+        assert!(joined(&gradients, &used).is_none(), "there are kernels");
         without_kernels(|| join_gradients(&parameters, &mut gradients))?;
         assert_eq!(numbers(&gradients)?, wanted);
-        let Some(all) = joined(&gradients, used.into_iter()) else {
+        let Some(all) = joined(&gradients, &used) else {
             candle_core::bail!("found gradients that are apart");
         };
         assert_eq!(all.elem_count(), (2 + 1 + 1) * ROW);
@@ -184,7 +171,7 @@ mod tests {
         assert!(numbers(&gradients)?.into_iter().flatten().eq(doubled));
         // Another gradient in the place of one of them.
         gradients.insert(used[1], used[1].zeros_like()?);
-        assert!(joined(&gradients, used.into_iter()).is_none());
+        assert!(joined(&gradients, &used).is_none());
         assert!(!change(&mut gradients, &vars, |all| all * 2.0)?);
         Ok(())
     }

@@ -6,7 +6,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::descent::{Rule, Turn};
-use crate::gradients::{covers, joined, laid_out};
+use crate::gradients::{joined, laid_out};
 use crate::memory::put;
 
 /// Parameters with the same numbers of the update.
@@ -94,10 +94,8 @@ impl<'a> Joined<'a> {
 
     /// The gradients in one tensor, and where each begins: as they lie together already, or copied.
     fn gradients(&self, store: &GradStore) -> Result<(Vec<usize>, Tensor)> {
-        let vars = self.members.iter().map(|member| member.var);
-        if let Some(joined) = joined(store, vars.clone())
-            && covers(joined, vars)
-        {
+        let vars: Vec<&Var> = self.members.iter().map(|member| member.var).collect();
+        if let Some(joined) = joined(store, &vars) {
             let starts = self.members.iter();
             let starts = starts.map(|member| member.gradient.layout().start_offset());
             return Ok((starts.collect(), joined.clone()));
