@@ -1,14 +1,17 @@
 //! What every experiment of this chapter does: it trains a language model on a text, then lets it write.
 
 use anyhow::{Context, Result};
+use candle_nn::VarBuilder;
 use d2l::data::{Cleaning, Corpus, Level};
 use d2l::nn::{Initializer, Mode, Network, ParamStore};
 use d2l::{Implementation, LanguageModel, Run};
 
+use crate::by_hand::{ByHand, Layer};
 use crate::generation::{Prefix, generate};
 use crate::hyperparameters::Options;
 use crate::language_model::Recurrent;
 use crate::minibatches::{HELD_OUT, Minibatches, Sampling, overlapping_windows};
+use crate::rnn_model::{Cell, RnnModel};
 use crate::structure::Structure;
 use crate::{gates, inspect, training, word_frequencies};
 
@@ -19,6 +22,21 @@ pub type Build = fn(
     &Initializer,
     &ParamStore,
 ) -> candle_core::Result<Box<dyn Recurrent>>;
+
+/// The model by hand, of layers that `layer` makes, or the library's with its layers of `cell`.
+pub fn by_hand_or_library<L: Layer + 'static>(
+    implementation: Implementation,
+    sizes: (usize, Structure),
+    init: &Initializer,
+    params: &ParamStore,
+    layer: impl Fn((usize, usize), &Initializer, VarBuilder) -> candle_core::Result<L>,
+    cell: Cell,
+) -> candle_core::Result<Box<dyn Recurrent>> {
+    Ok(match implementation {
+        Implementation::Scratch => Box::new(ByHand::new(sizes, init, &params.builder(), layer)?),
+        Implementation::Concise => Box::new(RnnModel::new(cell, sizes, init, params)?),
+    })
+}
 
 /// Trains the model that `build` makes, and shows what it writes.
 pub fn train(

@@ -13,11 +13,11 @@ use d2l::{Implementation, Model, Preset, Run};
 use serde::Serialize;
 
 use crate::by_hand::ByHand;
-use crate::experiment::{self, Build};
+use crate::experiment::{self, Build, by_hand_or_library};
 use crate::hyperparameters::{self, EN_GATED, QUICK, QUICK_GATES, ZH, by_hand};
 use crate::language_model::Recurrent;
 use crate::rnn;
-use crate::rnn_model::{Cell, RnnModel};
+use crate::rnn_model::Cell;
 use crate::structure::Structure;
 
 const SCRATCH: &[Preset<Options>] = &[
@@ -90,13 +90,14 @@ pub fn network(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    Ok(match implementation {
-        Implementation::Scratch => {
-            let vb = params.builder();
-            Box::new(ByHand::new(sizes, init, &vb, scratch::Gru::new)?)
-        }
-        Implementation::Concise => Box::new(RnnModel::new(Cell::Gru, sizes, init, params)?),
-    })
+    by_hand_or_library(
+        implementation,
+        sizes,
+        init,
+        params,
+        scratch::Gru::new,
+        Cell::Gru,
+    )
 }
 
 /// The language model without the update gate; by hand only.

@@ -16,11 +16,10 @@ use d2l::PresetName::{En, Zh};
 use d2l::nn::{Initializer, ParamStore};
 use d2l::{Implementation, Model, Preset};
 
-use crate::by_hand::ByHand;
-use crate::experiment::train;
+use crate::experiment::{by_hand_or_library, train};
 use crate::hyperparameters::{EN_GATED, Options, QUICK, QUICK_GATES, ZH, by_hand};
 use crate::language_model::Recurrent;
-use crate::rnn_model::{Cell, RnnModel};
+use crate::rnn_model::Cell;
 use crate::structure::Structure;
 
 const SCRATCH: &[Preset<Options>] = &[
@@ -48,11 +47,12 @@ pub fn network(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    Ok(match implementation {
-        Implementation::Scratch => {
-            let vb = params.builder();
-            Box::new(ByHand::new(sizes, init, &vb, scratch::Lstm::new)?)
-        }
-        Implementation::Concise => Box::new(RnnModel::new(Cell::Lstm, sizes, init, params)?),
-    })
+    by_hand_or_library(
+        implementation,
+        sizes,
+        init,
+        params,
+        scratch::Lstm::new,
+        Cell::Lstm,
+    )
 }

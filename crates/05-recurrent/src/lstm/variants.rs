@@ -19,10 +19,10 @@ use super::peephole::PeepholeLstm;
 use super::prototype::PrototypeLstm;
 use super::pseudo::PseudoLstm;
 use crate::by_hand::ByHand;
-use crate::experiment::train;
+use crate::experiment::{by_hand_or_library, train};
 use crate::hyperparameters::{Options, QUICK, QUICK_GATES, by_hand};
 use crate::language_model::Recurrent;
-use crate::rnn_model::{Cell, RnnModel};
+use crate::rnn_model::Cell;
 use crate::structure::Structure;
 
 /// Where the networks are derived.
@@ -93,13 +93,12 @@ pub fn peephole(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    Ok(match implementation {
-        Implementation::Scratch => {
-            let vb = params.builder();
-            Box::new(ByHand::new(sizes, init, &vb, PeepholeLstm::new)?)
-        }
-        Implementation::Concise => {
-            Box::new(RnnModel::new(Cell::PeepholeLstm, sizes, init, params)?)
-        }
-    })
+    by_hand_or_library(
+        implementation,
+        sizes,
+        init,
+        params,
+        PeepholeLstm::new,
+        Cell::PeepholeLstm,
+    )
 }

@@ -11,12 +11,11 @@ use d2l::nn::{Initializer, ParamStore};
 use d2l::{Implementation, Model, Preset, Run};
 use serde::Serialize;
 
-use crate::by_hand::ByHand;
-use crate::experiment;
+use crate::experiment::{self, by_hand_or_library};
 use crate::hyperparameters::{self, EN, QUICK, ZH, by_hand};
 use crate::language_model::Recurrent;
 use crate::minibatches::Sampling;
-use crate::rnn_model::{Cell, RnnModel};
+use crate::rnn_model::Cell;
 use crate::structure::Structure;
 
 const ZH_SCRATCH: Options = Options::ZH.with_hiddens(512);
@@ -100,13 +99,14 @@ pub fn network(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    Ok(match implementation {
-        Implementation::Scratch => {
-            let vb = params.builder();
-            Box::new(ByHand::new(sizes, init, &vb, scratch::Rnn::new)?)
-        }
-        Implementation::Concise => Box::new(RnnModel::new(Cell::Rnn, sizes, init, params)?),
-    })
+    by_hand_or_library(
+        implementation,
+        sizes,
+        init,
+        params,
+        scratch::Rnn::new,
+        Cell::Rnn,
+    )
 }
 
 /// The language model with ReLU in place of tanh.
@@ -116,11 +116,12 @@ pub fn relu_network(
     init: &Initializer,
     params: &ParamStore,
 ) -> Result<Box<dyn Recurrent>> {
-    Ok(match implementation {
-        Implementation::Scratch => {
-            let vb = params.builder();
-            Box::new(ByHand::new(sizes, init, &vb, relu::ReluRnn::new)?)
-        }
-        Implementation::Concise => Box::new(RnnModel::new(Cell::RnnRelu, sizes, init, params)?),
-    })
+    by_hand_or_library(
+        implementation,
+        sizes,
+        init,
+        params,
+        relu::ReluRnn::new,
+        Cell::RnnRelu,
+    )
 }
