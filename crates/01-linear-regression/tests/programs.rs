@@ -1,8 +1,7 @@
 //! What the chapter's program leaves in a run's folder.
 
-use std::process::Command;
-
 use anyhow::{Result, ensure};
+use d2l::testing::program;
 
 /// The book's overfitting polynomial: its figure has what it learned from, and beside it what it has not seen.
 #[test]
@@ -16,11 +15,8 @@ fn the_residuals_show_the_held_out_data_too() -> Result<()> {
         "--name",
         "one",
     ];
-    let output = Command::new(env!("CARGO_BIN_EXE_linear-regression"))
-        .args(flags)
-        .current_dir(folder.path())
-        .env_remove("D2L_RUNS")
-        .output()?;
+    let path = env!("CARGO_BIN_EXE_linear-regression");
+    let output = program(path, folder.path(), &flags).output()?;
     ensure!(
         output.status.success(),
         "{}",

@@ -1,9 +1,10 @@
 //! The chapter's further flags on the real program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
+use d2l::testing::program;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,14 +20,7 @@ const SHORT: [&str; 8] = [
 ];
 
 fn mlp(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mlp"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
-    Ok(command.output()?)
+    Ok(program(env!("CARGO_BIN_EXE_mlp"), folder, arguments).output()?)
 }
 
 /// Trains a short run that succeeds or fails as wanted; its folder.

@@ -1,20 +1,15 @@
 //! Pictures in colour, changed at random, and what the program shows of a network: its table and its figures.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
+use d2l::testing::{log_of, program};
 use serde_json::Value;
 
 fn convolutional(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_convolutional"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .args(["--data", "builtin"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
+    let mut command = program(env!("CARGO_BIN_EXE_convolutional"), folder, arguments);
+    command.args(["--data", "builtin"]);
     Ok(command.output()?)
 }
 
@@ -24,14 +19,7 @@ fn train(folder: &Path, name: &str, flags: &[&str]) -> Result<Vec<Value>> {
     let output = convolutional(folder, &[flags, &short].concat())?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{flags:?}: {stderr}");
-    let log = folder
-        .join("runs/convolutional")
-        .join(name)
-        .join("log.jsonl");
-    let text = std::fs::read_to_string(log)?;
-    text.lines()
-        .map(|line| Ok(serde_json::from_str(line)?))
-        .collect()
+    log_of(&folder.join("runs/convolutional").join(name))
 }
 
 fn loss(log: &[Value]) -> Result<f64> {

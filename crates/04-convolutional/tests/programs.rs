@@ -1,21 +1,16 @@
 //! The chapter's flags and models on the real program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
+use d2l::testing::{log_of as log, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
 fn convolutional(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_convolutional"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .args(["--data", "builtin", "--quiet"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
+    let mut command = program(env!("CARGO_BIN_EXE_convolutional"), folder, arguments);
+    command.args(["--data", "builtin", "--quiet"]);
     Ok(command.output()?)
 }
 
@@ -25,13 +20,6 @@ fn train(folder: &TempDir, flags: &[&str]) -> Result<PathBuf> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{flags:?}: {stderr}");
     Ok(folder.path().join("runs/convolutional"))
-}
-
-/// The log of a run, line by line.
-fn log(run: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
-    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
-    lines.collect()
 }
 
 #[test]

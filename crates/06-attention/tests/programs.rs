@@ -4,18 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use d2l::testing::{log_of as log, program};
 use tempfile::TempDir;
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_attention"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .args(["--data", "builtin"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
+    let mut command = program(env!("CARGO_BIN_EXE_attention"), folder, arguments);
+    command.args(["--data", "builtin"]);
     command
 }
 
@@ -30,13 +24,6 @@ fn train(folder: &TempDir, name: &str, flags: &[&str]) -> Result<PathBuf> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{flags:?}: {stderr}");
     Ok(folder.path().join("runs/attention").join(name))
-}
-
-/// The log of a run, line by line.
-fn log(run: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
-    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
-    lines.collect()
 }
 
 /// A number of each epoch.

@@ -1,21 +1,15 @@
 //! The chapter's flags, files and figures on the real program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use d2l::testing::{log_of as log, program};
 use tempfile::TempDir;
 
 fn transformer(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_transformer"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .args(["--data", "builtin"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
+    let mut command = program(env!("CARGO_BIN_EXE_transformer"), folder, arguments);
+    command.args(["--data", "builtin"]);
     Ok(command.output()?)
 }
 
@@ -31,13 +25,6 @@ fn succeed(folder: &TempDir, arguments: &[&str]) -> Result<String> {
 fn train(folder: &TempDir, name: &str, flags: &[&str]) -> Result<(PathBuf, String)> {
     let printed = succeed(folder, &[flags, &["--name", name]].concat())?;
     Ok((folder.path().join("runs/transformer").join(name), printed))
-}
-
-/// The log of a run, line by line.
-fn log(run: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
-    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
-    lines.collect()
 }
 
 /// A number of the last line of a run's log.

@@ -2,7 +2,8 @@
 //! the parameters after three steps must be the same.
 //!
 //! The golden files are made by `scripts/pytorch/golden_models.py` and, those of single layers, by `golden_blocks.py`,
-//! which document them. [`read_checkpoint`] is for the fuzz target of checkpoints.
+//! which document them. [`program`] and [`log_of`] are for tests of a chapter's program, [`read_checkpoint`] for the fuzz
+//! target of checkpoints.
 
 use std::path::Path;
 
@@ -17,6 +18,10 @@ use serde_json::Value;
 
 use crate::Loss;
 pub use crate::checkpoint::read_checkpoint;
+
+mod program;
+
+pub use program::{log_of, program};
 
 /// Largest relative difference from PyTorch: both compute in f64, but in different orders.
 const TOLERANCE: f64 = 1e-9;

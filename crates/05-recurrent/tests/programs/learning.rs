@@ -1,8 +1,8 @@
 //! Every model learns.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
+
+use d2l::testing::program;
 
 use crate::{log, perplexities, train, valid, written};
 
@@ -132,12 +132,8 @@ fn the_models_of_names_learn_and_show_it() -> Result<()> {
     let again = ["--epochs", "0", "--num-hiddens", "32", "--init"];
     let model = run.join("model.safetensors");
     let model = model.to_str().context("a path")?;
-    let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
-        .env("D2L_LANG", "en")
-        .args([&classifier[..], &again, &[model, "--data", "builtin"]].concat())
-        .current_dir(folder.path())
-        .env_remove("D2L_RUNS")
-        .output()?;
+    let flags = [&classifier[..], &again, &[model, "--data", "builtin"]].concat();
+    let output = program(env!("CARGO_BIN_EXE_recurrent"), folder.path(), &flags).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let named: Vec<&str> = text
         .lines()

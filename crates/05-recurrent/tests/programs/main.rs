@@ -7,22 +7,16 @@ mod metrics;
 mod options;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Result, ensure};
+use d2l::testing::{log_of as log, program};
 use tempfile::TempDir;
 
 /// What the program does with these arguments and built-in data, in a folder of its own.
 fn recurrent(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
-    command.env("D2L_LANG", "en");
-    command
-        .args(arguments)
-        .args(["--data", "builtin", "--quiet"])
-        .current_dir(folder)
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS");
+    let mut command = program(env!("CARGO_BIN_EXE_recurrent"), folder, arguments);
+    command.args(["--data", "builtin", "--quiet"]);
     Ok(command.output()?)
 }
 
@@ -32,13 +26,6 @@ fn train(folder: &TempDir, name: &str, flags: &[&str]) -> Result<PathBuf> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{flags:?}: {stderr}");
     Ok(folder.path().join("runs/recurrent").join(name))
-}
-
-/// The log of a run, line by line.
-fn log(run: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl")).context(run.display().to_string())?;
-    let lines = text.lines().map(|line| Ok(serde_json::from_str(line)?));
-    lines.collect()
 }
 
 /// The training perplexity of every epoch.

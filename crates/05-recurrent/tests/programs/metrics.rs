@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use d2l::data::{Choice, Level, TextEdition, time_machine};
 use d2l::nn::{Initializer, Mode, ParamStore};
+use d2l::testing::program;
 use d2l::{Implementation, next_token_loss};
 use recurrent::rnn;
 use recurrent::structure::Structure;
@@ -153,14 +154,8 @@ fn a_carried_state_survives_an_interruption() -> Result<()> {
         if stopped.exists() {
             std::fs::remove_dir_all(&stopped)?;
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_recurrent"));
-        command
-            .args(&long)
-            .args(["--data", "builtin", "--quiet", "--name", "stopped"])
-            .current_dir(folder.path())
-            .env_remove("D2L_DATA")
-            .env("D2L_LANG", "en")
-            .env_remove("D2L_RUNS");
+        let mut command = program(env!("CARGO_BIN_EXE_recurrent"), folder.path(), &long);
+        command.args(["--data", "builtin", "--quiet", "--name", "stopped"]);
         let mut child = command.spawn()?;
         let checkpoint = stopped.join("checkpoint.safetensors");
         while !checkpoint.exists() && child.try_wait()?.is_none() {

@@ -1,10 +1,11 @@
 //! The options that the book's exercises ask for, on the real program.
 
 use std::path::Path;
-use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use d2l::testing::program;
 
 use crate::{log, perplexities, recurrent, train, written};
-use anyhow::{Context, Result, ensure};
 
 const SMALL: &str = "--num-hiddens 16 --epochs 8 --optimizer adam --learning-rate 0.02";
 
@@ -163,13 +164,8 @@ fn letters_that_the_cleaning_drops_are_mentioned() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let german = "Es war einmal ein König, der hatte fünf Töchter. ".repeat(60);
     std::fs::write(folder.path().join("märchen.txt"), german)?;
-    let output = Command::new(env!("CARGO_BIN_EXE_recurrent"))
-        .env("D2L_LANG", "en")
-        .args(words("rnn --text märchen.txt --epochs 1 --num-hiddens 8"))
-        .current_dir(folder.path())
-        .env_remove("D2L_DATA")
-        .env_remove("D2L_RUNS")
-        .output()?;
+    let flags = words("rnn --text märchen.txt --epochs 1 --num-hiddens 8");
+    let output = program(env!("CARGO_BIN_EXE_recurrent"), folder.path(), &flags).output()?;
     let text = String::from_utf8(output.stdout)?;
     ensure!(
         text.contains(
