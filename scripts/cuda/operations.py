@@ -39,9 +39,10 @@ CUSTOM = {"sigmoid": "usigmoid", "softmax-last-dim": "softmax", "output": "", "s
 # Models that read from the device in a step.
 READERS = {
     "airfoil-descent",  # draws the path of its two weights
-    "gradients-through-time",  # measures the gradients of all states
     *FLAGS_OF,  # the end of an epoch, where numbers are read, lies within
 }
+# Backward passes before the first step: the gradients of all states of three networks are measured before training too.
+BEFORE_TRAINING = {"gradients-through-time": 3}
 # A shorter sum is one thread's work in candle, which has a kernel of its own for that.
 SMALL_SUM = 32
 # Kernels count in 32 bits.
@@ -173,7 +174,8 @@ def examine(model: str, lines: list[str]) -> tuple[Step, list[str]]:
     started: Counter[str] = Counter()
     refused = []
     marks = [number for number, line in enumerate(lines) if line == STEP]
-    begin, end = marks[1], marks[2]  # the first step makes what the optimizer keeps
+    first = BEFORE_TRAINING.get(model, 0)
+    begin, end = marks[first + 1], marks[first + 2]  # the first step makes what the optimizer keeps
     for number, line in enumerate(lines):
         if line == STEP:
             continue

@@ -16,12 +16,12 @@ use d2l::data::{HouseEdition, HousePrices, Splits, house_prices};
 use d2l::nn::{Mode, Network, Step, mse_loss};
 use d2l::{
     Model, OptimizerKind, Preset, Recipe, Run, Scores, Task, at_least_one, depth_or_none, fit,
+    probability,
 };
 use serde::Serialize;
 
 use crate::NUM_HIDDENS;
-use crate::activation::Activation;
-use crate::concise::Mlp;
+use crate::dropout::concise::DropoutMlp;
 
 /// Folds in both editions. zh 4.10.7, en 5.7.5.
 const FOLDS: usize = 5;
@@ -62,6 +62,9 @@ pub struct Options {
     /// Units of each hidden layer
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "num_layers")]
     pub num_hiddens: usize,
+    /// Probability that a hidden unit is dropped
+    #[arg(long, value_name = "P", value_parser = probability, requires = "num_layers")]
+    pub dropout: f64,
     /// What the model predicts.
     #[arg(skip = Target::Price)]
     #[serde(skip)]
@@ -77,6 +80,7 @@ impl Options {
     pub const ZH: Self = Self {
         num_layers: 0,
         num_hiddens: NUM_HIDDENS,
+        dropout: 0.0,
         target: Target::Price,
         edition: HouseEdition::Zh,
     };
@@ -100,7 +104,7 @@ pub enum Target {
 /// Regression of prices: features `[B, D]` and prices in dollars `[B, 1]`.
 pub struct PriceRegressor {
     /// The model: `[B, D] -> [B, 1]`.
-    pub network: Mlp,
+    pub network: DropoutMlp,
     /// What it predicts.
     pub target: Target,
 }
@@ -161,13 +165,13 @@ fn train(run: &mut Run, options: &Options) -> Result<()> {
         provenance: houses.provenance.clone(),
     });
     let num_features = houses.feature_names.len();
-    let hidden = vec![options.num_hiddens; options.num_layers];
-    let widths = [vec![num_features], hidden, vec![1]].concat();
+    let widths = [num_features, options.num_hiddens, 1];
+    let dropout = vec![options.dropout; options.num_layers];
     let all: Vec<usize> = (0..houses.test.len()).collect();
     let [x] = houses.test.batch(&all, &run.settings.device)?;
     let new = |run: &Run| {
         let initializer = &run.settings.recipe.initializer;
-        Mlp::new(&widths, Activation::Relu, initializer, &run.params)
+        DropoutMlp::new(widths, &dropout, initializer, &run.params)
     };
     let network = new(run)?;
     if run.shows_summary(&[&x], || network.forward(&x, Mode::Evaluate))? {

@@ -8,6 +8,7 @@ use d2l::{BinaryClassifier, Regressor, Scores, Task};
 use mlp::activation::Activation;
 use mlp::concise::Mlp;
 use mlp::digits::{cross_entropy_cost, quadratic_cost};
+use mlp::dropout::concise::DropoutMlp;
 use mlp::house_price::{PriceRegressor, Target};
 use mlp::regularization::Penalized;
 
@@ -142,7 +143,7 @@ fn prices_are_judged_by_their_logarithms() -> Result<()> {
     let x = filled((3, 2), 1, 1.0, DType::F64, &DEVICE)?;
     for target in [Target::Price, Target::LogPrice] {
         let params = store();
-        let network = network(&[2, 1], &params)?;
+        let network = DropoutMlp::new([2, 0, 1], &[], &Initializer::PytorchDefault, &params)?;
         let task = PriceRegressor { network, target };
         let outputs = numbers(&task.network.forward(&x, Mode::Evaluate)?)?;
         let (mut squares, mut log_squares) = (0.0, 0.0);

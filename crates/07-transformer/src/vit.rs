@@ -2,7 +2,7 @@
 //! Dosovitskiy et al. 2021, arXiv:2010.11929.
 //!
 //! x_0 = class token, x_i = W patch_i + b; all of them plus a learned position; blocks; the class token's output, normalized,
-//! gives the logits.
+//! gives the logits. With `--pool mean`, the mean of the patches' outputs takes its place: en 11.8, exercise 2.
 
 use anyhow::{Result, ensure};
 use attention::mask::Mask;
@@ -67,6 +67,9 @@ pub struct Options {
     /// Probability of dropout
     #[arg(long, value_name = "P", value_parser = probability)]
     pub dropout: f64,
+    /// What the output layer sees
+    #[arg(long, value_enum, value_name = "OUTPUT")]
+    pub pool: Pool,
     /// The pictures that it is trained on.
     #[command(flatten)]
     #[serde(flatten)]
@@ -82,6 +85,7 @@ impl Options {
         num_heads: 8,
         num_layers: 2,
         dropout: 0.1,
+        pool: Pool::ClassToken,
         pictures: Enlarged::to(96),
     };
 
@@ -96,13 +100,24 @@ impl Options {
     };
 }
 
-/// Patches, class token, positions, blocks, and a linear layer on the class token's output.
+/// Which outputs of the last block the output layer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The class token's
+    ClassToken,
+    /// The mean of the patches'
+    Mean,
+}
+
+/// Patches, class token, positions, blocks, and a linear layer on the class token's output or the patches' mean.
 pub struct VisionTransformer {
     patch: Conv2d,
     class_token: Tensor,
     position: Tensor,
     dropout: Dropout,
     blocks: Vec<EncoderBlock>,
+    pool: Pool,
     norm: LayerNorm,
     output: Linear,
 }
@@ -157,6 +172,7 @@ impl VisionTransformer {
             )?,
             dropout: Dropout::new(dropout, "dropout")?,
             blocks: encoder_blocks(options.num_layers, &block, init, &vb)?,
+            pool: options.pool,
             norm: layer_norm(num_hiddens, EPSILON, vb.pp("norm"))?,
             output: linear(num_hiddens, shape.classes, init, vb.pp("output"))?,
         })
@@ -177,8 +193,11 @@ impl Network for VisionTransformer {
         for block in &self.blocks {
             h = block.forward(&h, Mask::NONE, None, mode)?;
         }
-        let class_token = h.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?; // [B, H]
-        self.output.forward(&self.norm.forward(&class_token)?)
+        let summary = match self.pool {
+            Pool::ClassToken => h.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?,
+            Pool::Mean => h.narrow(1, 1, h.dim(1)? - 1)?.mean(1)?,
+        }; // [B, H]
+        self.output.forward(&self.norm.forward(&summary)?)
     }
 }
 

@@ -10,9 +10,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The reset gate r and the candidate h.
@@ -37,7 +37,7 @@ impl Step for ResetGru {
     fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h] = parts_of(state)?;
         let r = sigmoid(&self.r.forward(x, h)?)?;
-        let h = self.h.forward(x, &(&r * h)?)?.tanh()?;
+        let h = tanh(&self.h.forward(x, &(&r * h)?)?)?;
         Ok((vec![h], vec![("reset", r)]))
     }
 }
@@ -64,7 +64,7 @@ impl Step for UpdateGru {
     fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h] = parts_of(state)?;
         let z = sigmoid(&self.z.forward(x, h)?)?;
-        let candidate = self.h.forward(x, h)?.tanh()?;
+        let candidate = tanh(&self.h.forward(x, h)?)?;
         let h = ((&z * h)? + ((1.0 - &z)? * candidate)?)?;
         Ok((vec![h], vec![("update", z)]))
     }

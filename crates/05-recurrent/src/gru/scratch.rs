@@ -8,9 +8,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The update gate z, the reset gate r, and the candidate, which the book names with the letter h.
@@ -37,7 +37,7 @@ impl Step for Gru {
         let [h] = parts_of(state)?;
         let z = sigmoid(&self.z.forward(x, h)?)?;
         let r = sigmoid(&self.r.forward(x, h)?)?;
-        let candidate = self.h.forward(x, &(&r * h)?)?.tanh()?;
+        let candidate = tanh(&self.h.forward(x, &(&r * h)?)?)?;
         let h = ((&z * h)? + ((1.0 - &z)? * candidate)?)?;
         Ok((vec![h], vec![("update", z), ("reset", r)]))
     }

@@ -11,9 +11,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The gates i, f and o with their peepholes `p_i`, `p_f`, `p_o` `[H]`, and the candidate c.
@@ -57,10 +57,10 @@ impl Step for PeepholeLstm {
         let [h, c] = parts_of(state)?;
         let i = sigmoid(&(self.i.forward(x, h)? + c.broadcast_mul(&self.p_i)?)?)?;
         let f = sigmoid(&(self.f.forward(x, h)? + c.broadcast_mul(&self.p_f)?)?)?;
-        let candidate = self.c.forward(x, h)?.tanh()?;
+        let candidate = tanh(&self.c.forward(x, h)?)?;
         let c = ((&f * c)? + (&i * candidate)?)?;
         let o = sigmoid(&(self.o.forward(x, h)? + c.broadcast_mul(&self.p_o)?)?)?;
-        let h = (&o * c.tanh()?)?;
+        let h = (&o * tanh(&c)?)?;
         let gates = vec![("input", i), ("forget", f), ("output", o)];
         Ok((vec![h, c], gates))
     }

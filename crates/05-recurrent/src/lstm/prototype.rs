@@ -12,9 +12,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The gates i (write), o (read) and f (keep), and the candidate s.
@@ -43,7 +43,7 @@ impl Step for PrototypeLstm {
         let i = sigmoid(&self.i.forward(x, s)?)?;
         let o = sigmoid(&self.o.forward(x, s)?)?;
         let f = sigmoid(&self.f.forward(x, s)?)?;
-        let candidate = self.s.forward(x, &(&o * s)?)?.tanh()?;
+        let candidate = tanh(&self.s.forward(x, &(&o * s)?)?)?;
         let s = ((&f * s)? + (&i * candidate)?)?;
         Ok((vec![s], vec![("input", i), ("forget", f), ("output", o)]))
     }

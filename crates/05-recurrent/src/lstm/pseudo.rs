@@ -11,9 +11,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The gates i (write), o (read) and f (keep), and the candidate s.
@@ -42,9 +42,9 @@ impl Step for PseudoLstm {
         let i = sigmoid(&self.i.forward(x, h)?)?;
         let o = sigmoid(&self.o.forward(x, h)?)?;
         let f = sigmoid(&self.f.forward(x, h)?)?;
-        let candidate = self.s.forward(x, &(&o * h)?)?.tanh()?;
+        let candidate = tanh(&self.s.forward(x, &(&o * h)?)?)?;
         let s = ((&f * s)? + (&i * candidate)?)?;
         let gates = vec![("input", i), ("forget", f), ("output", o)];
-        Ok((vec![s.tanh()?, s], gates))
+        Ok((vec![tanh(&s)?, s], gates))
     }
 }

@@ -7,9 +7,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, sigmoid, tanh};
 
-use crate::by_hand::{Gate, Gates, Step, parts_of, sigmoid};
+use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
 
 /// The input gate i, the forget gate f, the output gate o, and the candidate, which the book names with the letter c.
@@ -38,9 +38,9 @@ impl Step for Lstm {
         let i = sigmoid(&self.i.forward(x, h)?)?;
         let f = sigmoid(&self.f.forward(x, h)?)?;
         let o = sigmoid(&self.o.forward(x, h)?)?;
-        let candidate = self.c.forward(x, h)?.tanh()?;
+        let candidate = tanh(&self.c.forward(x, h)?)?;
         let c = ((&f * c)? + (&i * candidate)?)?;
-        let h = (&o * c.tanh()?)?;
+        let h = (&o * tanh(&c)?)?;
         let gates = vec![("input", i), ("forget", f), ("output", o)];
         Ok((vec![h, c], gates))
     }

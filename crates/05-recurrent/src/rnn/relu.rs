@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use d2l::nn::Initializer;
+use d2l::nn::{Initializer, relu};
 
 use crate::by_hand::{Gate, Gates, Step, parts_of};
 use crate::language_model::State;
@@ -28,7 +28,7 @@ impl Step for ReluRnn {
 
     fn step(&self, x: &Tensor, state: &[Tensor]) -> Result<(State, Gates)> {
         let [h] = parts_of(state)?;
-        let h = self.h.forward(x, h)?.relu()?;
+        let h = relu(&self.h.forward(x, h)?)?;
         Ok((vec![h], Gates::new()))
     }
 }

@@ -124,7 +124,7 @@ fn every_parameter_gets_a_gradient_and_outputs_have_their_shapes() -> Result<()>
             None => ("one_hot", &vector),
         };
         let wanted: &[(&str, &[usize])] = match implementation {
-            Scratch => &[vectors],
+            Scratch => &[vectors, ("rnn", &hidden)],
             Concise => &[vectors, ("rnn", &hidden), ("linear", &logits)],
         };
         ensure!(found == wanted, "{name_of_model}: {found:?}");

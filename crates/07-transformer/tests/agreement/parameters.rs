@@ -10,7 +10,7 @@ use d2l::nn::{Network, ParamStore, backward, cross_entropy};
 use transformer::breaks::Breaks;
 use transformer::gpt::network::{Gpt, Size};
 use transformer::translation::network::{Parts, Transformer};
-use transformer::vit::{self, VisionTransformer};
+use transformer::vit::{self, Pool, VisionTransformer};
 
 use crate::{DEVICE, GPT, RULE, SIZES, TRAIN, fill, parts, store, tokens, translator, vit_options};
 
@@ -84,19 +84,23 @@ fn gradients_are_right() -> Result<()> {
             next_token_loss(&logits, &target)
         })?;
     }
-    let options = vit::Options {
-        patch_size: 2,
-        num_hiddens: 4,
-        ffn_hiddens: 6,
-        dropout: 0.3,
-        ..vit_options()
-    };
-    let params = store();
-    let model = VisionTransformer::new(Shape::grey(4), &options, &RULE, &params)?;
-    fill(&params, 2.0)?;
     let (x, y) = (
         filled((2, 1, 4, 4), 1, 2.0, DType::F64, &DEVICE)?,
         Tensor::new(&[3u32, 8], &DEVICE)?,
     );
-    check(&params, || cross_entropy(&model.forward(&x, TRAIN)?, &y))
+    for pool in [Pool::ClassToken, Pool::Mean] {
+        let options = vit::Options {
+            patch_size: 2,
+            num_hiddens: 4,
+            ffn_hiddens: 6,
+            dropout: 0.3,
+            pool,
+            ..vit_options()
+        };
+        let params = store();
+        let model = VisionTransformer::new(Shape::grey(4), &options, &RULE, &params)?;
+        fill(&params, 2.0)?;
+        check(&params, || cross_entropy(&model.forward(&x, TRAIN)?, &y))?;
+    }
+    Ok(())
 }
