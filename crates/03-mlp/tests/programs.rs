@@ -224,7 +224,7 @@ fn house_prices_are_cross_validated_and_submitted() -> Result<()> {
         ensure!(run.join("figures/log_rmse.svg").exists(), "{preset}");
         let loss = std::fs::read_to_string(run.join("figures/loss.svg"))?;
         let unit = if whole {
-            "\nloss in dollars²\n"
+            "\nloss (dollars²)\n"
         } else {
             "\nloss\n"
         };

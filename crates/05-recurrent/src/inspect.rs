@@ -7,6 +7,7 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use d2l::data::{Corpus, Vocabulary};
+use d2l::language::{left, translated};
 use d2l::nn::{Mode, no_grad};
 use d2l::{Run, name_of, next_token_loss};
 use unicode_width::UnicodeWidthStr;
@@ -176,7 +177,8 @@ pub fn show_tensors(
         ),
     ] {
         let shape = format!("{shape:?}");
-        run.show(&format!("  {name:<8} {shape:<16} {axes}"));
+        let (name, axes) = (left(&translated(name), 8), translated(axes));
+        run.show(&format!("  {name} {shape:<16} {axes}"));
     }
     run.show(&format!(
         "  perplexity of the logits before training: {perplexity:.2}; {} for equal probabilities",
@@ -215,7 +217,7 @@ fn table(rows: &[(&str, Vec<String>)]) -> Vec<String> {
             .map(|cell| format!("{}{cell}", " ".repeat(width.saturating_sub(cell.width()))))
             .collect();
         let rest = if cells.len() > shown { "  …" } else { "" };
-        format!("  {name:<9}{row}{rest}")
+        format!("  {}{row}{rest}", left(&translated(name), 9))
     };
     rows.iter().map(line).collect()
 }

@@ -130,9 +130,12 @@ impl Catalogue {
         })
     }
 
-    /// A value, which may be a message itself.
+    /// A value, which may be a message itself; not if it stands in quotes.
     fn value(&self, text: &str) -> String {
-        within_spaces(text, |text| self.chain(text))
+        match text.trim_start().starts_with(['"', '`']) {
+            true => text.to_string(),
+            false => within_spaces(text, |text| self.chain(text)),
+        }
     }
 
     /// `a: b: c`, where some of the three are messages.
@@ -231,6 +234,10 @@ mod tests {
         assert_eq!(
             catalogue.lines("the gradient of epoch is 0"),
             "epoch 的梯度为 0"
+        );
+        assert_eq!(
+            catalogue.lines("the gradient of \"a and b\" is 0"),
+            "\"a and b\" 的梯度为 0"
         );
         assert_eq!(catalogue.lines("he and she"), "he and she");
     }

@@ -177,7 +177,7 @@ impl Chapter {
                         true => "gpu",
                         false => "cpu",
                     },
-                    one.section,
+                    &translated(one.section),
                 ]);
             }
         }
@@ -259,7 +259,7 @@ fn print_verdict(bands: &[Band], verdicts: &[Vec<BandResult>], shown: bool) -> b
         within &= result.within;
         if shown {
             let what = if values.len() > 1 {
-                format!(" (median of {})", values.len())
+                format!(" {}", translated(&format!("(median of {})", values.len())))
             } else {
                 String::new()
             };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use d2l_language::translated;
 use d2l_log::Epoch;
 use d2l_plot::{AxisScale, Curve, CurvePlot};
 
@@ -67,8 +68,8 @@ fn draw_quantity(
         lines.map(|(colour, (name, points))| Curve { name, points, colour, ..Curve::default() });
     let curves: Vec<Curve> = curves.collect();
     let y_label = match run.recorder.units.get(quantity) {
-        Some(unit) => format!("{quantity} in {unit}"),
-        None => quantity.to_string(),
+        Some(unit) => format!("{} ({unit})", translated(quantity)),
+        None => translated(quantity),
     };
     let plot = CurvePlot {
         title: &run.title(quantity),

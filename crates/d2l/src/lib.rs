@@ -133,6 +133,7 @@ pub use widths::Widths;
 
 pub use d2l_command::{Interrupted, Usage, main, usage};
 pub use d2l_data as data;
+pub use d2l_language as language;
 pub use d2l_nn as nn;
 pub use d2l_plot as plot;
 pub use d2l_random as random;

@@ -17,9 +17,12 @@ pub(crate) fn print_table(
     params: &ParamStore,
 ) -> Result<()> {
     let with_work = observations.has_windows();
+    let rows = observations.rows(inputs);
+    let names = rows.iter().map(|layer| layer.name.chars().count());
+    let names = names.max().unwrap_or(0).max(22) + 2;
     let line = |cells: [&str; 5]| {
         let [name, output, parameters, multiply_adds, field] = cells;
-        let line = left(name, 24) + &left(output, 20) + &right(parameters, 12);
+        let line = left(name, names) + &left(output, 20) + &right(parameters, 12);
         let line = match with_work {
             true => line + &right(multiply_adds, 16) + &right(field, 17),
             false => line,
@@ -43,7 +46,7 @@ pub(crate) fn print_table(
     };
     let mut unreported = params.parameters();
     let mut total = 0;
-    for layer in observations.rows(inputs) {
+    for layer in rows {
         let of_layer = |name: &str| match name.strip_prefix(&layer.name) {
             Some(rest) => rest.is_empty() || rest.starts_with('.'),
             None => false,

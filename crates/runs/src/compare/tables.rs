@@ -21,11 +21,12 @@ pub(super) fn tables(sides: &Sides, args: &Compare) -> String {
         text += &format!("\n{}", metric(table, groups.len(), args.all, means));
     }
     if !sides.spreads.is_empty() {
-        text += "\nFinal values over the seeds";
         let is_stated = |spread: &Spread| spread.intervals.iter().any(Option::is_some);
         text += match sides.spreads.iter().any(is_stated) {
-            true => "; in brackets Welch's 95 % interval of a difference.\n",
-            false => ".\n",
+            true => {
+                "\nFinal values over the seeds; in brackets Welch's 95 % interval of a difference.\n"
+            }
+            false => "\nFinal values over the seeds.\n",
         };
         for spread in &sides.spreads {
             text += &format!("\n{}", spread.text(&sides.names));
