@@ -5,7 +5,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use d2l::nn::{Initializer, Mode, block, boundary};
+use d2l::nn::{Initializer, Mode, block, boundary, matmul};
 
 use crate::language_model::{Recurrent, State};
 use crate::stacked::Stacked;
@@ -44,7 +44,7 @@ impl Gate {
 
     /// `[B, D]` and `[B, H]` to `[B, H]`
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
-        (x.matmul(&self.w_x)? + h.matmul(&self.w_h)?)?.broadcast_add(&self.b)
+        (matmul(x, &self.w_x)? + matmul(h, &self.w_h)?)?.broadcast_add(&self.b)
     }
 
     /// The initial state, zeros: `[B, H]`
