@@ -103,18 +103,16 @@ stage_operations() {
 # both MODEL IMPLEMENTATION: trains it on both devices and compares. The CPU that stands in for a GPU computes as one does,
 # by the operations' definitions.
 both() {
-  local model=$1 implementation=$2 name=$1-$2 stand_in=() flags chosen folder status=0
+  local model=$1 implementation=$2 name=$1-$2 stand_in=() flags folder status=0
   folder=$D2L_RUNS/$(chapter "$model")
   [ "$device" != cpu ] || stand_in=(env D2L_COMPOSED=1)
   read -ra flags <<<"$(few "$model")"
   flags+=(--implementation "$implementation" --epochs 2 --overwrite --quiet)
-  read -ra chosen <<<"$(chosen_metrics "$model")"
   {
     limited "$here/bin/$(chapter "$model")" "$model" "${flags[@]}" --device cpu --name "$name-on-cpu" &&
       limited ${stand_in[@]+"${stand_in[@]}"} "$here/bin/$(chapter "$model")" "$model" "${flags[@]}" \
         --device "$device" --name "$name" &&
-      limited "$here/bin/runs" compare "$folder/$name-on-cpu" "$folder/$name" --tolerance "$(tolerance "$model")" \
-        ${chosen[@]+"${chosen[@]}"}
+      limited "$here/bin/runs" compare "$folder/$name-on-cpu" "$folder/$name" --tolerance "$(tolerance "$model")"
   } >"$out/models/$name.txt" 2>&1 || status=$?
   case $status in
     0) verdict=same ;;
@@ -125,29 +123,18 @@ both() {
   return $status
 }
 
-# Flags that leave out numbers far above 1, whose rounding alone exceeds the tolerance: prices in dollars², a perplexity
-# that is the exponential of a large loss, and what two epochs leave of a deep network's held-out loss and gradients.
-chosen_metrics() {
-  case $1 in
-    house-price) echo --metric folds.valid.log_rmse ;;
-    prototype-lstm) echo --metric train.loss,valid.loss ;;
-    resnet18) echo --metric train.loss,train.accuracy,valid.accuracy ;;
-    translation) echo --metric train.loss,valid.cross_entropy ;;
-  esac
-}
-
 # The gap that two epochs may show in any metric. Rounding differs between the devices, and it grows with the depth of
 # the network and with the learning rate; an accuracy moves by whole examples.
 tolerance() {
   case $1 in
-    alexnet | vgg | nin | googlenet | resnet18 | densenet | regnet | batchnorm-lenet | translation) echo 0.2 ;;
+    alexnet | vgg | nin | googlenet | resnet18 | densenet | regnet | batchnorm-lenet) echo 0.2 ;;
     *) echo 0.01 ;;
   esac
 }
 
 stage_models() {
   mkdir -p "$out/models"
-  export -f both chapter chosen_metrics few limited tolerance
+  export -f both chapter few limited tolerance
   export here device short out deadline
   # A process waits much of its time, so several share the GPU.
   awk '$3 == "quick" { print $1, $2 }' "$here"/list-*.txt |
